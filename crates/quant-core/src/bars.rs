@@ -1,0 +1,1 @@
+//! 1m and 5m bars

@@ -1,0 +1,17 @@
+//! What a market tells us: events, the instruments they belong to, and the one order they are read in.
+
+mod event;
+mod instrument;
+mod stream;
+
+pub use event::{
+    Bar, BookDelta, BookLevel, BookSnapshot, DepthBands, Event, Funding, Gap, Heartbeat,
+    Liquidation, MarkPrice, OpenInterest, Quote, Side, Trade,
+};
+pub use instrument::{
+    Exchange, Instrument, InstrumentKey, Market, MarketError, Symbol, Venue,
+};
+pub use stream::{StreamKey, source_rank};
+
+#[cfg(test)]
+mod tests;

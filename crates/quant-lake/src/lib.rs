@@ -1,0 +1,20 @@
+//! Storage of `quant`: typed Parquet partitions with manifests, an atomic commit protocol, and ingestion.
+//!
+//! Knows Arrow, Parquet, vendor file formats and the file system; knows nothing of the network, the clock,
+//! configs or the command line. Vendor parsers are sans-I/O: bytes in, column batches out.
+
+pub mod bars;
+pub mod commit;
+pub mod content;
+pub mod coverage;
+pub mod ingest;
+pub mod instruments;
+pub mod layout;
+pub mod manifest;
+pub mod openings;
+pub mod quality;
+pub mod read;
+pub mod schema;
+pub mod venues;
+pub mod verify;
+pub mod write;
