@@ -1,1 +1,11 @@
-//! x
+//! The edge of `quant`: command line, configs, runs, reports and downloads.
+//!
+//! Everything that touches the outside world lives in this package; numbers are made in `quant-core` and stored
+//! by `quant-lake`. See `ARCHITECTURE.md`.
+
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod fetch;
+pub mod report;
+pub mod run;

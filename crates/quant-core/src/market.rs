@@ -8,9 +8,7 @@ pub use event::{
     Bar, BookDelta, BookLevel, BookSnapshot, DepthBands, Event, Funding, Gap, Heartbeat,
     Liquidation, MarkPrice, OpenInterest, Quote, Side, Trade,
 };
-pub use instrument::{
-    Exchange, Instrument, InstrumentKey, Market, MarketError, Symbol, Venue,
-};
+pub use instrument::{Exchange, Instrument, InstrumentKey, Market, MarketError, Symbol, Venue};
 pub use stream::{StreamKey, source_rank};
 
 #[cfg(test)]

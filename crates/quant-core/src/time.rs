@@ -92,9 +92,7 @@ pub enum TimeError {
         text: String,
     },
     /// The text is neither a date nor `YYYY-MM-DD[T ]HH:MM[:SS[.ffffff]][Z]`.
-    #[error(
-        "`{text}` is not a UTC time; expected `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`"
-    )]
+    #[error("`{text}` is not a UTC time; expected `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`")]
     NotATime {
         /// The offending text.
         text: String,
@@ -116,8 +114,11 @@ impl FromStr for UnixMicros {
         if let Ok(day) = text.parse::<Day>() {
             return Ok(day.start());
         }
-        parse_naive(text.strip_suffix('Z').unwrap_or(text).as_bytes())
-            .ok_or_else(|| TimeError::NotATime { text: text.to_owned() })
+        parse_naive(text.strip_suffix('Z').unwrap_or(text).as_bytes()).ok_or_else(|| {
+            TimeError::NotATime {
+                text: text.to_owned(),
+            }
+        })
     }
 }
 
@@ -162,11 +163,7 @@ pub fn parse_naive(text: &[u8]) -> Option<UnixMicros> {
         Some(_) => return None,
     }
     Some(UnixMicros(
-        day.start().0
-            + h * MICROS_PER_HOUR
-            + m * MICROS_PER_MINUTE
-            + s * MICROS_PER_SECOND
-            + us,
+        day.start().0 + h * MICROS_PER_HOUR + m * MICROS_PER_MINUTE + s * MICROS_PER_SECOND + us,
     ))
 }
 
@@ -223,7 +220,10 @@ impl Day {
 
     /// Returns the day as a half-open range.
     pub const fn range(self) -> TimeRange {
-        TimeRange { start: self.start(), end: self.end() }
+        TimeRange {
+            start: self.start(),
+            end: self.end(),
+        }
     }
 
     /// Returns the day `n` days later (earlier if negative).
@@ -242,7 +242,11 @@ impl Day {
                 b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0'))
             })
         };
-        Self::from_ymd(i32::try_from(number(0..4)?).ok()?, number(5..7)?, number(8..10)?)
+        Self::from_ymd(
+            i32::try_from(number(0..4)?).ok()?,
+            number(5..7)?,
+            number(8..10)?,
+        )
     }
 }
 
@@ -257,8 +261,9 @@ impl FromStr for Day {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        Self::parse_bytes(text.as_bytes())
-            .ok_or_else(|| TimeError::NotADate { text: text.to_owned() })
+        Self::parse_bytes(text.as_bytes()).ok_or_else(|| TimeError::NotADate {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -290,7 +295,11 @@ impl TimeRange {
     /// # Errors
     /// `TimeError::EmptyRange` unless `start < end`.
     pub fn new(start: UnixMicros, end: UnixMicros) -> Result<Self, TimeError> {
-        if start < end { Ok(Self { start, end }) } else { Err(TimeError::EmptyRange { start, end }) }
+        if start < end {
+            Ok(Self { start, end })
+        } else {
+            Err(TimeError::EmptyRange { start, end })
+        }
     }
 
     /// Returns whether `at` lies in the range.

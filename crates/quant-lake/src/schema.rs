@@ -226,7 +226,11 @@ impl Dataset {
         };
         fixed
             .iter()
-            .map(|&(name, ty, nullable)| Column { name: name.to_owned(), ty, nullable })
+            .map(|&(name, ty, nullable)| Column {
+                name: name.to_owned(),
+                ty,
+                nullable,
+            })
             .collect()
     }
 
@@ -278,8 +282,10 @@ impl Dataset {
 
 /// Returns the Arrow schema of a list of columns.
 pub fn arrow_schema(columns: &[Column]) -> SchemaRef {
-    let fields: Vec<Field> =
-        columns.iter().map(|c| Field::new(&c.name, c.ty.arrow(), c.nullable)).collect();
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|c| Field::new(&c.name, c.ty.arrow(), c.nullable))
+        .collect();
     Arc::new(Schema::new(fields))
 }
 
@@ -292,8 +298,16 @@ fn l2_snapshot_columns(book_levels: u16) -> Vec<Column> {
     ];
     for level in 0..book_levels {
         for side in ["bid", "ask"] {
-            out.push(column(format!("{side}_px_{level:02}"), ColumnType::F64, true));
-            out.push(column(format!("{side}_qty_{level:02}"), ColumnType::F64, true));
+            out.push(column(
+                format!("{side}_px_{level:02}"),
+                ColumnType::F64,
+                true,
+            ));
+            out.push(column(
+                format!("{side}_qty_{level:02}"),
+                ColumnType::F64,
+                true,
+            ));
         }
     }
     out
@@ -348,7 +362,9 @@ impl ColumnType {
     /// Returns the lake type of an Arrow type, if it is one the lake uses.
     pub fn from_arrow(ty: &DataType) -> Option<Self> {
         Some(match ty {
-            DataType::Timestamp(TimeUnit::Microsecond, Some(tz)) if tz.as_ref() == "UTC" => Self::Ts,
+            DataType::Timestamp(TimeUnit::Microsecond, Some(tz)) if tz.as_ref() == "UTC" => {
+                Self::Ts
+            }
             DataType::Float64 => Self::F64,
             DataType::Int64 => Self::I64,
             DataType::Int32 => Self::I32,
@@ -384,7 +400,9 @@ impl FromStr for Dataset {
         Self::ALL
             .into_iter()
             .find(|d| d.name() == name)
-            .ok_or_else(|| UnknownDataset { name: name.to_owned() })
+            .ok_or_else(|| UnknownDataset {
+                name: name.to_owned(),
+            })
     }
 }
 

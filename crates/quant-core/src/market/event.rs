@@ -28,7 +28,11 @@ impl Side {
 
     /// Returns the aggressor of a trade from the venues' `is_buyer_maker` flag: a buyer who made was sold to.
     pub const fn from_is_buyer_maker(is_buyer_maker: bool) -> Self {
-        if is_buyer_maker { Self::Sell } else { Self::Buy }
+        if is_buyer_maker {
+            Self::Sell
+        } else {
+            Self::Buy
+        }
     }
 
     /// Returns the other side.

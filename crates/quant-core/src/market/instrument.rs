@@ -12,7 +12,9 @@ use crate::units::Step;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MarketError {
     /// Unknown exchange name.
-    #[error("unknown exchange `{name}`; known: binance, okx, bybit, deepcoin, hyperliquid, csv, each also as `sim-...`")]
+    #[error(
+        "unknown exchange `{name}`; known: binance, okx, bybit, deepcoin, hyperliquid, csv, each also as `sim-...`"
+    )]
     UnknownExchange {
         /// The offending name.
         name: String,
@@ -50,8 +52,14 @@ pub enum Venue {
 
 impl Venue {
     /// Every venue, in path order.
-    pub const ALL: [Self; 6] =
-        [Self::Binance, Self::Okx, Self::Bybit, Self::Deepcoin, Self::Hyperliquid, Self::Csv];
+    pub const ALL: [Self; 6] = [
+        Self::Binance,
+        Self::Okx,
+        Self::Bybit,
+        Self::Deepcoin,
+        Self::Hyperliquid,
+        Self::Csv,
+    ];
 
     /// Returns the lower-case name used in paths and configs.
     pub const fn name(self) -> &'static str {
@@ -77,7 +85,12 @@ pub struct Exchange {
 
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.simulated { "sim-" } else { "" }, self.venue.name())
+        write!(
+            f,
+            "{}{}",
+            if self.simulated { "sim-" } else { "" },
+            self.venue.name()
+        )
     }
 }
 
@@ -93,7 +106,9 @@ impl FromStr for Exchange {
             .into_iter()
             .find(|v| v.name() == name)
             .map(|venue| Self { venue, simulated })
-            .ok_or_else(|| MarketError::UnknownExchange { name: text.to_owned() })
+            .ok_or_else(|| MarketError::UnknownExchange {
+                name: text.to_owned(),
+            })
     }
 }
 
@@ -116,8 +131,14 @@ pub enum Market {
 
 impl Market {
     /// Every market, in path order.
-    pub const ALL: [Self; 6] =
-        [Self::Spot, Self::Um, Self::Cm, Self::Swap, Self::Linear, Self::Inverse];
+    pub const ALL: [Self; 6] = [
+        Self::Spot,
+        Self::Um,
+        Self::Cm,
+        Self::Swap,
+        Self::Linear,
+        Self::Inverse,
+    ];
 
     /// Returns the lower-case name used in paths and configs.
     pub const fn name(self) -> &'static str {
@@ -145,7 +166,9 @@ impl FromStr for Market {
         Self::ALL
             .into_iter()
             .find(|m| m.name() == text)
-            .ok_or_else(|| MarketError::UnknownMarket { name: text.to_owned() })
+            .ok_or_else(|| MarketError::UnknownMarket {
+                name: text.to_owned(),
+            })
     }
 }
 
@@ -172,13 +195,18 @@ impl FromStr for Symbol {
     type Err = MarketError;
 
     fn from_str(text: &str) -> Result<Self, MarketError> {
-        let allowed = |c: char| {
-            c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\u{4e00}'..='\u{9fff}')
-        };
+        let allowed =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\u{4e00}'..='\u{9fff}');
         let ok = (1..=40).contains(&text.chars().count())
             && text.chars().all(allowed)
             && !text.starts_with('-');
-        if ok { Ok(Self(text.to_owned())) } else { Err(MarketError::BadSymbol { symbol: text.to_owned() }) }
+        if ok {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(MarketError::BadSymbol {
+                symbol: text.to_owned(),
+            })
+        }
     }
 }
 
@@ -262,6 +290,10 @@ impl Instrument {
     /// # Units
     /// Linear: `qty_raw * contract_value`. Inverse: `qty_raw * contract_value / price`.
     pub fn base_qty(&self, qty_raw: f64, price: f64) -> f64 {
-        if self.inverse { qty_raw * self.contract_value / price } else { qty_raw * self.contract_value }
+        if self.inverse {
+            qty_raw * self.contract_value / price
+        } else {
+            qty_raw * self.contract_value
+        }
     }
 }

@@ -17,7 +17,11 @@ pub struct StreamKey {
 impl StreamKey {
     /// Returns the key of `event`, available `lag_us` after it is known, with venue sequence `seq`.
     pub const fn of(event: &Event, lag_us: i64, seq: i64) -> Self {
-        Self { ts_avail: event.ts_known().plus(lag_us), rank: source_rank(event), seq }
+        Self {
+            ts_avail: event.ts_known().plus(lag_us),
+            rank: source_rank(event),
+            seq,
+        }
     }
 }
 

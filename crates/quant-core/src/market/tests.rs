@@ -4,11 +4,29 @@ use crate::time::UnixMicros;
 
 #[test]
 fn symbols_are_single_path_segments() {
-    for ok in ["BTCUSDT", "BTCUSD_PERP", "BTC-USDT-SWAP", "1000SHIBUSDT", "币安人生USDT"] {
+    for ok in [
+        "BTCUSDT",
+        "BTCUSD_PERP",
+        "BTC-USDT-SWAP",
+        "1000SHIBUSDT",
+        "币安人生USDT",
+    ] {
         assert!(ok.parse::<Symbol>().is_ok(), "{ok}");
     }
     let long = "X".repeat(41);
-    for bad in ["", "../../x", "a/b", "a\\b", "..", "a.b", "BTC\0", "-x", "ВТС", "a b", long.as_str()] {
+    for bad in [
+        "",
+        "../../x",
+        "a/b",
+        "a\\b",
+        "..",
+        "a.b",
+        "BTC\0",
+        "-x",
+        "ВТС",
+        "a b",
+        long.as_str(),
+    ] {
         assert!(bad.parse::<Symbol>().is_err(), "{bad}");
     }
 }

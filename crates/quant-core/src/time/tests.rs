@@ -8,16 +8,36 @@ fn days_match_known_dates() {
     assert_eq!(Day::from_ymd(2000, 2, 29), Some(Day(11_016)));
     assert_eq!(Day::from_ymd(1900, 2, 29), None);
     assert_eq!(Day::from_ymd(2023, 2, 30), None);
-    assert_eq!("2024-08-08".parse::<Day>().map(|d| d.start().0), Ok(1_723_075_200_000_000));
+    assert_eq!(
+        "2024-08-08".parse::<Day>().map(|d| d.start().0),
+        Ok(1_723_075_200_000_000)
+    );
 }
 
 #[test]
 fn instants_print_and_parse_back() {
-    for text in ["2024-08-08T23:54:16Z", "2024-08-08T23:54:16.123Z", "1969-12-31T23:59:59.999999Z"] {
-        assert_eq!(text.parse::<UnixMicros>().map(|t| t.to_string()), Ok(text.to_owned()));
+    for text in [
+        "2024-08-08T23:54:16Z",
+        "2024-08-08T23:54:16.123Z",
+        "1969-12-31T23:59:59.999999Z",
+    ] {
+        assert_eq!(
+            text.parse::<UnixMicros>().map(|t| t.to_string()),
+            Ok(text.to_owned())
+        );
     }
-    assert_eq!("2021-12-31 23:01:00.000000".parse::<UnixMicros>(), Ok(UnixMicros(1_640_991_660_000_000)));
-    for text in ["", "2024", "2024-13-01", "2024-01-01T24:00:00", "2024-01-01T00:00:00.1234567", "2024-01-01x00:00"] {
+    assert_eq!(
+        "2021-12-31 23:01:00.000000".parse::<UnixMicros>(),
+        Ok(UnixMicros(1_640_991_660_000_000))
+    );
+    for text in [
+        "",
+        "2024",
+        "2024-13-01",
+        "2024-01-01T24:00:00",
+        "2024-01-01T00:00:00.1234567",
+        "2024-01-01x00:00",
+    ] {
         assert!(text.parse::<UnixMicros>().is_err(), "{text}");
     }
 }

@@ -4,10 +4,29 @@ use proptest::prelude::*;
 
 #[test]
 fn steps_parse_print_and_refuse() {
-    for (text, shown) in [("0.10", "0.1"), ("1", "1"), ("0.001", "0.001"), ("5.0", "5"), ("0.00000100", "0.000001")] {
-        assert_eq!(text.parse::<Step>().map(|s| s.to_string()), Ok(shown.to_owned()));
+    for (text, shown) in [
+        ("0.10", "0.1"),
+        ("1", "1"),
+        ("0.001", "0.001"),
+        ("5.0", "5"),
+        ("0.00000100", "0.000001"),
+    ] {
+        assert_eq!(
+            text.parse::<Step>().map(|s| s.to_string()),
+            Ok(shown.to_owned())
+        );
     }
-    for text in ["", "0", "-1", "0.0", "1e-3", "abc", "1.2.3", ".", "0.0000000000001"] {
+    for text in [
+        "",
+        "0",
+        "-1",
+        "0.0",
+        "1e-3",
+        "abc",
+        "1.2.3",
+        ".",
+        "0.0000000000001",
+    ] {
         assert!(text.parse::<Step>().is_err(), "{text}");
     }
 }

@@ -1,0 +1,76 @@
+//! Command line: one file per command, and the only code that prints.
+
+mod args;
+mod build_bars;
+mod build_dataset;
+mod config;
+mod run_all;
+mod synth;
+mod ui;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::error::{CommandError, CommandResult, ErrorKind};
+use args::{Cli, Command};
+pub use ui::Ui;
+
+/// Parses the arguments, runs the command, prints its error if it has one, and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap prints help and version to stdout with code 0, and usage errors to stderr with code 2.
+            let code = u8::from(error.use_stderr()) * ErrorKind::Config.exit_code();
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(1) };
+        }
+    };
+    let ui = Ui::new(cli.output.json, cli.output.quiet);
+    init_logging();
+    match dispatch(&cli, &ui) {
+        Ok(code) => code,
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, ui: &Ui) -> CommandResult<ExitCode> {
+    match &cli.command {
+        Command::BuildDataset(args) => build_dataset::run(args, ui),
+        Command::BuildBars(args) => build_bars::run(args, ui),
+        Command::RunAll(args) => run_all::run(args, ui),
+        Command::Verify(args) => verify::run(args, ui),
+        Command::Config(args) => config::run(args, ui),
+        Command::Synth(args) => synth::run(args, ui),
+    }
+}
+
+/// Logs go to stderr and only on request (`QUANT_LOG=debug`): results never depend on them.
+fn init_logging() {
+    if let Ok(filter) = std::env::var("QUANT_LOG") {
+        let result = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+            .with_writer(std::io::stderr)
+            .try_init();
+        // A second subscriber in one process (tests) is harmless.
+        drop(result);
+    }
+}
+
+/// Sets up the flag that Ctrl-C and SIGTERM raise; long steps look at it between pieces of work.
+///
+/// # Errors
+/// Internal, if the system refuses the handler.
+pub(crate) fn interrupt_flag() -> CommandResult<std::sync::Arc<std::sync::atomic::AtomicBool>> {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let flag = std::sync::Arc::new(AtomicBool::new(false));
+    let raised = std::sync::Arc::clone(&flag);
+    ctrlc::set_handler(move || raised.store(true, Ordering::SeqCst)).map_err(|e| {
+        CommandError::text(ErrorKind::Internal, &format!("cannot install the Ctrl-C handler: {e}"))
+    })?;
+    Ok(flag)
+}

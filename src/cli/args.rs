@@ -1,0 +1,218 @@
+//! Arguments of every command, as clap reads them; meaning is given by the command's own file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use quant_core::market::{Exchange, Market, Symbol};
+use quant_core::time::UnixMicros;
+use quant_lake::schema::Dataset;
+
+/// Research-to-paper-trading toolkit for crypto perpetuals.
+#[derive(Debug, Parser)]
+#[command(name = "quant", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 internal, 2 usage or config, 3 data problem, 4 gate refused, 130 interrupted.\nRanges are [start, end) in UTC. stdout carries data, stderr carries messages; QUANT_LOG=debug turns logs on.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Write the answer as JSON on stdout and errors as JSON on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Write no messages and no progress, only the answer and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ingest exchange history into the lake
+    BuildDataset(BuildDataset),
+    /// Build 1m bars from what the lake holds
+    BuildBars(BuildBars),
+    /// Dataset, bars, features, regime, entries, backtest and report, gates included
+    RunAll(RunAll),
+    /// Check every manifest, file hash and row of a lake
+    Verify(Verify),
+    /// Check a config, show it resolved, or print its schema
+    Config(Config),
+    /// Write a simulated market as exchange archives
+    Synth(Synth),
+}
+
+/// Where vendor files come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SourceArg {
+    /// Binance Vision archives, from --root or --base-url
+    Vision,
+    /// CSV files described by `ingest.csv` of --config
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildDataset {
+    /// Exchange, e.g. binance; simulated data is sim-binance
+    #[arg(long)]
+    pub(crate) exchange: Exchange,
+    /// Market: spot, um, cm
+    #[arg(long)]
+    pub(crate) market: Market,
+    /// The exchange's own symbol; several separated by commas
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(crate) symbol: Vec<Symbol>,
+    /// Inclusive start: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
+    #[arg(long)]
+    pub(crate) start: UnixMicros,
+    /// Exclusive end: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
+    #[arg(long)]
+    pub(crate) end: UnixMicros,
+    /// Where vendor files come from
+    #[arg(long, value_enum, default_value = "vision")]
+    pub(crate) source: SourceArg,
+    /// Folder in the archive's own layout (local files instead of the network)
+    #[arg(long, value_name = "DIR", conflicts_with = "base_url")]
+    pub(crate) root: Option<PathBuf>,
+    /// Host that serves the archive
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// Datasets, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "klines_1m,agg_trades", value_parser = parse_dataset)]
+    pub(crate) datasets: Vec<Dataset>,
+    /// Lake folder
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) lake: PathBuf,
+    /// Config with `ingest.csv` (csv source) and ingest limits
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Override one config key, e.g. ingest.csv.path=FILE
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Keep a copy of every original under sources/
+    #[arg(long)]
+    pub(crate) keep_sources: bool,
+    /// Accept archives without a .CHECKSUM file
+    #[arg(long)]
+    pub(crate) allow_missing_checksum: bool,
+    /// Replace partitions that came from another kind of source
+    #[arg(long)]
+    pub(crate) replace_source: bool,
+    /// Worker threads in total
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+/// Maps the spellings of the first version to today's datasets.
+fn parse_dataset(text: &str) -> Result<Dataset, String> {
+    match text {
+        "premium_kline" => Ok(Dataset::PremiumKlines),
+        "mark_kline" => Ok(Dataset::MarkKlines),
+        // Binance's bookDepth is percent bands, never levels.
+        "book_depth" => Ok(Dataset::DepthBands),
+        _ => text.parse().map_err(|e| format!("{e}")),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Config file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Override one key, e.g. run.end=2024-02-01; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildBars {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Rebuild bars that are up to date
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Worker threads in total
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunAll {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Compute again even if the same run is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Worker threads in total
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Replace the exchange of the traded instrument
+    #[arg(long)]
+    pub(crate) exchange: Option<Exchange>,
+    /// Replace the symbol of the traded instrument
+    #[arg(long)]
+    pub(crate) symbol: Option<Symbol>,
+    /// Replace run.start
+    #[arg(long)]
+    pub(crate) start: Option<UnixMicros>,
+    /// Replace run.end
+    #[arg(long)]
+    pub(crate) end: Option<UnixMicros>,
+    /// Replace ingest.source
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Lake folder
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) lake: PathBuf,
+    /// Check sizes and file hashes only, do not read rows again
+    #[arg(long)]
+    pub(crate) shallow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether a config is valid, naming every violation
+    Check(ConfigArgs),
+    /// Print the resolved config with every layer applied
+    Show(ConfigArgs),
+    /// Print the JSON schema of configs
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Synth {
+    /// Market profile
+    #[arg(long, default_value = "mixed")]
+    pub(crate) profile: String,
+    /// Number of days
+    #[arg(long, default_value_t = 7)]
+    pub(crate) days: u32,
+    /// Seed: the same seed gives the same bytes
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Folder to write, empty or new
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// First day
+    #[arg(long, default_value = "2024-01-01")]
+    pub(crate) start: quant_core::time::Day,
+    /// Market: um or spot
+    #[arg(long, default_value = "um")]
+    pub(crate) market: Market,
+    /// Symbol
+    #[arg(long, default_value = "BTCUSDT")]
+    pub(crate) symbol: Symbol,
+}

@@ -1,0 +1,311 @@
+//! Downloads over HTTP(S): resume, retry with backoff, and "404 is an answer".
+//!
+//! Knows nothing of what is inside a file; ingestion verifies checksums before anything is committed.
+
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, Response};
+use reqwest::header;
+
+/// Largest text answer (checksums, listings).
+const MAX_TEXT_BYTES: u64 = 1 << 20;
+/// Longest pause between two tries; a longer `Retry-After` ends the download instead of hammering on.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Why a download failed for good.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The client cannot be built, e.g. no TLS roots.
+    #[error("cannot set up HTTP: {source}")]
+    Setup {
+        /// The cause.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The base address is not an HTTP(S) URL.
+    #[error("base url `{url}` is not an http(s) address\nhint: write `--base-url https://host`")]
+    BadBaseUrl {
+        /// The text.
+        url: String,
+    },
+    /// The server answered with a status that retrying will not change.
+    #[error("`{url}` answered {status}\nhint: check the address; a local copy works with `--root DIR`")]
+    Status {
+        /// The address.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// The server asks for a longer pause than we wait.
+    #[error("`{url}` asks to come back in {seconds} s (status {status})\nhint: run the same command again after that; finished partitions are kept")]
+    RateLimited {
+        /// The address.
+        url: String,
+        /// The status.
+        status: u16,
+        /// Seconds to wait.
+        seconds: u64,
+    },
+    /// Every try failed.
+    #[error("`{url}` failed {tries} times, last: {last}\nhint: check the connection, or give the files with `--root DIR`; a rerun resumes")]
+    Exhausted {
+        /// The address.
+        url: String,
+        /// How often it was tried.
+        tries: u32,
+        /// The last failure.
+        last: String,
+    },
+    /// A text answer is larger than any checksum file.
+    #[error("`{url}` sent more than {MAX_TEXT_BYTES} bytes where a short text was expected")]
+    TooLong {
+        /// The address.
+        url: String,
+    },
+    /// The local file cannot be written.
+    #[error("cannot write download `{}`: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Ctrl-C or SIGTERM.
+    #[error("interrupted while fetching `{url}`")]
+    Interrupted {
+        /// The address.
+        url: String,
+    },
+}
+
+/// An HTTP(S) host that serves files.
+#[derive(Debug)]
+pub struct HttpHost {
+    client: Client,
+    base_url: String,
+    retries: u32,
+    first_pause: Duration,
+}
+
+/// One failed try: worth another one, or final.
+enum Failure {
+    Retry { reason: String, pause: Option<Duration> },
+    Final(FetchError),
+}
+
+impl HttpHost {
+    /// Returns a client for `base_url`.
+    ///
+    /// # Errors
+    /// `BadBaseUrl` unless it is http or https; `Setup` if TLS cannot be initialised.
+    pub fn new(base_url: &str, retries: u32, timeout: Duration) -> Result<Self, FetchError> {
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        let is_http = base_url.starts_with("https://") || base_url.starts_with("http://");
+        if !is_http || base_url.contains(char::is_whitespace) {
+            return Err(FetchError::BadBaseUrl { url: base_url });
+        }
+        // Another part of the process may have installed a provider already: either one will do.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = Client::builder()
+            .user_agent(concat!("quant/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeout)
+            // The blocking client applies this to each wait for data, not to the whole body.
+            .timeout(timeout)
+            .tcp_keepalive(Duration::from_secs(30))
+            // A file host has no reason to send us elsewhere more than once or twice, or from https to http.
+            .redirect(reqwest::redirect::Policy::custom(|attempt| {
+                let downgrade = attempt.previous().iter().any(|u| u.scheme() == "https")
+                    && attempt.url().scheme() != "https";
+                if downgrade || attempt.previous().len() > 3 {
+                    attempt.error("redirect loop or downgrade")
+                } else {
+                    attempt.follow()
+                }
+            }))
+            .build()
+            .map_err(|source| FetchError::Setup { source })?;
+        Ok(Self { client, base_url, retries, first_pause: Duration::from_millis(250) })
+    }
+
+    /// Returns the full address of a relative path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/{}", self.base_url, path.trim_start_matches('/'))
+    }
+
+    /// Returns the text at `path`, or `None` if the server says it does not exist.
+    ///
+    /// # Errors
+    /// When every try failed, the status is final, or the text is too long.
+    pub fn text(&self, path: &str, stop: &AtomicBool) -> Result<Option<String>, FetchError> {
+        let url = self.url(path);
+        self.with_retries(&url, stop, || {
+            let Some(response) = self.get(&url, 0)? else { return Ok(None) };
+            let mut body = Vec::new();
+            response.take(MAX_TEXT_BYTES + 1).read_to_end(&mut body).map_err(retry)?;
+            if body.len() as u64 > MAX_TEXT_BYTES {
+                return Err(Failure::Final(FetchError::TooLong { url: url.clone() }));
+            }
+            Ok(Some(String::from_utf8_lossy(&body).into_owned()))
+        })
+    }
+
+    /// Downloads `path` into `dest`, resuming what `dest` already holds; `None` if the server says it does not exist.
+    ///
+    /// The file is complete by length when this returns, not yet verified: the caller checks its hash and removes
+    /// it if it is wrong, so that the next try starts afresh.
+    ///
+    /// # Errors
+    /// When every try failed, the status is final, or the local file cannot be written.
+    pub fn download(
+        &self,
+        path: &str,
+        dest: &Path,
+        stop: &AtomicBool,
+    ) -> Result<Option<u64>, FetchError> {
+        let url = self.url(path);
+        let io = |source| FetchError::Io { path: dest.to_owned(), source };
+        self.with_retries(&url, stop, || {
+            let mut file = std::fs::OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(dest)
+                .map_err(|e| Failure::Final(io(e)))?;
+            let have = file.seek(SeekFrom::End(0)).map_err(|e| Failure::Final(io(e)))?;
+            let Some(mut response) = self.get(&url, have)? else { return Ok(None) };
+            let mut at = have;
+            if response.status() != StatusCode::PARTIAL_CONTENT {
+                // The server ignored the range (or there was none): take the whole file again.
+                at = 0;
+                file.set_len(0).map_err(|e| Failure::Final(io(e)))?;
+                file.seek(SeekFrom::Start(0)).map_err(|e| Failure::Final(io(e)))?;
+            }
+            let expected = response.content_length().map(|n| at + n);
+            let mut buffer = vec![0_u8; 1 << 16];
+            loop {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(Failure::Final(FetchError::Interrupted { url: url.clone() }));
+                }
+                let n = response.read(&mut buffer).map_err(retry)?;
+                if n == 0 {
+                    break;
+                }
+                file.write_all(&buffer[..n]).map_err(|e| Failure::Final(io(e)))?;
+                at += n as u64;
+            }
+            match expected {
+                Some(bytes) if bytes != at => Err(Failure::Retry {
+                    reason: format!("connection closed after {at} of {bytes} bytes"),
+                    pause: None,
+                }),
+                _ => Ok(Some(at)),
+            }
+        })
+    }
+
+    fn get(&self, url: &str, from: u64) -> Result<Option<Response>, Failure> {
+        let mut request = self.client.get(url);
+        if from > 0 {
+            request = request.header(header::RANGE, format!("bytes={from}-"));
+        }
+        let response = request.send().map_err(retry)?;
+        let status = response.status();
+        match status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Some(response)),
+            StatusCode::NOT_FOUND => Ok(None),
+            // Our range starts at or past the end: the file is whole, or not the one we began. Start afresh.
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                let whole = self.client.get(url).send().map_err(retry)?;
+                if whole.status().is_success() {
+                    Ok(Some(whole))
+                } else {
+                    Err(Failure::Final(FetchError::Status {
+                        url: url.to_owned(),
+                        status: whole.status().as_u16(),
+                    }))
+                }
+            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::IM_A_TEAPOT => {
+                let pause = retry_after(&response);
+                match pause {
+                    Some(wait) if wait > MAX_PAUSE => Err(Failure::Final(FetchError::RateLimited {
+                        url: url.to_owned(),
+                        status: status.as_u16(),
+                        seconds: wait.as_secs(),
+                    })),
+                    _ => Err(Failure::Retry { reason: format!("status {status}"), pause }),
+                }
+            }
+            _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+                Err(Failure::Retry { reason: format!("status {status}"), pause: None })
+            }
+            _ => Err(Failure::Final(FetchError::Status {
+                url: url.to_owned(),
+                status: status.as_u16(),
+            })),
+        }
+    }
+
+    fn with_retries<T>(
+        &self,
+        url: &str,
+        stop: &AtomicBool,
+        mut attempt: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, FetchError> {
+        let mut pause = self.first_pause;
+        let tries = self.retries.saturating_add(1);
+        let mut last = String::new();
+        for n in 0..tries {
+            if stop.load(Ordering::Relaxed) {
+                return Err(FetchError::Interrupted { url: url.to_owned() });
+            }
+            match attempt() {
+                Ok(value) => return Ok(value),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Retry { reason, pause: asked }) => {
+                    tracing::debug!(url, n, reason, "download will be retried");
+                    last = reason;
+                    if n + 1 < tries {
+                        sleep(asked.unwrap_or(pause), stop);
+                        pause = (pause * 2).min(MAX_PAUSE);
+                    }
+                }
+            }
+        }
+        Err(FetchError::Exhausted { url: url.to_owned(), tries, last })
+    }
+}
+
+fn retry(error: impl std::error::Error) -> Failure {
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        reason = format!("{reason}: {cause}");
+        source = cause.source();
+    }
+    Failure::Retry { reason, pause: None }
+}
+
+/// Reads `Retry-After` in seconds; dates and nonsense count as absent, so the ordinary backoff applies.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse::<u64>().ok().map(Duration::from_secs)
+}
+
+/// Sleeps in short steps, so that an interrupt is felt at once.
+fn sleep(mut left: Duration, stop: &AtomicBool) {
+    let step = Duration::from_millis(50);
+    while !left.is_zero() && !stop.load(Ordering::Relaxed) {
+        let nap = left.min(step);
+        std::thread::sleep(nap);
+        left = left.saturating_sub(nap);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Tests of the downloader against a scripted server on loopback.
+use super::*;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::sync::mpsc;
+
+/// Serves one canned answer per connection and reports the request heads it saw.
+fn serve(answers: Vec<Vec<u8>>) -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (tx, rx) = mpsc::channel();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = String::new();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            while !head.ends_with("\r\n\r\n") {
+                if reader.read_line(&mut head).unwrap() == 0 {
+                    break;
+                }
+            }
+            tx.send(head).unwrap();
+            stream.write_all(&answer).unwrap();
+        }
+    });
+    (address, rx)
+}
+
+fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let mut out = format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n").into_bytes();
+    out.extend_from_slice(body);
+    out
+}
+
+fn host(url: &str, retries: u32) -> HttpHost {
+    let mut host = HttpHost::new(url, retries, Duration::from_secs(5)).unwrap();
+    host.first_pause = Duration::from_millis(1);
+    host
+}
+
+fn go() -> AtomicBool {
+    AtomicBool::new(false)
+}
+
+#[test]
+fn not_found_is_an_answer_and_is_asked_once() {
+    let (url, seen) = serve(vec![answer("404 Not Found", "Content-Length: 0\r\n", b"")]);
+    assert_eq!(host(&url, 5).text("a/b.CHECKSUM", &go()).unwrap(), None);
+    assert!(seen.recv().unwrap().starts_with("GET /a/b.CHECKSUM "));
+    assert!(seen.try_recv().is_err());
+}
+
+#[test]
+fn a_cut_download_is_resumed_where_it_stopped() {
+    let (url, seen) = serve(vec![
+        answer("200 OK", "Content-Length: 10\r\n", b"0123"),
+        answer("206 Partial Content", "Content-Length: 6\r\nContent-Range: bytes 4-9/10\r\n", b"456789"),
+    ]);
+    let dir = tempfile::tempdir().unwrap();
+    let dest = dir.path().join("x.zip.partial");
+    assert_eq!(host(&url, 2).download("x.zip", &dest, &go()).unwrap(), Some(10));
+    assert_eq!(std::fs::read(&dest).unwrap(), b"0123456789");
+    assert!(!seen.recv().unwrap().to_ascii_lowercase().contains("range:"));
+    assert!(seen.recv().unwrap().to_ascii_lowercase().contains("range: bytes=4-"));
+}
+
+#[test]
+fn a_server_without_ranges_sends_the_file_again() {
+    let (url, _seen) = serve(vec![answer("200 OK", "Content-Length: 4\r\n", b"abcd")]);
+    let dir = tempfile::tempdir().unwrap();
+    let dest = dir.path().join("x");
+    std::fs::write(&dest, b"zz").unwrap();
+    assert_eq!(host(&url, 0).download("x", &dest, &go()).unwrap(), Some(4));
+    assert_eq!(std::fs::read(&dest).unwrap(), b"abcd");
+}
+
+#[test]
+fn server_errors_are_retried_and_then_given_up() {
+    let busy = || answer("500 Internal Server Error", "Content-Length: 0\r\n", b"");
+    let (url, seen) = serve(vec![busy(), busy(), busy()]);
+    let error = host(&url, 2).text("x", &go()).unwrap_err();
+    assert!(matches!(error, FetchError::Exhausted { tries: 3, .. }), "{error}");
+    assert_eq!(seen.iter().count(), 3);
+}
+
+#[test]
+fn a_long_retry_after_ends_the_download_at_once() {
+    let (url, _seen) = serve(vec![answer("429 Too Many Requests", "Retry-After: 1000000000\r\nContent-Length: 0\r\n", b"")]);
+    let error = host(&url, 5).text("x", &go()).unwrap_err();
+    assert!(matches!(error, FetchError::RateLimited { status: 429, seconds: 1_000_000_000, .. }), "{error}");
+}
+
+#[test]
+fn forbidden_is_final_and_names_the_address() {
+    let (url, _seen) = serve(vec![answer("403 Forbidden", "Content-Length: 0\r\n", b"")]);
+    let error = host(&url, 5).text("x", &go()).unwrap_err();
+    assert!(error.to_string().contains("/x` answered 403"), "{error}");
+}
+
+#[test]
+fn an_interrupt_stops_before_the_next_try() {
+    let stop = AtomicBool::new(true);
+    let error = host("http://127.0.0.1:9", 5).text("x", &stop).unwrap_err();
+    assert!(matches!(error, FetchError::Interrupted { .. }));
+}
+
+#[test]
+fn only_http_addresses_are_bases() {
+    for url in ["ftp://x", "file:///etc", "x", ""] {
+        assert!(HttpHost::new(url, 0, Duration::from_secs(1)).is_err(), "{url}");
+    }
+}
