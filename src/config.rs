@@ -1,6 +1,7 @@
 //! Configuration: layers -> raw tree -> checked values. A config that passes here cannot fail later for its values.
 
 mod check;
+pub mod core_params;
 mod layers;
 mod raw;
 

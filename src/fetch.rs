@@ -2,6 +2,10 @@
 //!
 //! Knows nothing of what is inside a file; ingestion verifies checksums before anything is committed.
 
+mod archive;
+
+pub use archive::HttpArchive;
+
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -134,7 +134,7 @@ fn check_ingest(raw: &RawConfig, rules: &mut Rules) {
     );
     if let Some(synth) = &ingest.synth {
         rules.require(
-            quant_core::synth::Profile::parse(&synth.profile).is_some(),
+            crate::run::synth_archive::profile_of(&synth.profile).is_some(),
             "ingest.synth.profile",
             format_args!("`{}` is unknown; known: mixed, null", synth.profile),
         );
