@@ -18,12 +18,16 @@ mod vwap;
 mod wick;
 
 pub use error::{FeatureError, ParamViolation};
+pub(crate) use params::hex16;
 pub use params::{FeatureParams, FeatureSetParams, IfMissing};
 pub use registry::{FeatureKind, kinds};
 pub use set::{FeatureRow, FeatureSet};
-pub use traits::{
-    FeatureSpec, InstrumentMinute, MinuteFrame, MinuteStat, RowFeature, RowWriter,
-};
+pub use traits::{FeatureSpec, InstrumentMinute, MinuteFrame, MinuteStat, RowFeature, RowWriter};
+
+// The words later stages need to talk about rows: they import them from here, not from the layers below.
+pub use crate::bars::BarN;
+pub use crate::market::Side;
+pub use crate::time::UnixMicros;
 
 #[cfg(test)]
 mod tests;

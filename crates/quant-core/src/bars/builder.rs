@@ -165,15 +165,24 @@ impl<X: MinuteStat> MinuteBuilder<X> {
     pub fn on_bar(&mut self, bar: &Bar) -> Result<(), BarsError> {
         let ts = bar.ts_open;
         if self.takes_trades {
-            return Err(BarsError::WrongSource { source_kind: self.source, found: "a kline" });
+            return Err(BarsError::WrongSource {
+                source_kind: self.source,
+                found: "a kline",
+            });
         }
         if ts.floor_minute() != ts || bar.ts_close != ts.plus(MICROS_PER_MINUTE) {
-            return Err(BarsError::NotAMinute { ts_open: ts, ts_close: bar.ts_close });
+            return Err(BarsError::NotAMinute {
+                ts_open: ts,
+                ts_close: bar.ts_close,
+            });
         }
         self.check_time(ts.0)?;
-        for (field, value) in
-            [("open", bar.open), ("high", bar.high), ("low", bar.low), ("close", bar.close)]
-        {
+        for (field, value) in [
+            ("open", bar.open),
+            ("high", bar.high),
+            ("low", bar.low),
+            ("close", bar.close),
+        ] {
             if !is_price(value) {
                 return Err(bad_value(ts, field, value, "a price in (0, 1e15]"));
             }
@@ -271,8 +280,8 @@ impl<X: MinuteStat> MinuteBuilder<X> {
         let until = until.0.clamp(self.day.start().0, self.day.end().0);
         let closing_price = self.kernel.last_price().or(self.previous_close);
         self.roll_to(until);
-        let whole = until.div_euclid(MICROS_PER_MINUTE)
-            - self.day.start().0.div_euclid(MICROS_PER_MINUTE);
+        let whole =
+            until.div_euclid(MICROS_PER_MINUTE) - self.day.start().0.div_euclid(MICROS_PER_MINUTE);
         let n_rows = usize::try_from(whole).unwrap_or(0);
         self.rows.truncate(n_rows);
         self.stat_values.truncate(n_rows * self.stat_columns.len());
@@ -309,7 +318,10 @@ impl<X: MinuteStat> MinuteBuilder<X> {
             return Err(BarsError::OtherDay { day: self.day, ts });
         }
         if ts_us < self.last_us {
-            return Err(BarsError::OutOfOrder { last: UnixMicros(self.last_us), found: ts });
+            return Err(BarsError::OutOfOrder {
+                last: UnixMicros(self.last_us),
+                found: ts,
+            });
         }
         Ok(())
     }
@@ -324,7 +336,10 @@ impl<X: MinuteStat> MinuteBuilder<X> {
     ) -> Result<(), BarsError> {
         let ts = UnixMicros(ts_us);
         if !self.takes_trades {
-            return Err(BarsError::WrongSource { source_kind: self.source, found: "a trade" });
+            return Err(BarsError::WrongSource {
+                source_kind: self.source,
+                found: "a trade",
+            });
         }
         self.check_time(ts_us)?;
         if !is_price(price) {
@@ -334,7 +349,12 @@ impl<X: MinuteStat> MinuteBuilder<X> {
             return Err(bad_value(ts, "quantity", qty, "a quantity in [0, 1e15]"));
         }
         if aggressor_sign != 1 && aggressor_sign != -1 {
-            return Err(bad_value(ts, "aggressor", f64::from(aggressor_sign), "+1 or -1"));
+            return Err(bad_value(
+                ts,
+                "aggressor",
+                f64::from(aggressor_sign),
+                "+1 or -1",
+            ));
         }
         Ok(())
     }
@@ -342,7 +362,9 @@ impl<X: MinuteStat> MinuteBuilder<X> {
     /// Closes minutes until the one being built contains `ts_us`.
     fn roll_to(&mut self, ts_us: i64) {
         while ts_us >= self.close_us {
-            let row = self.kernel.row(UnixMicros(self.open_us), self.source, self.previous_close);
+            let row = self
+                .kernel
+                .row(UnixMicros(self.open_us), self.source, self.previous_close);
             self.push_row(row);
         }
     }
@@ -362,5 +384,10 @@ fn is_price(x: f64) -> bool {
 }
 
 fn bad_value(ts: UnixMicros, field: &'static str, value: f64, expected: &'static str) -> BarsError {
-    BarsError::BadValue { ts, field, value: value.to_string(), expected }
+    BarsError::BadValue {
+        ts,
+        field,
+        value: value.to_string(),
+        expected,
+    }
 }

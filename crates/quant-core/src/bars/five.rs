@@ -111,7 +111,9 @@ impl Resampler {
     /// `BadInterval` unless the interval divides a day.
     pub fn new(interval_minutes: u32) -> Result<Self, BarsError> {
         if interval_minutes == 0 || 1_440 % interval_minutes != 0 {
-            return Err(BarsError::BadInterval { minutes: interval_minutes });
+            return Err(BarsError::BadInterval {
+                minutes: interval_minutes,
+            });
         }
         Ok(Self {
             interval_minutes,

@@ -125,7 +125,15 @@ pub(crate) fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
 
 impl MinuteStat for Ohlcv {
     fn columns(&self, out: &mut Vec<&'static str>) {
-        out.extend(["open", "high", "low", "close", "volume", "quote_volume", "buy_volume"]);
+        out.extend([
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            "quote_volume",
+            "buy_volume",
+        ]);
     }
 
     fn on_event(&mut self, event: &Event) {

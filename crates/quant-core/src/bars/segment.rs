@@ -29,7 +29,11 @@ pub struct Segmenter {
 impl Segmenter {
     /// Returns a segmenter where a run of more than `gap_minutes` filled or absent minutes ends a segment.
     pub const fn new(gap_minutes: u32) -> Self {
-        Self { gap_minutes, n_missing: 0, id: 0 }
+        Self {
+            gap_minutes,
+            n_missing: 0,
+            id: 0,
+        }
     }
 
     /// Takes the next minute, `None` if its row is absent.
@@ -45,6 +49,10 @@ impl Segmenter {
         let started = self.id == 0 || self.n_missing > self.gap_minutes;
         self.id += u32::from(started);
         self.n_missing = 0;
-        SegmentState { id: self.id, in_gap: false, started }
+        SegmentState {
+            id: self.id,
+            in_gap: false,
+            started,
+        }
     }
 }

@@ -54,6 +54,11 @@ impl EfficiencyRatio {
             reference: "Kaufman (1995), Smarter Trading",
             days_back,
         };
-        Self::of(spec, EfficiencyKernel { closes: Window::new(bars + 1) })
+        Self::of(
+            spec,
+            EfficiencyKernel {
+                closes: Window::new(bars + 1),
+            },
+        )
     }
 }

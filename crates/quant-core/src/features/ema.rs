@@ -15,7 +15,11 @@ struct EmaState {
 
 impl EmaState {
     const fn new(n: u32) -> Self {
-        Self { n, seen: 0, value: 0.0 }
+        Self {
+            n,
+            seen: 0,
+            value: 0.0,
+        }
     }
 
     const fn clear(&mut self) {
@@ -24,8 +28,11 @@ impl EmaState {
 
     fn push(&mut self, close: f64) {
         let alpha = 2.0 / (f64::from(self.n) + 1.0);
-        self.value =
-            if self.seen == 0 { close } else { alpha * close + (1.0 - alpha) * self.value };
+        self.value = if self.seen == 0 {
+            close
+        } else {
+            alpha * close + (1.0 - alpha) * self.value
+        };
         self.seen = self.seen.saturating_add(1);
     }
 
@@ -45,7 +52,12 @@ struct AtrState {
 
 impl AtrState {
     const fn new(n: u32) -> Self {
-        Self { n, seen: 0, previous_close: 0.0, value: 0.0 }
+        Self {
+            n,
+            seen: 0,
+            previous_close: 0.0,
+            value: 0.0,
+        }
     }
 
     const fn clear(&mut self) {

@@ -17,13 +17,21 @@ pub struct ParamViolation {
 
 impl fmt::Display for ParamViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is {}; expected {}", self.key, self.value, self.expected)
+        write!(
+            f,
+            "`{}` is {}; expected {}",
+            self.key, self.value, self.expected
+        )
     }
 }
 
 /// Joins violations into one line per violation.
 pub(crate) fn list(violations: &[ParamViolation]) -> String {
-    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    violations
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Collects violations under a key prefix.
@@ -34,7 +42,9 @@ pub(crate) struct Checker {
 
 impl Checker {
     pub(crate) const fn new() -> Self {
-        Self { violations: Vec::new() }
+        Self {
+            violations: Vec::new(),
+        }
     }
 
     /// Records a violation unless `ok`.
@@ -69,7 +79,9 @@ pub enum FeatureError {
         violations: Vec<ParamViolation>,
     },
     /// Frames must start at midnight UTC, because state is rebuilt from whole days.
-    #[error("the first frame is `{found}`\nhint: start at 00:00 UTC and push a frame for every minute")]
+    #[error(
+        "the first frame is `{found}`\nhint: start at 00:00 UTC and push a frame for every minute"
+    )]
     StartsMidDay {
         /// Start of the refused minute.
         found: UnixMicros,

@@ -53,7 +53,12 @@ impl Extremes {
             reference: "Donchian channel without the current bar",
             days_back,
         };
-        Self::of(spec, ExtremesKernel { bars: Window::new(bars + 1) })
+        Self::of(
+            spec,
+            ExtremesKernel {
+                bars: Window::new(bars + 1),
+            },
+        )
     }
 }
 
@@ -96,6 +101,11 @@ impl VolumeMedian {
             reference: "median of an even count: mean of the middle two",
             days_back,
         };
-        Self::of(spec, VolumeMedianKernel { volumes: Window::new(bars + 1) })
+        Self::of(
+            spec,
+            VolumeMedianKernel {
+                volumes: Window::new(bars + 1),
+            },
+        )
     }
 }

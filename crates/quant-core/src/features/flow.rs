@@ -28,7 +28,10 @@ impl Tfi {
             reference: "signed trade volume over volume",
             days_back,
         };
-        Self { spec, rows: Window::new(minutes) }
+        Self {
+            spec,
+            rows: Window::new(minutes),
+        }
     }
 }
 
@@ -50,7 +53,8 @@ impl RowFeature for Tfi {
         if minute.segment.started {
             self.rows.clear();
         }
-        self.rows.push(minute.row.and_then(|r| Some((r.buy_volume?, r.volume))));
+        self.rows
+            .push(minute.row.and_then(|r| Some((r.buy_volume?, r.volume))));
         if !self.rows.is_full() {
             return;
         }
@@ -61,7 +65,6 @@ impl RowFeature for Tfi {
             traded += v;
         }
         // A venue's rounded split may exceed its volume by a rounding step.
-        out[0] = (traded > 0.0)
-            .then(|| ((bought - (traded - bought)) / traded).clamp(-1.0, 1.0));
+        out[0] = (traded > 0.0).then(|| ((bought - (traded - bought)) / traded).clamp(-1.0, 1.0));
     }
 }

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
 
 /// Null policy of every feature whose window is shorter than a day.
-pub(crate) const SHORT_WINDOW_NULLS: &str = "null until warm, inside a gap, and again until warm after a gap";
+pub(crate) const SHORT_WINDOW_NULLS: &str =
+    "null until warm, inside a gap, and again until warm after a gap";
 /// Causality of every feature of completed bars.
 pub(crate) const BAR_CAUSALITY: &str =
     "completed bars with ts_close <= ts_close of the row; held until the next bar completes";
@@ -68,7 +69,13 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
             && let (Some(open), Some(high), Some(low), Some(close)) =
                 (bar.open, bar.high, bar.low, bar.close)
         {
-            self.kernel.push(&PriceBar { high, low, open, close, volume: bar.volume });
+            self.kernel.push(&PriceBar {
+                high,
+                low,
+                open,
+                close,
+                volume: bar.volume,
+            });
         }
         self.kernel.write(out);
     }
@@ -84,7 +91,10 @@ pub(crate) struct Window<T> {
 impl<T: Copy> Window<T> {
     pub(crate) fn new(n: u32) -> Self {
         let n = n as usize;
-        Self { n, values: VecDeque::with_capacity(n) }
+        Self {
+            n,
+            values: VecDeque::with_capacity(n),
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -116,5 +126,9 @@ pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let n = values.len();
     let upper = *values.get(n / 2)?;
-    if n % 2 == 1 { Some(upper) } else { Some((values[n / 2 - 1] + upper) / 2.0) }
+    if n % 2 == 1 {
+        Some(upper)
+    } else {
+        Some((values[n / 2 - 1] + upper) / 2.0)
+    }
 }

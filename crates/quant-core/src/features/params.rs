@@ -142,12 +142,22 @@ impl FeatureParams {
             Self::Ema { bars, .. } | Self::Atr { bars, .. } => {
                 int("bars", bars, 1, MAX_WINDOW_BARS);
             }
-            Self::EmaSlope { bars, lag, atr_bars, .. } => {
+            Self::EmaSlope {
+                bars,
+                lag,
+                atr_bars,
+                ..
+            } => {
                 int("bars", bars, 1, MAX_WINDOW_BARS);
                 int("lag", lag, 1, MAX_WINDOW_BARS);
                 int("atr_bars", atr_bars, 1, MAX_WINDOW_BARS);
             }
-            Self::EmaGap { fast, slow, atr_bars, .. } => {
+            Self::EmaGap {
+                fast,
+                slow,
+                atr_bars,
+                ..
+            } => {
                 int("slow", slow, 2, MAX_WINDOW_BARS);
                 int("fast", fast, 1, slow.saturating_sub(1).max(1));
                 int("atr_bars", atr_bars, 1, MAX_WINDOW_BARS);
@@ -166,8 +176,12 @@ impl FeatureParams {
         if !matches!(self, Self::RvRatio { .. }) {
             int("days_back", u32::from(self.days_back()), 0, 60);
         }
-        if let Self::RealisedVol { min_valid_share, .. } | Self::RvRatio { min_valid_share, .. } =
-            *self
+        if let Self::RealisedVol {
+            min_valid_share, ..
+        }
+        | Self::RvRatio {
+            min_valid_share, ..
+        } = *self
         {
             c.require(
                 (0.0..=1.0).contains(&min_valid_share),
@@ -226,23 +240,37 @@ impl FeatureParams {
         }
         Ok(match *self {
             Self::Ema { bars, days_back } => Box::new(ema::Ema::new(bars, days_back)),
-            Self::EmaSlope { bars, lag, atr_bars, days_back } => {
-                Box::new(ema::EmaSlope::new(bars, lag, atr_bars, days_back))
-            }
-            Self::EmaGap { fast, slow, atr_bars, days_back } => {
-                Box::new(ema::EmaGap::new(fast, slow, atr_bars, days_back))
-            }
+            Self::EmaSlope {
+                bars,
+                lag,
+                atr_bars,
+                days_back,
+            } => Box::new(ema::EmaSlope::new(bars, lag, atr_bars, days_back)),
+            Self::EmaGap {
+                fast,
+                slow,
+                atr_bars,
+                days_back,
+            } => Box::new(ema::EmaGap::new(fast, slow, atr_bars, days_back)),
             Self::Atr { bars, days_back } => Box::new(ema::Atr::new(bars, days_back)),
             Self::SessionVwap {} => Box::new(vwap::SessionVwap::new()),
             Self::EfficiencyRatio { bars, days_back } => {
                 Box::new(efficiency::EfficiencyRatio::new(bars, days_back))
             }
-            Self::RealisedVol { minutes, min_valid_share, days_back } => {
-                Box::new(volatility::RealisedVol::new(minutes, min_valid_share, days_back))
-            }
-            Self::RvRatio { minutes, days, min_valid_share } => {
-                Box::new(volatility::RvRatio::new(minutes, days, min_valid_share))
-            }
+            Self::RealisedVol {
+                minutes,
+                min_valid_share,
+                days_back,
+            } => Box::new(volatility::RealisedVol::new(
+                minutes,
+                min_valid_share,
+                days_back,
+            )),
+            Self::RvRatio {
+                minutes,
+                days,
+                min_valid_share,
+            } => Box::new(volatility::RvRatio::new(minutes, days, min_valid_share)),
             Self::Extremes { bars, days_back } => {
                 Box::new(extremes::Extremes::new(bars, days_back))
             }
@@ -275,19 +303,28 @@ impl FeatureSetParams {
     /// features would write.
     pub(crate) fn build(&self) -> Result<Vec<Box<dyn RowFeature>>, FeatureError> {
         let mut c = Checker::new();
-        c.require(self.watermark.0 >= 0, "watermark", self.watermark.0, "at least 0");
-        c.require(!self.features.is_empty(), "features", "empty", "at least one feature");
+        c.require(
+            self.watermark.0 >= 0,
+            "watermark",
+            self.watermark.0,
+            "at least 0",
+        );
+        c.require(
+            !self.features.is_empty(),
+            "features",
+            "empty",
+            "at least one feature",
+        );
         let mut violations = c.into_violations();
         let mut built = Vec::with_capacity(self.features.len());
         for (i, params) in self.features.iter().enumerate() {
             match params.build() {
                 Ok(feature) => built.push(feature),
                 Err(FeatureError::BadParams { violations: found }) => {
-                    violations.extend(
-                        found
-                            .into_iter()
-                            .map(|v| ParamViolation { key: format!("features[{i}].{}", v.key), ..v }),
-                    );
+                    violations.extend(found.into_iter().map(|v| ParamViolation {
+                        key: format!("features[{i}].{}", v.key),
+                        ..v
+                    }));
                 }
                 Err(other) => return Err(other),
             }
@@ -302,7 +339,11 @@ impl FeatureSetParams {
                 });
             }
         }
-        if violations.is_empty() { Ok(built) } else { Err(FeatureError::BadParams { violations }) }
+        if violations.is_empty() {
+            Ok(built)
+        } else {
+            Err(FeatureError::BadParams { violations })
+        }
     }
 }
 
@@ -330,7 +371,14 @@ pub(crate) fn set_id(params: &FeatureSetParams, features: &[Box<dyn RowFeature>]
             put(name);
             put(value);
         }
-        for part in [spec.formula, spec.units, &spec.window, &spec.warmup, spec.inputs, spec.nan_policy] {
+        for part in [
+            spec.formula,
+            spec.units,
+            &spec.window,
+            &spec.warmup,
+            spec.inputs,
+            spec.nan_policy,
+        ] {
             put(part);
         }
         put(&spec.days_back.to_string());
@@ -341,8 +389,11 @@ pub(crate) fn set_id(params: &FeatureSetParams, features: &[Box<dyn RowFeature>]
 /// Returns the first 16 hex digits of the sha256 of `bytes`.
 pub(crate) fn hex16(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    digest.iter().take(8).fold(String::with_capacity(16), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+    digest
+        .iter()
+        .take(8)
+        .fold(String::with_capacity(16), |mut out, b| {
+            let _ = write!(out, "{b:02x}");
+            out
+        })
 }

@@ -88,11 +88,17 @@ impl FeatureSet {
         traded_idx: usize,
     ) -> Result<Self, FeatureError> {
         if traded_idx >= n_instruments {
-            return Err(FeatureError::WrongWidth { expected: traded_idx + 1, found: n_instruments });
+            return Err(FeatureError::WrongWidth {
+                expected: traded_idx + 1,
+                found: n_instruments,
+            });
         }
         let built = params.build()?;
         let id = set_id(params, &built);
-        let columns: Vec<String> = built.iter().flat_map(|f| f.spec().columns.clone()).collect();
+        let columns: Vec<String> = built
+            .iter()
+            .flat_map(|f| f.spec().columns.clone())
+            .collect();
         // 5 divides 1,440: the error cannot happen, but it has a type, so it is passed on.
         let resampler = Resampler::new(BAR_MINUTES).map_err(|e| FeatureError::BadParams {
             violations: vec![crate::features::ParamViolation {
@@ -106,10 +112,13 @@ impl FeatureSet {
         for feature in built {
             let spec = feature.spec();
             let (days_back, width) = (spec.days_back, spec.columns.len());
-            let at = groups.iter().position(|g| g.days_back == days_back).unwrap_or_else(|| {
-                groups.push(Group::new(days_back));
-                groups.len() - 1
-            });
+            let at = groups
+                .iter()
+                .position(|g| g.days_back == days_back)
+                .unwrap_or_else(|| {
+                    groups.push(Group::new(days_back));
+                    groups.len() - 1
+                });
             groups[at].features.push((column, feature));
             column += width;
         }
@@ -164,7 +173,12 @@ impl FeatureSet {
     pub fn frame(&self) -> Option<MinuteFrame<'_>> {
         self.next_open.map(|next| {
             let ts_open = next.plus(-MICROS_PER_MINUTE);
-            frame_of(ts_open, self.watermark_us, &self.current.minutes, self.traded_idx)
+            frame_of(
+                ts_open,
+                self.watermark_us,
+                &self.current.minutes,
+                self.traded_idx,
+            )
         })
     }
 
@@ -193,8 +207,7 @@ impl FeatureSet {
         for group in &mut self.groups {
             group.load(rows);
             if group.is_ready {
-                let frame =
-                    frame_of(ts_open, self.watermark_us, &group.minutes, self.traded_idx);
+                let frame = frame_of(ts_open, self.watermark_us, &group.minutes, self.traded_idx);
                 for (column, feature) in &mut group.features {
                     let width = feature.spec().columns.len();
                     feature.update(&frame, &mut self.row.values[*column..*column + width]);
@@ -227,7 +240,10 @@ impl FeatureSet {
                 return Err(FeatureError::StartsMidDay { found: ts_open });
             }
             Some(expected) if ts_open != expected => {
-                return Err(FeatureError::NotConsecutive { expected, found: ts_open });
+                return Err(FeatureError::NotConsecutive {
+                    expected,
+                    found: ts_open,
+                });
             }
             _ => {}
         }
@@ -237,9 +253,11 @@ impl FeatureSet {
             .find_map(|(i, row)| row.filter(|r| r.ts_open != ts_open).map(|r| (i, r.ts_open)));
         match odd {
             None => Ok(()),
-            Some((instrument_idx, found)) => {
-                Err(FeatureError::Misaligned { instrument_idx, expected: ts_open, found })
-            }
+            Some((instrument_idx, found)) => Err(FeatureError::Misaligned {
+                instrument_idx,
+                expected: ts_open,
+                found,
+            }),
         }
     }
 
@@ -275,7 +293,8 @@ impl FeatureSet {
                 }
             }
         }
-        self.current.restart(width, self.segment_gap_minutes, &self.resampler);
+        self.current
+            .restart(width, self.segment_gap_minutes, &self.resampler);
         self.history.push_back(DayRows {
             day,
             rows: Vec::with_capacity(crate::time::MINUTES_PER_DAY * width),
@@ -307,8 +326,10 @@ impl Group {
     /// Turns the rows of the next minute into `minutes`.
     fn load(&mut self, rows: &[Option<MinuteRow>]) {
         self.minutes.clear();
-        for ((row, segmenter), resampler) in
-            rows.iter().zip(&mut self.segmenters).zip(&mut self.resamplers)
+        for ((row, segmenter), resampler) in rows
+            .iter()
+            .zip(&mut self.segmenters)
+            .zip(&mut self.resamplers)
         {
             self.minutes.push(InstrumentMinute {
                 row: *row,
@@ -326,5 +347,11 @@ const fn frame_of(
     traded_idx: usize,
 ) -> MinuteFrame<'_> {
     let ts_close = ts_open.plus(MICROS_PER_MINUTE);
-    MinuteFrame { ts_open, ts_close, ts_avail: ts_close.plus(watermark_us), minutes, traded_idx }
+    MinuteFrame {
+        ts_open,
+        ts_close,
+        ts_avail: ts_close.plus(watermark_us),
+        minutes,
+        traded_idx,
+    }
 }

@@ -16,7 +16,12 @@ struct Returns {
 
 impl Returns {
     fn new(n: u32, min_valid_share: f64) -> Self {
-        Self { n, min_valid_share, previous_close: None, window: Window::new(n) }
+        Self {
+            n,
+            min_valid_share,
+            previous_close: None,
+            window: Window::new(n),
+        }
     }
 
     fn clear(&mut self) {
@@ -38,7 +43,11 @@ impl Returns {
         let is_real = row.is_some_and(|r| !r.is_filled);
         let close = row.and_then(|r| r.close).or(self.previous_close)?;
         if let Some(before) = self.previous_close {
-            let r = if is_real { libm::log(close / before) } else { 0.0 };
+            let r = if is_real {
+                libm::log(close / before)
+            } else {
+                0.0
+            };
             self.window.push((r, is_real));
         }
         self.previous_close = Some(close);
@@ -84,7 +93,10 @@ impl RealisedVol {
             reference: "realised variance, Andersen and Bollerslev (1998)",
             days_back,
         };
-        Self { spec, returns: Returns::new(minutes, min_valid_share) }
+        Self {
+            spec,
+            returns: Returns::new(minutes, min_valid_share),
+        }
     }
 }
 
@@ -155,16 +167,18 @@ impl RvRatio {
 
     /// Summarises the day that is over.
     fn close_day(&mut self) {
-        let is_valid =
-            f64::from(self.today_real) >= self.min_valid_share * MINUTES_PER_DAY as f64;
+        let is_valid = f64::from(self.today_real) >= self.min_valid_share * MINUTES_PER_DAY as f64;
         if is_valid && let Some(m) = median(&mut self.today_values) {
             self.medians.push(m);
         }
         self.today_values.clear();
         self.today_real = 0;
         let enough = self.medians.len() as f64 >= self.min_valid_share * f64::from(self.days);
-        self.baseline =
-            if enough { median(&mut self.medians.clone()).filter(|m| *m > 0.0) } else { None };
+        self.baseline = if enough {
+            median(&mut self.medians.clone()).filter(|m| *m > 0.0)
+        } else {
+            None
+        };
     }
 }
 

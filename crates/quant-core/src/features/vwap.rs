@@ -29,7 +29,11 @@ impl SessionVwap {
             reference: "volume-weighted average price, session of one UTC day",
             days_back: 0,
         };
-        Self { spec, quote: 0.0, base: 0.0 }
+        Self {
+            spec,
+            quote: 0.0,
+            base: 0.0,
+        }
     }
 }
 
