@@ -2,6 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+mod builder;
+mod error;
+mod five;
+mod ohlcv;
+mod segment;
+mod stat;
+
+pub use builder::{DayBars, MinuteBuilder, Opening};
+pub use error::BarsError;
+pub use five::{BarN, Resampler};
+pub use ohlcv::Ohlcv;
+pub use segment::{SegmentState, Segmenter};
+pub use stat::{MinuteStat, RowWriter};
+
 use crate::time::{MICROS_PER_MINUTE, UnixMicros};
 
 /// What a minute row was made of; better sources come first.

@@ -1,1 +1,33 @@
-//! features
+//! Tier 2: minute rows become rolling features, one aligned minute of every instrument at a time.
+//!
+//! One code path: a batch run, a live session and a rebuild of one day drive the same [`FeatureSet`]. Features never
+//! see files, clocks, labels or the future.
+
+mod efficiency;
+mod ema;
+mod error;
+mod extremes;
+mod flow;
+mod kernels;
+mod params;
+mod registry;
+mod set;
+mod traits;
+mod volatility;
+mod vwap;
+mod wick;
+
+pub use error::{FeatureError, ParamViolation};
+pub(crate) use params::hex16;
+pub use params::{FeatureParams, FeatureSetParams, IfMissing};
+pub use registry::{FeatureKind, kinds};
+pub use set::{FeatureRow, FeatureSet};
+pub use traits::{FeatureSpec, InstrumentMinute, MinuteFrame, MinuteStat, RowFeature, RowWriter};
+
+// The words later stages need to talk about rows: they import them from here, not from the layers below.
+pub use crate::bars::BarN;
+pub use crate::market::Side;
+pub use crate::time::UnixMicros;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,393 @@
+//! Turns one UTC day of trades or venue klines into one row per minute.
+//!
+//! It does not read files and does not look at other days: all it knows of the past is the [`Opening`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::bars::ohlcv::{filled_row, ratio};
+use crate::bars::{BarSource, BarsError, MinuteRow, MinuteStat, Ohlcv, RowWriter};
+use crate::market::{Bar, BookSnapshot, Event, Trade};
+use crate::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY, UnixMicros};
+
+/// Prices and quantities above this are refused: no instrument trades there, and sums and products of a day of
+/// such numbers stay far inside the range of `f64`.
+const MAX_VALUE: f64 = 1e15;
+
+/// What a day starts from: the state of the market at 00:00 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// Last price before 00:00 UTC; `None` without known history.
+    pub last_price: Option<f64>,
+}
+
+/// One day of minute rows and what was seen while building them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DayBars {
+    /// The day.
+    pub day: Day,
+    /// One row per complete minute, in order, without holes.
+    pub rows: Vec<MinuteRow>,
+    /// Names of the extra statistics, if the builder carried any.
+    pub stat_columns: Vec<&'static str>,
+    /// Values of the extra statistics, row-major: `rows.len() x stat_columns.len()`.
+    pub stat_values: Vec<Option<f64>>,
+    /// Trades or klines taken.
+    pub n_events: u64,
+    /// Time of the first trade (start of the first kline) taken.
+    pub first_event: Option<UnixMicros>,
+    /// Time of the last trade (start of the last kline) taken.
+    pub last_event: Option<UnixMicros>,
+    /// Last price seen, or the opening's: the next day's [`Opening`].
+    pub closing_price: Option<f64>,
+}
+
+/// Builds the minute rows of one UTC day, event by event.
+///
+/// # Causality
+/// A row depends on the opening and on events with `ts_event < ts_close`; a trade at exactly `ts_close` belongs to
+/// the next minute.
+///
+/// # Determinism
+/// Sums run in the order of the events; equal times keep their order.
+///
+/// # Complexity
+/// O(1) per trade and no allocation: the rows of the day are reserved at the start.
+#[derive(Clone, Debug)]
+pub struct MinuteBuilder<X: MinuteStat = ()> {
+    day: Day,
+    source: BarSource,
+    takes_trades: bool,
+    kernel: Ohlcv,
+    extra: X,
+    /// Start of the minute being built.
+    open_us: i64,
+    /// Its exclusive end.
+    close_us: i64,
+    /// Nothing may come before this.
+    last_us: i64,
+    previous_close: Option<f64>,
+    rows: Vec<MinuteRow>,
+    stat_columns: Vec<&'static str>,
+    stat_values: Vec<Option<f64>>,
+    n_events: u64,
+    first_event: Option<UnixMicros>,
+    last_event: Option<UnixMicros>,
+}
+
+impl MinuteBuilder {
+    /// Returns a builder of `day` from `source` that starts from `opening`.
+    pub fn new(day: Day, source: BarSource, opening: Opening) -> Self {
+        Self::with_stats(day, source, opening, ())
+    }
+}
+
+impl<X: MinuteStat> MinuteBuilder<X> {
+    /// Returns a builder that also feeds `extra` and keeps its columns.
+    pub fn with_stats(day: Day, source: BarSource, opening: Opening, extra: X) -> Self {
+        let mut stat_columns = Vec::new();
+        extra.columns(&mut stat_columns);
+        let start = day.start().0;
+        Self {
+            day,
+            source,
+            takes_trades: source != BarSource::Klines,
+            kernel: Ohlcv::empty(),
+            extra,
+            open_us: start,
+            close_us: start + MICROS_PER_MINUTE,
+            last_us: start,
+            previous_close: opening.last_price.filter(|p| is_price(*p)),
+            rows: Vec::with_capacity(MINUTES_PER_DAY),
+            stat_values: Vec::with_capacity(MINUTES_PER_DAY * stat_columns.len()),
+            stat_columns,
+            n_events: 0,
+            first_event: None,
+            last_event: None,
+        }
+    }
+
+    /// Takes one trade.
+    ///
+    /// # Errors
+    /// See [`Self::on_trade_fields`].
+    pub fn on_trade(&mut self, trade: &Trade) -> Result<(), BarsError> {
+        self.on_trade_fields(
+            trade.ts_event.0,
+            trade.price,
+            trade.qty,
+            trade.aggressor.sign(),
+            trade.n_trades,
+        )?;
+        self.extra.on_event(&Event::Trade(*trade));
+        Ok(())
+    }
+
+    /// Takes one trade as plain columns; extra statistics do not see it.
+    ///
+    /// # Units
+    /// `ts_us` microseconds UTC, `price` quote per base, `qty` base units, `aggressor_sign` +1 or -1.
+    ///
+    /// # Errors
+    /// `WrongSource` for a builder of klines, `OutOfOrder`, `OtherDay`, `BadValue` for a price outside (0, 1e15],
+    /// a quantity outside [0, 1e15] or a sign that is neither +1 nor -1. A refused trade changes nothing.
+    #[inline]
+    pub fn on_trade_fields(
+        &mut self,
+        ts_us: i64,
+        price: f64,
+        qty: f64,
+        aggressor_sign: i8,
+        n_trades: u32,
+    ) -> Result<(), BarsError> {
+        let usable = is_price(price)
+            && (0.0..=MAX_VALUE).contains(&qty)
+            && (aggressor_sign == 1 || aggressor_sign == -1);
+        if !(self.takes_trades && usable && ts_us >= self.last_us && ts_us < self.close_us) {
+            // Refused or the first trade of a later minute: a few of millions.
+            self.refuse_trade(ts_us, price, qty, aggressor_sign)?;
+            self.roll_to(ts_us);
+        }
+        self.last_us = ts_us;
+        self.note(ts_us);
+        self.kernel.add(price, qty, aggressor_sign > 0, n_trades);
+        Ok(())
+    }
+
+    /// Takes one venue kline of one minute; minutes between two klines are filled.
+    ///
+    /// A kline is marked `is_filled` only if it is flat (`open = high = low = close`) and has no volume; its parts
+    /// are then 0, whatever the venue leaves out.
+    ///
+    /// # Errors
+    /// `WrongSource` for a builder of trades, `NotAMinute`, `OtherDay`, `OutOfOrder` (also for the same minute
+    /// twice), `BadValue`, `InconsistentBar`. A refused kline changes nothing.
+    pub fn on_bar(&mut self, bar: &Bar) -> Result<(), BarsError> {
+        let ts = bar.ts_open;
+        if self.takes_trades {
+            return Err(BarsError::WrongSource {
+                source_kind: self.source,
+                found: "a kline",
+            });
+        }
+        if ts.floor_minute() != ts || bar.ts_close != ts.plus(MICROS_PER_MINUTE) {
+            return Err(BarsError::NotAMinute {
+                ts_open: ts,
+                ts_close: bar.ts_close,
+            });
+        }
+        self.check_time(ts.0)?;
+        for (field, value) in [
+            ("open", bar.open),
+            ("high", bar.high),
+            ("low", bar.low),
+            ("close", bar.close),
+        ] {
+            if !is_price(value) {
+                return Err(bad_value(ts, field, value, "a price in (0, 1e15]"));
+            }
+        }
+        let amounts = [
+            ("volume", Some(bar.volume)),
+            ("quote volume", bar.quote_volume),
+            ("taker buy volume", bar.taker_buy_volume),
+        ];
+        for (field, value) in amounts {
+            // Quote volumes are prices times quantities: their own bound is the square.
+            if let Some(v) = value.filter(|v| !(0.0..=MAX_VALUE * MAX_VALUE).contains(v)) {
+                return Err(bad_value(ts, field, v, "a number in [0, 1e30]"));
+            }
+        }
+        let inside = |x: f64| bar.low <= x && x <= bar.high;
+        if !inside(bar.open) || !inside(bar.close) {
+            return Err(BarsError::InconsistentBar { ts_open: ts });
+        }
+        self.roll_to(ts.0);
+        let is_flat = bar.low >= bar.high;
+        let row = if bar.volume <= 0.0 && is_flat {
+            filled_row(ts, self.source, Some(bar.close))
+        } else {
+            MinuteRow {
+                ts_open: ts,
+                open: Some(bar.open),
+                high: Some(bar.high),
+                low: Some(bar.low),
+                close: Some(bar.close),
+                volume: bar.volume,
+                quote_volume: bar.quote_volume,
+                n_trades: bar.n_trades,
+                buy_volume: bar.taker_buy_volume,
+                vwap: bar.quote_volume.and_then(|q| ratio(q, bar.volume)),
+                bar_source: self.source,
+                is_filled: false,
+            }
+        };
+        self.extra.on_event(&Event::Bar(*bar));
+        self.push_row(row);
+        self.last_us = self.open_us;
+        self.note(ts.0);
+        Ok(())
+    }
+
+    /// Takes any event: trades and klines as above, the others reach only the extra statistics.
+    ///
+    /// # Errors
+    /// As [`Self::on_trade`] and [`Self::on_bar`]; `OutOfOrder` and `OtherDay` for the others.
+    pub fn on_event(&mut self, event: &Event) -> Result<(), BarsError> {
+        match event {
+            Event::Trade(trade) => self.on_trade(trade),
+            Event::Bar(bar) => self.on_bar(bar),
+            other => {
+                self.advance(other.ts_known().0)?;
+                self.extra.on_event(other);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes one atomic book change; only the extra statistics see it.
+    ///
+    /// # Errors
+    /// `OutOfOrder` and `OtherDay`.
+    pub fn on_book(
+        &mut self,
+        before: Option<&BookSnapshot>,
+        after: &BookSnapshot,
+    ) -> Result<(), BarsError> {
+        self.advance(after.ts_event.0)?;
+        self.extra.on_book(before, after);
+        Ok(())
+    }
+
+    /// Closes every minute with `ts_close <= now`: nothing of them can come any more.
+    pub fn advance_to(&mut self, now: UnixMicros) {
+        let now = now.0.min(self.day.end().0);
+        if now > self.last_us {
+            self.roll_to(now);
+            self.last_us = now;
+        }
+    }
+
+    /// Returns the rows of the minutes closed so far.
+    pub fn rows(&self) -> &[MinuteRow] {
+        &self.rows
+    }
+
+    /// Returns one row for every minute of the day with `ts_close <= until`, normally all 1,440 of them.
+    ///
+    /// Events in a minute that is not complete at `until` count as seen and move the closing price, but have no row.
+    pub fn finish(mut self, until: UnixMicros) -> DayBars {
+        let until = until.0.clamp(self.day.start().0, self.day.end().0);
+        let closing_price = self.kernel.last_price().or(self.previous_close);
+        self.roll_to(until);
+        let whole =
+            until.div_euclid(MICROS_PER_MINUTE) - self.day.start().0.div_euclid(MICROS_PER_MINUTE);
+        let n_rows = usize::try_from(whole).unwrap_or(0);
+        self.rows.truncate(n_rows);
+        self.stat_values.truncate(n_rows * self.stat_columns.len());
+        DayBars {
+            day: self.day,
+            rows: self.rows,
+            stat_columns: self.stat_columns,
+            stat_values: self.stat_values,
+            n_events: self.n_events,
+            first_event: self.first_event,
+            last_event: self.last_event,
+            closing_price,
+        }
+    }
+
+    fn note(&mut self, ts_us: i64) {
+        self.n_events += 1;
+        if self.first_event.is_none() {
+            self.first_event = Some(UnixMicros(ts_us));
+        }
+        self.last_event = Some(UnixMicros(ts_us));
+    }
+
+    fn advance(&mut self, ts_us: i64) -> Result<(), BarsError> {
+        self.check_time(ts_us)?;
+        self.roll_to(ts_us);
+        self.last_us = ts_us;
+        Ok(())
+    }
+
+    fn check_time(&self, ts_us: i64) -> Result<(), BarsError> {
+        let ts = UnixMicros(ts_us);
+        if !self.day.range().contains(ts) {
+            return Err(BarsError::OtherDay { day: self.day, ts });
+        }
+        if ts_us < self.last_us {
+            return Err(BarsError::OutOfOrder {
+                last: UnixMicros(self.last_us),
+                found: ts,
+            });
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse_trade(
+        &self,
+        ts_us: i64,
+        price: f64,
+        qty: f64,
+        aggressor_sign: i8,
+    ) -> Result<(), BarsError> {
+        let ts = UnixMicros(ts_us);
+        if !self.takes_trades {
+            return Err(BarsError::WrongSource {
+                source_kind: self.source,
+                found: "a trade",
+            });
+        }
+        self.check_time(ts_us)?;
+        if !is_price(price) {
+            return Err(bad_value(ts, "price", price, "a price in (0, 1e15]"));
+        }
+        if !(0.0..=MAX_VALUE).contains(&qty) {
+            return Err(bad_value(ts, "quantity", qty, "a quantity in [0, 1e15]"));
+        }
+        if aggressor_sign != 1 && aggressor_sign != -1 {
+            return Err(bad_value(
+                ts,
+                "aggressor",
+                f64::from(aggressor_sign),
+                "+1 or -1",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Closes minutes until the one being built contains `ts_us`.
+    fn roll_to(&mut self, ts_us: i64) {
+        while ts_us >= self.close_us {
+            let row = self
+                .kernel
+                .row(UnixMicros(self.open_us), self.source, self.previous_close);
+            self.push_row(row);
+        }
+    }
+
+    fn push_row(&mut self, row: MinuteRow) {
+        self.previous_close = row.close;
+        self.rows.push(row);
+        self.extra.close(&mut RowWriter::new(&mut self.stat_values));
+        self.kernel = Ohlcv::empty();
+        self.open_us = self.close_us;
+        self.close_us += MICROS_PER_MINUTE;
+    }
+}
+
+fn is_price(x: f64) -> bool {
+    x > 0.0 && x <= MAX_VALUE
+}
+
+fn bad_value(ts: UnixMicros, field: &'static str, value: f64, expected: &'static str) -> BarsError {
+    BarsError::BadValue {
+        ts,
+        field,
+        value: value.to_string(),
+        expected,
+    }
+}

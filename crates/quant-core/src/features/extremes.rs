@@ -1,0 +1,111 @@
+//! Rolling extremes and the median volume of the bars before the current one.
+//!
+//! The current bar is excluded so that "beyond the extreme" and "above the median" compare it with its past.
+
+use crate::features::FeatureSpec;
+use crate::features::kernels::{
+    BAR_CAUSALITY, BarFeature, BarKernel, PriceBar, SHORT_WINDOW_NULLS, Window, median,
+};
+
+/// Highest high and lowest low of the `n` bars before the last completed one.
+pub(crate) type Extremes = BarFeature<ExtremesKernel>;
+/// Median volume of the `n` bars before the last completed one.
+pub(crate) type VolumeMedian = BarFeature<VolumeMedianKernel>;
+
+#[derive(Debug)]
+pub(crate) struct ExtremesKernel {
+    /// (high, low) of the last `n + 1` bars.
+    bars: Window<(f64, f64)>,
+}
+
+impl BarKernel for ExtremesKernel {
+    fn clear(&mut self) {
+        self.bars.clear();
+    }
+
+    fn push(&mut self, bar: &PriceBar) {
+        self.bars.push((bar.high, bar.low));
+    }
+
+    fn write(&self, out: &mut [Option<f64>]) {
+        out.fill(None);
+        if self.bars.is_full() {
+            let before = || self.bars.iter().rev().skip(1);
+            out[0] = before().map(|(high, _)| high).reduce(f64::max);
+            out[1] = before().map(|(_, low)| low).reduce(f64::min);
+        }
+    }
+}
+
+impl Extremes {
+    pub(crate) fn new(bars: u32, days_back: u16) -> Self {
+        let spec = FeatureSpec {
+            name: "extremes",
+            columns: vec![format!("high_{bars}"), format!("low_{bars}")],
+            params: vec![("bars", bars.to_string())],
+            formula: "max_(1<=i<=n) h_(t-i); min_(1<=i<=n) l_(t-i)",
+            units: "quote per base",
+            window: format!("{bars} 5m bars before the last completed one"),
+            warmup: format!("{} bars", bars + 1),
+            inputs: "5m high, low",
+            nan_policy: SHORT_WINDOW_NULLS,
+            causality: BAR_CAUSALITY,
+            reference: "Donchian channel without the current bar",
+            days_back,
+        };
+        Self::of(
+            spec,
+            ExtremesKernel {
+                bars: Window::new(bars + 1),
+            },
+        )
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct VolumeMedianKernel {
+    volumes: Window<f64>,
+}
+
+impl BarKernel for VolumeMedianKernel {
+    fn clear(&mut self) {
+        self.volumes.clear();
+    }
+
+    fn push(&mut self, bar: &PriceBar) {
+        self.volumes.push(bar.volume);
+    }
+
+    fn write(&self, out: &mut [Option<f64>]) {
+        out[0] = None;
+        if self.volumes.is_full() {
+            let mut before: Vec<f64> = self.volumes.iter().rev().skip(1).collect();
+            out[0] = median(&mut before);
+        }
+    }
+}
+
+impl VolumeMedian {
+    pub(crate) fn new(bars: u32, days_back: u16) -> Self {
+        let spec = FeatureSpec {
+            name: "volume_median",
+            columns: vec![format!("volume_median_{bars}")],
+            params: vec![("bars", bars.to_string())],
+            formula: "median_(1<=i<=n) v_(t-i)",
+            units: "base units per 5m bar",
+            window: format!("{bars} 5m bars before the last completed one"),
+            warmup: format!("{} bars", bars + 1),
+            inputs: "5m volume",
+            nan_policy: SHORT_WINDOW_NULLS,
+            causality: BAR_CAUSALITY,
+            reference: "median of an even count: mean of the middle two",
+            days_back,
+        };
+        Self::of(
+            spec,
+            VolumeMedianKernel {
+                volumes: Window::new(bars + 1),
+            },
+        )
+    }
+}

@@ -1,0 +1,134 @@
+//! What 5-minute-bar features share: the gap rule, rolling windows and the median. No feature is defined here.
+
+use core::fmt;
+use std::collections::VecDeque;
+
+use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
+
+/// Null policy of every feature whose window is shorter than a day.
+pub(crate) const SHORT_WINDOW_NULLS: &str =
+    "null until warm, inside a gap, and again until warm after a gap";
+/// Causality of every feature of completed bars.
+pub(crate) const BAR_CAUSALITY: &str =
+    "completed bars with ts_close <= ts_close of the row; held until the next bar completes";
+/// Causality of every feature of minute rows.
+pub(crate) const ROW_CAUSALITY: &str = "rows with ts_close <= ts_close of the row";
+
+/// A completed 5-minute bar with prices.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct PriceBar {
+    pub(crate) high: f64,
+    pub(crate) low: f64,
+    pub(crate) open: f64,
+    pub(crate) close: f64,
+    pub(crate) volume: f64,
+}
+
+/// The arithmetic of a feature of completed 5-minute bars of the traded instrument.
+pub(crate) trait BarKernel: fmt::Debug + Send {
+    /// Forgets everything.
+    fn clear(&mut self);
+    /// Takes the next completed bar.
+    fn push(&mut self, bar: &PriceBar);
+    /// Writes the values as of the last bar.
+    fn write(&self, out: &mut [Option<f64>]);
+}
+
+/// A feature of completed 5-minute bars: a kernel under the gap rule.
+#[derive(Debug)]
+pub(crate) struct BarFeature<K> {
+    spec: FeatureSpec,
+    kernel: K,
+}
+
+impl<K: BarKernel> BarFeature<K> {
+    pub(crate) const fn of(spec: FeatureSpec, kernel: K) -> Self {
+        Self { spec, kernel }
+    }
+}
+
+impl<K: BarKernel> RowFeature for BarFeature<K> {
+    fn spec(&self) -> &FeatureSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self) {
+        self.kernel.clear();
+    }
+
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        let minute = frame.traded();
+        if minute.segment.in_gap {
+            out.fill(None);
+            return;
+        }
+        if minute.segment.started {
+            self.kernel.clear();
+        }
+        if let Some(bar) = &minute.bar_5m
+            && let (Some(open), Some(high), Some(low), Some(close)) =
+                (bar.open, bar.high, bar.low, bar.close)
+        {
+            self.kernel.push(&PriceBar {
+                high,
+                low,
+                open,
+                close,
+                volume: bar.volume,
+            });
+        }
+        self.kernel.write(out);
+    }
+}
+
+/// The last `n` values, oldest first.
+#[derive(Clone, Debug)]
+pub(crate) struct Window<T> {
+    n: usize,
+    values: VecDeque<T>,
+}
+
+impl<T: Copy> Window<T> {
+    pub(crate) fn new(n: u32) -> Self {
+        let n = n as usize;
+        Self {
+            n,
+            values: VecDeque::with_capacity(n),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.values.clear();
+    }
+
+    pub(crate) fn push(&mut self, value: T) {
+        if self.values.len() == self.n {
+            self.values.pop_front();
+        }
+        self.values.push_back(value);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.values.len() == self.n
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = T> + '_ {
+        self.values.iter().copied()
+    }
+
+    pub(crate) fn oldest(&self) -> Option<T> {
+        self.values.front().copied()
+    }
+}
+
+/// Returns the median (mean of the middle two for an even count), sorting `values`; `None` if empty.
+pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let n = values.len();
+    let upper = *values.get(n / 2)?;
+    if n % 2 == 1 {
+        Some(upper)
+    } else {
+        Some((values[n / 2 - 1] + upper) / 2.0)
+    }
+}
