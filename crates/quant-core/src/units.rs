@@ -52,8 +52,9 @@ pub struct Step {
 }
 
 /// Powers of ten up to the largest scale: exact in f64.
-const POW10: [f64; 13] =
-    [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
+const POW10: [f64; 13] = [
+    1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+];
 
 impl Step {
     /// Returns the step as the nearest `f64`.
@@ -69,6 +70,14 @@ impl Step {
     pub fn value(self, n: i64) -> f64 {
         let product = i128::from(n) * i128::from(self.mantissa);
         product as f64 / POW10[usize::from(self.scale)]
+    }
+
+    /// Returns the exact product of two steps (a tick times a lot is the smallest change of cash), or `None` beyond
+    /// 12 fraction digits or the range of `i64`.
+    pub fn product(self, other: Self) -> Option<Self> {
+        let scale = self.scale + other.scale;
+        let mantissa = self.mantissa.checked_mul(other.mantissa)?;
+        (usize::from(scale) < POW10.len()).then_some(Self { mantissa, scale })
     }
 
     /// Returns the number of whole steps nearest to `x` (ties away from zero), or `None` beyond the range of `i64` or if `x` is not finite.
@@ -93,7 +102,10 @@ impl Step {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "bounded by the range check before the cast")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bounded by the range check before the cast"
+)]
 fn to_i64(x: f64) -> Option<i64> {
     // 2^62: far beyond any price or quantity, and safely inside i64.
     (x.is_finite() && libm::fabs(x) < 4.611_686_018_427_388e18).then_some(x as i64)
@@ -103,7 +115,9 @@ impl FromStr for Step {
     type Err = UnitsError;
 
     fn from_str(text: &str) -> Result<Self, UnitsError> {
-        let bad = || UnitsError::NotAStep { text: text.to_owned() };
+        let bad = || UnitsError::NotAStep {
+            text: text.to_owned(),
+        };
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let fraction = fraction.trim_end_matches('0');
         let digits = format!("{whole}{fraction}");
@@ -112,7 +126,11 @@ impl FromStr for Step {
         }
         let mantissa: i64 = digits.parse().map_err(|_| bad())?;
         let scale = u8::try_from(fraction.len()).map_err(|_| bad())?;
-        if mantissa == 0 { Err(bad()) } else { Ok(Self { mantissa, scale }) }
+        if mantissa == 0 {
+            Err(bad())
+        } else {
+            Ok(Self { mantissa, scale })
+        }
     }
 }
 
@@ -123,7 +141,12 @@ impl fmt::Display for Step {
         }
         let unit = 10_i64.pow(u32::from(self.scale));
         let width = usize::from(self.scale);
-        write!(f, "{}.{:0width$}", self.mantissa / unit, self.mantissa % unit)
+        write!(
+            f,
+            "{}.{:0width$}",
+            self.mantissa / unit,
+            self.mantissa % unit
+        )
     }
 }
 

@@ -4,10 +4,29 @@ use proptest::prelude::*;
 
 #[test]
 fn steps_parse_print_and_refuse() {
-    for (text, shown) in [("0.10", "0.1"), ("1", "1"), ("0.001", "0.001"), ("5.0", "5"), ("0.00000100", "0.000001")] {
-        assert_eq!(text.parse::<Step>().map(|s| s.to_string()), Ok(shown.to_owned()));
+    for (text, shown) in [
+        ("0.10", "0.1"),
+        ("1", "1"),
+        ("0.001", "0.001"),
+        ("5.0", "5"),
+        ("0.00000100", "0.000001"),
+    ] {
+        assert_eq!(
+            text.parse::<Step>().map(|s| s.to_string()),
+            Ok(shown.to_owned())
+        );
     }
-    for text in ["", "0", "-1", "0.0", "1e-3", "abc", "1.2.3", ".", "0.0000000000001"] {
+    for text in [
+        "",
+        "0",
+        "-1",
+        "0.0",
+        "1e-3",
+        "abc",
+        "1.2.3",
+        ".",
+        "0.0000000000001",
+    ] {
         assert!(text.parse::<Step>().is_err(), "{text}");
     }
 }
@@ -31,4 +50,12 @@ proptest! {
         prop_assert_eq!(step.floor(step.value(n)), Some(n));
         prop_assert_eq!(step.ceil(step.value(n)), Some(n));
     }
+}
+
+#[test]
+fn product_of_tick_and_lot_is_exact() {
+    let step = |text: &str| text.parse::<Step>().unwrap();
+    assert_eq!(step("0.1").product(step("0.001")), Some(step("0.0001")));
+    assert_eq!(step("0.5").product(step("0.25")), Some(step("0.125")));
+    assert_eq!(step("0.0000001").product(step("0.000001")), None);
 }
