@@ -1,1 +1,57 @@
-//! stats
+//! Numeric kernels of reports: moments, quantiles, the normal law, Sharpe-ratio inference.
+//!
+//! Everything is per period: annualising belongs to the caller, after inference. Nothing here returns NaN or
+//! infinity; what is undefined says why.
+
+mod moments;
+mod normal;
+mod sharpe;
+
+pub use moments::{kurtosis_raw, mean, quantile, skewness, std_dev, variance};
+pub use normal::{normal_cdf, normal_quantile};
+pub use sharpe::{
+    Sharpe, deflated_sharpe, expected_max_sharpe, min_track_record, probabilistic_sharpe,
+};
+
+/// Why a statistic has no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undefined {
+    /// Not enough observations.
+    #[error("{n} observations, at least {needed} needed")]
+    TooFew {
+        /// Observations given.
+        n: usize,
+        /// Observations needed.
+        needed: usize,
+    },
+    /// All observations are equal.
+    #[error("no variation in {n} observations")]
+    NoVariation {
+        /// Observations given.
+        n: usize,
+    },
+    /// The denominator of the formula is not positive.
+    #[error("{what} is not positive")]
+    NotPositive {
+        /// The quantity.
+        what: &'static str,
+    },
+    /// An argument outside the formula's domain.
+    #[error("{what} is outside its domain")]
+    OutOfDomain {
+        /// The argument.
+        what: &'static str,
+    },
+}
+
+/// Passes `x` if it is finite.
+fn finite(x: f64, what: &'static str) -> Result<f64, Undefined> {
+    if x.is_finite() {
+        Ok(x)
+    } else {
+        Err(Undefined::OutOfDomain { what })
+    }
+}
+
+#[cfg(test)]
+mod tests;

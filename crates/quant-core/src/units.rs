@@ -72,6 +72,14 @@ impl Step {
         product as f64 / POW10[usize::from(self.scale)]
     }
 
+    /// Returns the exact product of two steps (a tick times a lot is the smallest change of cash), or `None` beyond
+    /// 12 fraction digits or the range of `i64`.
+    pub fn product(self, other: Self) -> Option<Self> {
+        let scale = self.scale + other.scale;
+        let mantissa = self.mantissa.checked_mul(other.mantissa)?;
+        (usize::from(scale) < POW10.len()).then_some(Self { mantissa, scale })
+    }
+
     /// Returns the number of whole steps nearest to `x` (ties away from zero), or `None` beyond the range of `i64` or if `x` is not finite.
     pub fn round(self, x: f64) -> Option<i64> {
         to_i64(libm::round(self.ratio(x)))

@@ -51,3 +51,11 @@ proptest! {
         prop_assert_eq!(step.ceil(step.value(n)), Some(n));
     }
 }
+
+#[test]
+fn product_of_tick_and_lot_is_exact() {
+    let step = |text: &str| text.parse::<Step>().unwrap();
+    assert_eq!(step("0.1").product(step("0.001")), Some(step("0.0001")));
+    assert_eq!(step("0.5").product(step("0.25")), Some(step("0.125")));
+    assert_eq!(step("0.0000001").product(step("0.000001")), None);
+}
