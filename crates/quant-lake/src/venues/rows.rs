@@ -3,6 +3,8 @@
 //! Counts every row exactly once as written, duplicate, filtered or quarantined. Knows no venue: a [`RowFormat`] turns
 //! the fields of a line into a [`Record`]. It neither reads files nor decides what is committed.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use memchr::memchr;
@@ -97,6 +99,9 @@ pub enum RowProblem {
 pub struct Quarantined {
     /// Line in the file, from 1; 0 for rows that were compared across files.
     pub line: u64,
+    /// Day it is counted under: that of the row before it, as its own time may be what is wrong; `None` if the file
+    /// has no usable row.
+    pub day: Option<Day>,
     /// Why.
     pub reason: RowProblem,
     /// The line, cut after 256 bytes, invalid UTF-8 replaced.
@@ -229,20 +234,27 @@ pub struct Notes {
 /// Every row of a file, once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Data rows in the file.
+    /// Data rows in the file: the sum of `filtered`, `quarantined` and, over the days, `kept` and `duplicates`.
     pub rows: u64,
+    /// Rows outside the wanted time range.
+    pub filtered: u64,
+    /// Rows refused.
+    pub quarantined: Vec<Quarantined>,
+    /// What happened day by day.
+    pub days: BTreeMap<Day, DayCounts>,
+    /// Observations.
+    pub notes: Notes,
+}
+
+/// Rows of one day of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayCounts {
     /// Rows handed on.
     pub kept: u64,
     /// Exact repetitions dropped.
     pub duplicates: u64,
-    /// Rows outside the wanted time range.
-    pub filtered: u64,
-    /// Rows refused; each is in `quarantined`.
-    pub quarantined: Vec<Quarantined>,
     /// Rows that came after a row with a larger key.
     pub out_of_order: u64,
-    /// Observations.
-    pub notes: Notes,
 }
 
 /// Rows of one UTC day.
@@ -295,6 +307,7 @@ pub struct Parser<F: RowFormat> {
     lines: Vec<u64>,
     day: Option<Day>,
     day_end: i64,
+    counts: DayCounts,
     prev: Option<(F::Record, [i64; 5])>,
     line: u64,
     totals: Totals,
@@ -314,6 +327,7 @@ impl<F: RowFormat> Parser<F> {
             lines: Vec::new(),
             day: None,
             day_end: i64::MIN,
+            counts: DayCounts::default(),
             prev: None,
             line: 0,
             totals: Totals::default(),
@@ -384,6 +398,7 @@ impl<F: RowFormat> Parser<F> {
     fn quarantine(&mut self, line: &[u8], reason: RowProblem) -> Result<(), ParseError> {
         self.totals.quarantined.push(Quarantined {
             line: self.line,
+            day: self.day,
             reason,
             text: excerpt(line, MAX_EXCERPT),
         });
@@ -442,7 +457,7 @@ impl<F: RowFormat> Parser<F> {
                 if self.options.collect {
                     // The caller sorts and drops repetitions; the largest key so far stays the yardstick.
                     if key < *prev_key {
-                        self.totals.out_of_order += 1;
+                        self.counts.out_of_order += 1;
                     }
                     return self.keep(row, (*prev_key).max(key), out);
                 }
@@ -454,7 +469,7 @@ impl<F: RowFormat> Parser<F> {
                     return Err(ParseError::OutOfOrder { file: self.file(), line: self.line });
                 }
                 if row == *prev {
-                    self.totals.duplicates += 1;
+                    self.counts.duplicates += 1;
                     return Ok(());
                 }
                 return self.quarantine(line, RowProblem::Conflict);
@@ -463,21 +478,32 @@ impl<F: RowFormat> Parser<F> {
         self.keep(row, key, out)
     }
 
+    /// Books what was counted so far under the day just left.
+    fn enter(&mut self, day: Day) {
+        // Counts before the first usable row belong to the first day.
+        let booked = self.day.unwrap_or(day);
+        let counts = std::mem::take(&mut self.counts);
+        let sum = self.totals.days.entry(booked).or_default();
+        sum.kept += counts.kept;
+        sum.duplicates += counts.duplicates;
+        sum.out_of_order += counts.out_of_order;
+        self.day = Some(day);
+        self.day_end = day.end().0;
+    }
+
     #[inline]
     fn keep(&mut self, row: F::Record, key: [i64; 5], out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
         let ts = row.ts();
         let in_day = self.day.is_some_and(|day| day.start().0 <= ts) && ts < self.day_end;
         if !in_day || self.columns.len() == BATCH_ROWS {
             self.flush(out)?;
-            let day = UnixMicros(ts).day();
-            self.day = Some(day);
-            self.day_end = day.end().0;
+            self.enter(UnixMicros(ts).day());
         }
         self.columns.push(&row);
         if self.options.collect {
             self.lines.push(self.line);
         }
-        self.totals.kept += 1;
+        self.counts.kept += 1;
         self.prev = Some((row, key));
         Ok(())
     }
@@ -521,7 +547,15 @@ impl<F: RowFormat> RowParser for Parser<F> {
             return Err(self.too_many());
         }
         self.flush(out)?;
-        Ok(std::mem::take(&mut self.totals))
+        if let Some(day) = self.day {
+            self.enter(day);
+        }
+        let mut totals = std::mem::take(&mut self.totals);
+        let first = totals.days.keys().next().copied();
+        for row in totals.quarantined.iter_mut().filter(|q| q.day.is_none()) {
+            row.day = first;
+        }
+        Ok(totals)
     }
 }
 
