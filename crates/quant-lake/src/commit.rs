@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use quant_core::time::{Day, UnixMicros};
 
 use crate::layout::{
-    Lake, MANIFEST_FILE, PartitionSetSpec, day_folder, part_file, parse_part_file,
+    Lake, MANIFEST_FILE, PartitionSetSpec, part_file, parse_part_file,
 };
 use crate::manifest::{
     IngestParams, Manifest, ManifestError, Partition, SourceKind, ingest_params_hash,
@@ -529,11 +529,6 @@ pub(crate) fn is_temp_name(name: &str) -> bool {
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     (base == MANIFEST_FILE || parse_part_file(base).is_some())
         && rest.split_once('-').is_some_and(|(pid, n)| digits(pid) && digits(n))
-}
-
-/// Returns the folder of a day inside a set's folder.
-pub(crate) fn day_path(set_dir: &Path, day: Day) -> PathBuf {
-    set_dir.join(day_folder(day))
 }
 
 #[cfg(test)]
