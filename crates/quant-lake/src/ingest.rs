@@ -1,1 +1,23 @@
-//! Ingestion
+//! Ingestion: vendor archives and user files become partitions, or typed refusals that leave the lake as it was.
+//!
+//! A partition is committed only after its file was read to the end, its CRC and checksum matched and every row was
+//! accounted for. The network is the caller's: see [`source::ArchiveSource`].
+
+pub mod archive;
+pub mod checksum;
+pub mod chunks;
+mod collect;
+mod csv_run;
+pub mod plan;
+mod quarantine;
+pub mod report;
+pub mod run;
+pub mod source;
+mod unit;
+
+pub use csv_run::{CsvRequest, ingest_csv};
+pub use plan::{PlanOptions, Unit, plan_vision};
+pub use report::{DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts};
+pub use run::{IngestError, IngestOptions, IngestRequest, ingest_vision};
+pub use source::{ArchiveSource, Fetched, LocalArchive, SourceError};
+pub use unit::FileError;

@@ -1,1 +1,9 @@
-//! Venue formats
+//! Venue formats: sans-I/O parsers from the bytes of vendor files to column batches of the lake.
+//!
+//! Nothing here opens a file, inflates an archive or decides what is committed; that is [`crate::ingest`].
+
+pub mod binance;
+pub mod csv;
+pub mod number;
+pub mod records;
+pub mod rows;

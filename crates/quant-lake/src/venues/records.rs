@@ -1,0 +1,344 @@
+//! One struct per lake dataset and the column builders that turn rows into typed batches.
+//!
+//! The columns follow [`Dataset::columns`] exactly (a test compares both). Parsing lives with each venue.
+
+use std::sync::Arc;
+
+use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    ArrayRef, ArrowPrimitiveType, BooleanArray, Float64Array, Int8Array, Int32Array, Int64Array, PrimitiveArray,
+    RecordBatch, TimestampMicrosecondArray, new_null_array,
+};
+use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType, SchemaRef};
+
+use crate::schema::Dataset;
+
+/// One row of a dataset.
+pub trait Record: Copy + PartialEq + Send + 'static {
+    /// The dataset it belongs to.
+    const DATASET: Dataset;
+    /// Its column builders.
+    type Columns: Columns<Self>;
+
+    /// Returns the time that decides its day, microseconds UTC.
+    fn ts(&self) -> i64;
+    /// Returns its sort key as integers in the same order; unused places are 0.
+    fn sort_key(&self) -> [i64; 5];
+    /// Returns the venue's id where that alone identifies the row.
+    fn unique_id(&self) -> Option<i64> {
+        None
+    }
+}
+
+/// Column builders of one dataset.
+pub trait Columns<R>: Default + Send {
+    /// Appends a row.
+    fn push(&mut self, row: &R);
+    /// Returns the number of rows held.
+    fn len(&self) -> usize;
+    /// Returns whether there are no rows.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Takes everything held as a batch of `schema`, leaving the builders empty.
+    ///
+    /// # Errors
+    /// Arrow's, if the schema is not the dataset's.
+    fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError>;
+}
+
+/// Returns an integer ordered like the float (negative below positive, -0 = 0).
+pub fn ordered_bits(value: f64) -> i64 {
+    let bits = (value + 0.0).to_bits().cast_signed();
+    if bits < 0 { !bits ^ i64::MIN } else { bits }
+}
+
+/// A builder of one nullable column that costs nothing while every value is null.
+#[derive(Debug)]
+pub struct OptColumn<T> {
+    values: Vec<T>,
+    valid: Vec<bool>,
+    len: usize,
+    n_valid: usize,
+}
+
+impl<T> Default for OptColumn<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), valid: Vec::new(), len: 0, n_valid: 0 }
+    }
+}
+
+impl<T: Copy + Default> OptColumn<T> {
+    fn push(&mut self, value: Option<T>) {
+        if let Some(value) = value {
+            // The first value after nulls: give the nulls their place.
+            self.values.resize(self.len, T::default());
+            self.values.push(value);
+            if self.n_valid < self.len || !self.valid.is_empty() {
+                if self.n_valid == 0 {
+                    self.valid.resize(self.len, false);
+                }
+                self.valid.push(true);
+            }
+            self.n_valid += 1;
+        } else if self.n_valid > 0 {
+            if self.valid.is_empty() {
+                self.valid.resize(self.len, true);
+            }
+            self.values.push(T::default());
+            self.valid.push(false);
+        }
+        self.len += 1;
+    }
+
+    fn take_parts(&mut self) -> Option<(Vec<T>, Option<NullBuffer>)> {
+        let taken = std::mem::take(self);
+        if taken.n_valid == 0 {
+            return None;
+        }
+        let nulls = (taken.n_valid < taken.len).then(|| NullBuffer::from(taken.valid));
+        Some((taken.values, nulls))
+    }
+}
+
+/// What a field of a record is stored in, and how it becomes an array.
+trait Cell {
+    type Builder: Default;
+    fn push(self, to: &mut Self::Builder);
+    fn finish(from: &mut Self::Builder, len: usize, ty: &DataType) -> ArrayRef;
+}
+
+/// Microseconds UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Ts(pub i64);
+
+fn array<P: ArrowPrimitiveType>(values: Vec<P::Native>) -> PrimitiveArray<P> {
+    PrimitiveArray::new(ScalarBuffer::from(values), None)
+}
+
+macro_rules! plain_cell {
+    ($($rust:ty => $array:ty),+) => {$(
+        impl Cell for $rust {
+            type Builder = Vec<$rust>;
+            #[inline]
+            fn push(self, to: &mut Vec<$rust>) {
+                to.push(self);
+            }
+            fn finish(from: &mut Vec<$rust>, len: usize, _: &DataType) -> ArrayRef {
+                let taken = std::mem::replace(from, Vec::with_capacity(len));
+                Arc::new(<$array>::new(ScalarBuffer::from(taken), None))
+            }
+        }
+    )+};
+}
+plain_cell!(f64 => Float64Array, i64 => Int64Array, i32 => Int32Array, i8 => Int8Array);
+
+impl Cell for Ts {
+    type Builder = Vec<i64>;
+    #[inline]
+    fn push(self, to: &mut Vec<i64>) {
+        to.push(self.0);
+    }
+    fn finish(from: &mut Vec<i64>, len: usize, _: &DataType) -> ArrayRef {
+        let taken = std::mem::replace(from, Vec::with_capacity(len));
+        Arc::new(array::<TimestampMicrosecondType>(taken).with_timezone("UTC"))
+    }
+}
+
+macro_rules! optional_cell {
+    ($($rust:ty => $prim:ty),+) => {$(
+        impl Cell for Option<$rust> {
+            type Builder = OptColumn<$rust>;
+            #[inline]
+            fn push(self, to: &mut OptColumn<$rust>) {
+                to.push(self);
+            }
+            fn finish(from: &mut OptColumn<$rust>, len: usize, ty: &DataType) -> ArrayRef {
+                match from.take_parts() {
+                    None => new_null_array(ty, len),
+                    Some((values, nulls)) => {
+                        Arc::new(PrimitiveArray::<$prim>::new(ScalarBuffer::from(values), nulls))
+                    }
+                }
+            }
+        }
+    )+};
+}
+optional_cell!(f64 => Float64Type, i64 => Int64Type, i32 => Int32Type);
+
+impl Cell for Option<Ts> {
+    type Builder = OptColumn<i64>;
+    #[inline]
+    fn push(self, to: &mut OptColumn<i64>) {
+        to.push(self.map(|ts| ts.0));
+    }
+    fn finish(from: &mut OptColumn<i64>, len: usize, ty: &DataType) -> ArrayRef {
+        match from.take_parts() {
+            None => new_null_array(ty, len),
+            Some((values, nulls)) => Arc::new(
+                TimestampMicrosecondArray::new(ScalarBuffer::from(values), nulls).with_timezone("UTC"),
+            ),
+        }
+    }
+}
+
+impl Cell for Option<bool> {
+    type Builder = OptColumn<bool>;
+    #[inline]
+    fn push(self, to: &mut OptColumn<bool>) {
+        to.push(self);
+    }
+    fn finish(from: &mut OptColumn<bool>, len: usize, ty: &DataType) -> ArrayRef {
+        match from.take_parts() {
+            None => new_null_array(ty, len),
+            Some((values, nulls)) => Arc::new(BooleanArray::new(values.into(), nulls)),
+        }
+    }
+}
+
+macro_rules! record {
+    ($(#[$doc:meta])* $name:ident, $columns:ident = $dataset:expr; $time:ident;
+     [$($key:expr),+ $(,)?] $(; id $id:ident)?; { $($field:ident : $ty:ty),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[expect(missing_docs, reason = "fields are the columns of the dataset, documented in the schema")]
+        pub struct $name { $(pub $field: $ty),+ }
+
+        /// Column builders.
+        #[derive(Default)]
+        pub struct $columns { len: usize, $($field: <$ty as Cell>::Builder),+ }
+
+        impl core::fmt::Debug for $columns {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                write!(f, "{} x {}", self.len, $dataset)
+            }
+        }
+
+        impl Columns<$name> for $columns {
+            #[inline]
+            fn push(&mut self, row: &$name) {
+                $(Cell::push(row.$field, &mut self.$field);)+
+                self.len += 1;
+            }
+            fn len(&self) -> usize {
+                self.len
+            }
+            fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+                let len = std::mem::take(&mut self.len);
+                let mut types = schema.fields().iter().map(|f| f.data_type());
+                let mut columns = Vec::with_capacity(schema.fields().len());
+                $(
+                    let ty = types.next().unwrap_or(&DataType::Null);
+                    columns.push(<$ty as Cell>::finish(&mut self.$field, len, ty));
+                )+
+                RecordBatch::try_new(Arc::clone(schema), columns)
+            }
+        }
+
+        impl Record for $name {
+            const DATASET: Dataset = $dataset;
+            type Columns = $columns;
+            #[inline]
+            fn ts(&self) -> i64 {
+                self.$time.0
+            }
+            #[inline]
+            fn sort_key(&self) -> [i64; 5] {
+                let mut key = [0; 5];
+                let parts: &[fn(&Self) -> i64] = &[$($key),+];
+                for (slot, part) in key.iter_mut().zip(parts) {
+                    *slot = part(self);
+                }
+                key
+            }
+            $(#[inline]
+            fn unique_id(&self) -> Option<i64> {
+                Some(self.$id)
+            })?
+        }
+    };
+}
+
+record!(
+    /// A venue kline of one minute.
+    Kline, KlineColumns = Dataset::Klines1m; ts_open; [|r| r.ts_open.0]; {
+        ts_open: Ts, ts_close: Ts, open: f64, high: f64, low: f64, close: f64, volume: f64, volume_raw: Option<f64>,
+        quote_volume: Option<f64>, n_trades: Option<i64>, taker_buy_volume: Option<f64>,
+        taker_buy_quote_volume: Option<f64>,
+    }
+);
+record!(
+    /// A venue-aggregated trade.
+    AggTrade, AggTradeColumns = Dataset::AggTrades; ts_event; [|r| r.ts_event.0, |r| r.trade_id]; id trade_id; {
+        ts_event: Ts, ts_recv: Option<Ts>, trade_id: i64, price: f64, qty: f64, qty_raw: Option<f64>, aggressor: i8,
+        first_id: i64, last_id: i64,
+    }
+);
+record!(
+    /// A raw trade.
+    TradeRow, TradeColumns = Dataset::Trades; ts_event; [|r| r.ts_event.0, |r| r.trade_id]; id trade_id; {
+        ts_event: Ts, ts_recv: Option<Ts>, trade_id: i64, price: f64, qty: f64, qty_raw: Option<f64>, aggressor: i8,
+    }
+);
+record!(
+    /// A best bid and ask.
+    BookTickerRow, BookTickerColumns = Dataset::BookTicker; ts_event; [|r| r.ts_event.0, |r| r.update_id]; {
+        ts_event: Ts, ts_recv: Option<Ts>, ts_gateway: Option<Ts>, ts_inferred: Option<bool>, update_id: i64,
+        bid_px: f64, bid_qty: f64, ask_px: f64, ask_qty: f64,
+    }
+);
+record!(
+    /// Cumulative depth inside one percent band.
+    DepthBandRow, DepthBandColumns = Dataset::DepthBands; ts_event;
+    [|r| r.ts_event.0, |r| ordered_bits(r.percentage)]; {
+        ts_event: Ts, percentage: f64, depth: f64, notional: f64,
+    }
+);
+macro_rules! reference_kline {
+    ($(#[$doc:meta])* $name:ident, $columns:ident, $dataset:expr) => {
+        record!($(#[$doc])* $name, $columns = $dataset; ts_open; [|r| r.ts_open.0]; {
+            ts_open: Ts, ts_close: Ts, open: f64, high: f64, low: f64, close: f64, n_ticks: Option<i64>,
+        });
+    };
+}
+reference_kline!(
+    /// A mark price kline.
+    MarkKline, MarkKlineColumns, Dataset::MarkKlines
+);
+reference_kline!(
+    /// A premium index kline.
+    PremiumKline, PremiumKlineColumns, Dataset::PremiumKlines
+);
+reference_kline!(
+    /// An index price kline.
+    IndexKline, IndexKlineColumns, Dataset::IndexKlines
+);
+record!(
+    /// A settled funding payment.
+    FundingRow, FundingColumns = Dataset::Funding; ts_event; [|r| r.ts_event.0]; {
+        ts_event: Ts, rate: f64, interval_h: Option<i32>, mark_price: Option<f64>,
+    }
+);
+record!(
+    /// Five-minute open interest and ratios.
+    MetricsRow, MetricsColumns = Dataset::Metrics; ts_event; [|r| r.ts_event.0]; {
+        ts_event: Ts, open_interest: Option<f64>, open_interest_notional: Option<f64>,
+        toptrader_account_ls_ratio: Option<f64>, toptrader_position_ls_ratio: Option<f64>,
+        account_ls_ratio: Option<f64>, taker_ls_volume_ratio: Option<f64>,
+    }
+);
+record!(
+    /// A forced order; equal ones are told apart by `occurrence`.
+    LiquidationRow, LiquidationColumns = Dataset::Liquidations; ts_event;
+    [
+        |r| r.ts_event.0, |r| i64::from(r.side), |r| ordered_bits(r.price), |r| ordered_bits(r.qty),
+        |r| i64::from(r.occurrence),
+    ]; {
+        ts_event: Ts, side: i8, price: f64, average_price: Option<f64>, qty: f64, qty_raw: Option<f64>, occurrence: i32,
+    }
+);
+
+
+#[cfg(test)]
+mod tests;

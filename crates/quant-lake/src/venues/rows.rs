@@ -1,0 +1,582 @@
+//! The row engine of text formats: whole lines in, column batches per UTC day out.
+//!
+//! Counts every row exactly once as written, duplicate, filtered or quarantined. Knows no venue: a [`RowFormat`] turns
+//! the fields of a line into a [`Record`]. It neither reads files nor decides what is committed.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, SchemaRef};
+use memchr::memchr;
+use quant_core::time::{Day, TimeRange, UnixMicros};
+
+use super::records::{Columns as _, Record};
+
+mod fields;
+pub use fields::{Fields, MAX_FIELDS};
+
+/// Rows per batch: large enough to amortise a batch, small enough to stay in cache.
+const BATCH_ROWS: usize = 32_768;
+
+/// Longest excerpt of a rejected line that is kept.
+const MAX_EXCERPT: usize = 256;
+
+/// Rejected rows kept in memory for one file; beyond it the file is refused whatever its size.
+const MAX_QUARANTINED: usize = 100_000;
+
+/// Why one row cannot be used; it goes to the quarantine, the file goes on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowProblem {
+    /// Blank line.
+    #[error("blank line")]
+    Blank,
+    /// Wrong number of fields.
+    #[error("{found} fields, expected {expected}")]
+    FieldCount {
+        /// Fields of the format.
+        expected: usize,
+        /// Fields of the line.
+        found: usize,
+    },
+    /// Not a finite number.
+    #[error("column `{column}`: not a finite decimal number")]
+    NotANumber {
+        /// Column.
+        column: &'static str,
+    },
+    /// Not an integer.
+    #[error("column `{column}`: not an integer in range")]
+    NotAnInteger {
+        /// Column.
+        column: &'static str,
+    },
+    /// The sign is impossible for this quantity.
+    #[error("column `{column}`: must be {required}")]
+    BadSign {
+        /// Column.
+        column: &'static str,
+        /// `positive` or `not negative`.
+        required: &'static str,
+    },
+    /// Not a time in the unit of the format.
+    #[error("column `{column}`: not a time; expected {expected}")]
+    NotATime {
+        /// Column.
+        column: &'static str,
+        /// What the format writes.
+        expected: &'static str,
+    },
+    /// Not one of the names the format uses.
+    #[error("column `{column}`: expected {expected}")]
+    UnknownName {
+        /// Column.
+        column: &'static str,
+        /// Accepted names.
+        expected: &'static str,
+    },
+    /// The row belongs to another instrument.
+    #[error("row of another symbol; expected `{expected}`")]
+    OtherSymbol {
+        /// Symbol of the file.
+        expected: String,
+    },
+    /// Open, high, low and close contradict each other.
+    #[error("high below low, or open or close outside [low, high]")]
+    InconsistentPrices,
+    /// Bid above ask.
+    #[error("bid above ask")]
+    CrossedQuote,
+    /// The close of the interval does not lie after its open.
+    #[error("close time does not lie after open time")]
+    EmptyInterval,
+    /// Same key as an earlier row, other values.
+    #[error("same key as an earlier row but other values")]
+    Conflict,
+}
+
+/// A row that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Line in the file, from 1; 0 for rows that were compared across files.
+    pub line: u64,
+    /// Day it is counted under: that of the row before it, as its own time may be what is wrong; `None` if the file
+    /// has no usable row.
+    pub day: Option<Day>,
+    /// Why.
+    pub reason: RowProblem,
+    /// The line, cut after 256 bytes, invalid UTF-8 replaced.
+    pub text: String,
+}
+
+/// Why a whole file is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// The header is not the format's.
+    #[error(
+        "{file}, row 1: the header is not the one of {format}: missing [{}], unknown [{}]\nhint: the vendor changed the format or this is another file; expected `{expected}`",
+        missing.join(", "), unknown.join(", ")
+    )]
+    Header {
+        /// File.
+        file: String,
+        /// Format.
+        format: &'static str,
+        /// The header that belongs there.
+        expected: String,
+        /// Expected names that are absent.
+        missing: Vec<String>,
+        /// Names that do not belong.
+        unknown: Vec<String>,
+    },
+    /// The first row has a wrong number of fields.
+    #[error("{file}, row {line}: {found} fields, {format} has {expected}\nhint: check that this is the right dataset and market")]
+    Arity {
+        /// File.
+        file: String,
+        /// Row.
+        line: u64,
+        /// Format.
+        format: &'static str,
+        /// Fields of the format.
+        expected: usize,
+        /// Fields of the row.
+        found: usize,
+    },
+    /// Lines end in carriage returns only.
+    #[error("{file}: lines end in carriage returns only\nhint: convert the file to \\n line ends")]
+    CarriageReturns {
+        /// File.
+        file: String,
+    },
+    /// No row at all, not even a header.
+    #[error("{file}: the file is empty\nhint: fetch it again; a published day always has a row or a header")]
+    Empty {
+        /// File.
+        file: String,
+    },
+    /// Too many rows were refused.
+    #[error(
+        "{file}: {quarantined} of {rows} rows are unusable, more than the allowed share {share}; first: {}\nhint: look at the rows, or raise `ingest.max_quarantine_share`",
+        first.iter().map(|q| format!("row {}: {} (`{}`)", q.line, q.reason, q.text)).collect::<Vec<_>>().join("; ")
+    )]
+    TooManyBadRows {
+        /// File.
+        file: String,
+        /// Rows refused.
+        quarantined: u64,
+        /// Rows seen.
+        rows: u64,
+        /// Allowed share.
+        share: f64,
+        /// The first few of them.
+        first: Vec<Quarantined>,
+    },
+    /// The rows are not in order; the caller parses the file again, collecting it.
+    #[error("{file}, row {line}: rows are not in order")]
+    OutOfOrder {
+        /// File.
+        file: String,
+        /// First row out of order.
+        line: u64,
+    },
+    /// The built columns do not fit the schema: a bug, not a property of the file.
+    #[error("{file}: columns do not fit the schema")]
+    Batch {
+        /// File.
+        file: String,
+        /// Cause.
+        #[source]
+        source: ArrowError,
+    },
+}
+
+/// Turns the fields of one line into a row.
+pub trait RowFormat: Send {
+    /// The row.
+    type Record: Record;
+
+    /// Returns the name used in messages.
+    fn name(&self) -> &'static str;
+    /// Returns the field separator.
+    fn delimiter(&self) -> u8 {
+        b','
+    }
+    /// Returns the expected column names, in the order [`RowFormat::parse`] asks for them.
+    fn columns(&self) -> Vec<&str>;
+    /// Returns whether extra columns are allowed (a user's own file), or must be refused (a vendor's).
+    fn allows_extra(&self) -> bool {
+        false
+    }
+    /// Returns whether a first line is a data row rather than a header.
+    fn is_data(&self, fields: &Fields<'_>) -> bool;
+    /// Reads one row.
+    ///
+    /// # Errors
+    /// Why the row cannot be used.
+    fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Result<Self::Record, RowProblem>;
+}
+
+/// Observations that are not errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The file starts with a byte order mark.
+    pub bom: bool,
+    /// Lines that end in `\r\n`.
+    pub crlf: u64,
+    /// Rows stamped in milliseconds.
+    pub millis: u64,
+    /// Rows stamped in microseconds.
+    pub micros: u64,
+    /// The header names the columns in another order than usual.
+    pub reordered_header: bool,
+}
+
+/// Every row of a file, once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Data rows in the file: the sum of `filtered`, `quarantined` and, over the days, `kept` and `duplicates`.
+    pub rows: u64,
+    /// Rows outside the wanted time range.
+    pub filtered: u64,
+    /// Rows refused.
+    pub quarantined: Vec<Quarantined>,
+    /// What happened day by day.
+    pub days: BTreeMap<Day, DayCounts>,
+    /// Observations.
+    pub notes: Notes,
+}
+
+/// Rows of one day of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayCounts {
+    /// Rows handed on.
+    pub kept: u64,
+    /// Exact repetitions dropped.
+    pub duplicates: u64,
+    /// Rows that came after a row with a larger key.
+    pub out_of_order: u64,
+}
+
+/// Rows of one UTC day.
+#[derive(Clone, Debug)]
+pub struct DayBatch {
+    /// The day all rows lie in.
+    pub day: Day,
+    /// The rows, in file order.
+    pub batch: RecordBatch,
+    /// Line of each row; filled only when collecting.
+    pub lines: Vec<u64>,
+}
+
+/// How a parser treats a file.
+#[derive(Clone, Debug)]
+pub struct ParseOptions {
+    /// Name of the file in messages.
+    pub file: String,
+    /// Rows outside are filtered.
+    pub range: TimeRange,
+    /// Largest share of unusable rows.
+    pub max_quarantine_share: f64,
+    /// Accept any order and keep line numbers, instead of stopping at the first row out of order.
+    pub collect: bool,
+}
+
+/// A parser of one file, whatever its dataset.
+pub trait RowParser: Send {
+    /// Reads a chunk of whole lines.
+    ///
+    /// # Errors
+    /// Why the file is refused.
+    fn feed(&mut self, lines: &[u8], out: &mut Vec<DayBatch>) -> Result<(), ParseError>;
+    /// Ends the file: hands out what is left and the counts.
+    ///
+    /// # Errors
+    /// Why the file is refused.
+    fn finish(&mut self, out: &mut Vec<DayBatch>) -> Result<Totals, ParseError>;
+}
+
+/// The engine: one file, one format.
+pub struct Parser<F: RowFormat> {
+    format: F,
+    options: ParseOptions,
+    schema: SchemaRef,
+    /// Field of the line for each column of the format; `None` = in order.
+    order: Option<Vec<usize>>,
+    n_fields: usize,
+    columns: <F::Record as Record>::Columns,
+    lines: Vec<u64>,
+    day: Option<Day>,
+    day_end: i64,
+    counts: DayCounts,
+    prev: Option<(F::Record, [i64; 5])>,
+    line: u64,
+    totals: Totals,
+    started: bool,
+}
+
+impl<F: RowFormat> Parser<F> {
+    /// Returns a parser of one file.
+    pub fn new(format: F, options: ParseOptions) -> Self {
+        Self {
+            schema: F::Record::DATASET.arrow_schema(0),
+            n_fields: format.columns().len(),
+            format,
+            options,
+            order: None,
+            columns: Default::default(),
+            lines: Vec::new(),
+            day: None,
+            day_end: i64::MIN,
+            counts: DayCounts::default(),
+            prev: None,
+            line: 0,
+            totals: Totals::default(),
+            started: false,
+        }
+    }
+
+    fn file(&self) -> String {
+        self.options.file.clone()
+    }
+
+    /// Looks at the first line; returns whether it was a header.
+    fn start(&mut self, line: &[u8]) -> Result<bool, ParseError> {
+        if line.contains(&b'\r') {
+            return Err(ParseError::CarriageReturns { file: self.file() });
+        }
+        let fields = Fields::split(line, self.format.delimiter());
+        let expected = self.format.columns();
+        if self.format.is_data(&fields) {
+            let enough = fields.len() == expected.len()
+                || (self.format.allows_extra() && fields.len() > expected.len());
+            if !enough {
+                return Err(ParseError::Arity {
+                    file: self.file(),
+                    line: self.line,
+                    format: self.format.name(),
+                    expected: expected.len(),
+                    found: fields.len(),
+                });
+            }
+            self.n_fields = fields.len();
+            return Ok(false);
+        }
+        let names: Vec<String> =
+            (0..fields.len()).map(|i| String::from_utf8_lossy(fields.get(i)).into_owned()).collect();
+        let missing: Vec<String> = expected
+            .iter()
+            .filter(|name| !names.iter().any(|n| n == *name))
+            .map(|&name| name.to_owned())
+            .collect();
+        let mut unknown = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            let known = expected.contains(&name.as_str());
+            if (!known && !self.format.allows_extra()) || (known && names[..i].contains(name)) {
+                unknown.push(excerpt(name.as_bytes(), 64));
+            }
+        }
+        if !missing.is_empty() || !unknown.is_empty() || fields.overflowed() {
+            unknown.truncate(MAX_FIELDS);
+            return Err(ParseError::Header {
+                file: self.file(),
+                format: self.format.name(),
+                expected: expected.join(","),
+                missing,
+                unknown,
+            });
+        }
+        let order: Vec<usize> =
+            expected.iter().filter_map(|name| names.iter().position(|n| n == name)).collect();
+        if order.iter().enumerate().any(|(i, &at)| i != at) {
+            self.totals.notes.reordered_header = true;
+            self.order = Some(order);
+        }
+        self.n_fields = names.len();
+        Ok(true)
+    }
+
+    fn quarantine(&mut self, line: &[u8], reason: RowProblem) -> Result<(), ParseError> {
+        self.totals.quarantined.push(Quarantined {
+            line: self.line,
+            day: self.day,
+            reason,
+            text: excerpt(line, MAX_EXCERPT),
+        });
+        if self.totals.quarantined.len() > MAX_QUARANTINED { Err(self.too_many()) } else { Ok(()) }
+    }
+
+    fn too_many(&self) -> ParseError {
+        ParseError::TooManyBadRows {
+            file: self.file(),
+            quarantined: self.totals.quarantined.len() as u64,
+            rows: self.totals.rows,
+            share: self.options.max_quarantine_share,
+            first: self.totals.quarantined.iter().take(3).cloned().collect(),
+        }
+    }
+
+    fn flush(&mut self, out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
+        let Some(day) = self.day else { return Ok(()) };
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let batch = self
+            .columns
+            .take(&self.schema)
+            .map_err(|source| ParseError::Batch { file: self.options.file.clone(), source })?;
+        out.push(DayBatch { day, batch, lines: std::mem::take(&mut self.lines) });
+        Ok(())
+    }
+
+    fn row(&mut self, line: &[u8], out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
+        self.totals.rows += 1;
+        if line.is_empty() {
+            return self.quarantine(line, RowProblem::Blank);
+        }
+        let mut fields = Fields::split(line, self.format.delimiter());
+        if fields.len() != self.n_fields {
+            let (expected, found) = (self.n_fields, fields.len());
+            return self.quarantine(line, RowProblem::FieldCount { expected, found });
+        }
+        if let Some(order) = &self.order {
+            fields = fields.permuted(order);
+        }
+        let row = match self.format.parse(&fields, &mut self.totals.notes) {
+            Ok(row) => row,
+            Err(reason) => return self.quarantine(line, reason),
+        };
+        let ts = row.ts();
+        if !self.options.range.contains(UnixMicros(ts)) {
+            self.totals.filtered += 1;
+            return Ok(());
+        }
+        let key = row.sort_key();
+        if let Some((prev, prev_key)) = &self.prev {
+            let rises = key > *prev_key && (row.unique_id() > prev.unique_id() || row.unique_id().is_none());
+            if !rises {
+                if self.options.collect {
+                    // The caller sorts and drops repetitions; the largest key so far stays the yardstick.
+                    if key < *prev_key {
+                        self.counts.out_of_order += 1;
+                    }
+                    return self.keep(row, (*prev_key).max(key), out);
+                }
+                let same = match row.unique_id() {
+                    Some(id) => Some(id) == prev.unique_id(),
+                    None => key == *prev_key,
+                };
+                if !same {
+                    return Err(ParseError::OutOfOrder { file: self.file(), line: self.line });
+                }
+                if row == *prev {
+                    self.counts.duplicates += 1;
+                    return Ok(());
+                }
+                return self.quarantine(line, RowProblem::Conflict);
+            }
+        }
+        self.keep(row, key, out)
+    }
+
+    /// Books what was counted so far under the day just left.
+    fn enter(&mut self, day: Day) {
+        // Counts before the first usable row belong to the first day.
+        let booked = self.day.unwrap_or(day);
+        let counts = std::mem::take(&mut self.counts);
+        let sum = self.totals.days.entry(booked).or_default();
+        sum.kept += counts.kept;
+        sum.duplicates += counts.duplicates;
+        sum.out_of_order += counts.out_of_order;
+        self.day = Some(day);
+        self.day_end = day.end().0;
+    }
+
+    #[inline]
+    fn keep(&mut self, row: F::Record, key: [i64; 5], out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
+        let ts = row.ts();
+        let in_day = self.day.is_some_and(|day| day.start().0 <= ts) && ts < self.day_end;
+        if !in_day || self.columns.len() == BATCH_ROWS {
+            self.flush(out)?;
+            self.enter(UnixMicros(ts).day());
+        }
+        self.columns.push(&row);
+        if self.options.collect {
+            self.lines.push(self.line);
+        }
+        self.counts.kept += 1;
+        self.prev = Some((row, key));
+        Ok(())
+    }
+}
+
+impl<F: RowFormat> RowParser for Parser<F> {
+    fn feed(&mut self, lines: &[u8], out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
+        let mut rest = lines;
+        if self.line == 0
+            && let Some(stripped) = rest.strip_prefix(b"\xef\xbb\xbf")
+        {
+            self.totals.notes.bom = true;
+            rest = stripped;
+        }
+        while !rest.is_empty() {
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let mut line = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            self.line += 1;
+            if let Some(stripped) = line.strip_suffix(b"\r") {
+                line = stripped;
+                self.totals.notes.crlf += 1;
+            }
+            if !self.started {
+                self.started = true;
+                if self.start(line)? {
+                    continue;
+                }
+            }
+            self.row(line, out)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<DayBatch>) -> Result<Totals, ParseError> {
+        if !self.started {
+            return Err(ParseError::Empty { file: self.file() });
+        }
+        let allowed = self.options.max_quarantine_share * self.totals.rows as f64;
+        if self.totals.quarantined.len() as f64 > allowed {
+            return Err(self.too_many());
+        }
+        self.flush(out)?;
+        if let Some(day) = self.day {
+            self.enter(day);
+        }
+        let mut totals = std::mem::take(&mut self.totals);
+        let first = totals.days.keys().next().copied();
+        for row in totals.quarantined.iter_mut().filter(|q| q.day.is_none()) {
+            row.day = first;
+        }
+        Ok(totals)
+    }
+}
+
+/// Returns at most `max` bytes of a line as text, control characters escaped.
+pub fn excerpt(line: &[u8], max: usize) -> String {
+    let cut = &line[..line.len().min(max)];
+    let mut out = String::with_capacity(cut.len());
+    for c in String::from_utf8_lossy(cut).chars() {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Boxes a parser of `format`.
+pub fn boxed<F: RowFormat + 'static>(format: F, options: ParseOptions) -> Box<dyn RowParser> {
+    Box::new(Parser::new(format, options))
+}
+
+#[cfg(test)]
+mod tests;

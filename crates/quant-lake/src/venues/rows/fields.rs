@@ -1,0 +1,101 @@
+//! The fields of one line, split without allocation.
+
+/// Most fields a line is split into; further ones are only counted.
+pub const MAX_FIELDS: usize = 32;
+
+/// The fields of one line.
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    line: &'a [u8],
+    /// End of each field in the line.
+    spans: [(u32, u32); MAX_FIELDS],
+    len: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Splits a line (shorter than 4 GiB) at every delimiter; quotes do not protect delimiters.
+    pub fn split(line: &'a [u8], delimiter: u8) -> Self {
+        let mut out = Self { line, spans: [(0, 0); MAX_FIELDS], len: 0 };
+        let mut start = 0_u32;
+        let pattern = u64::from(delimiter) * 0x0101_0101_0101_0101;
+        let mut base = 0_u32;
+        let mut rest = line;
+        while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+            // Exact search for the delimiter in eight bytes: the high bit of a lane is set where the byte matches.
+            let x = u64::from_le_bytes(*word) ^ pattern;
+            let low = 0x7f7f_7f7f_7f7f_7f7f;
+            let mut hits = !(((x & low) + low) | x | low);
+            while hits != 0 {
+                let at = base + hits.trailing_zeros() / 8;
+                out.push(start, at);
+                start = at + 1;
+                hits &= hits - 1;
+            }
+            base += 8;
+            rest = tail;
+        }
+        for (&byte, at) in rest.iter().zip(base..) {
+            if byte == delimiter {
+                out.push(start, at);
+                start = at + 1;
+            }
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "lines are capped far below 4 GiB")]
+        out.push(start, line.len() as u32);
+        out
+    }
+
+    #[inline]
+    fn push(&mut self, start: u32, end: u32) {
+        if let Some(slot) = self.spans.get_mut(self.len) {
+            *slot = (start, end);
+        }
+        self.len += 1;
+    }
+
+    /// Returns the number of fields of the line.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns whether there is no field (never: an empty line has one empty field).
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Returns whether the line has more fields than can be addressed.
+    pub const fn overflowed(&self) -> bool {
+        self.len > MAX_FIELDS
+    }
+
+    /// Returns a field without surrounding double quotes; empty beyond the last.
+    #[inline]
+    pub fn get(&self, i: usize) -> &'a [u8] {
+        let raw = self.raw(i);
+        match raw {
+            [b'"', inner @ .., b'"'] => inner,
+            _ => raw,
+        }
+    }
+
+    /// Returns a field as it stands; empty beyond the last.
+    #[inline]
+    pub fn raw(&self, i: usize) -> &'a [u8] {
+        match self.spans.get(i) {
+            Some(&(start, end)) if i < self.len => {
+                self.line.get(start as usize..end as usize).unwrap_or_default()
+            }
+            _ => &[],
+        }
+    }
+
+    /// Returns the fields in another order: place `i` takes field `order[i]`.
+    #[must_use]
+    pub fn permuted(&self, order: &[usize]) -> Self {
+        let mut out = Self { line: self.line, spans: [(0, 0); MAX_FIELDS], len: order.len() };
+        for (slot, &from) in out.spans.iter_mut().zip(order) {
+            *slot = self.spans.get(from).copied().unwrap_or_default();
+        }
+        out
+    }
+}
