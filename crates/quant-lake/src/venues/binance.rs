@@ -1,0 +1,3 @@
+//! Binance: the Vision archive's formats.
+
+pub mod encode;
