@@ -3,6 +3,7 @@
 //! Parsing only; opening the zip and committing partitions belong to [`crate::ingest`].
 
 mod archive;
+pub mod encode;
 mod parse;
 
 pub use archive::{ArchiveFile, Cadence, NotPublished, Period, Published, VisionType, archive_file, published};
