@@ -182,6 +182,11 @@ impl FeatureSet {
         })
     }
 
+    /// Returns the values of the last pushed minute; before the first push, nulls.
+    pub const fn row(&self) -> &FeatureRow {
+        &self.row
+    }
+
     /// Takes the rows of the next minute, one per instrument, and returns its values.
     ///
     /// The first minute must be 00:00 UTC and minutes must be consecutive; a minute the lake has no row for is

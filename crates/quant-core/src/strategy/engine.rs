@@ -229,6 +229,11 @@ impl EntryEngine {
         })
     }
 
+    /// Remembers a completed bar as the previous one without evaluating entries: warm-up.
+    pub const fn observe(&mut self, bar: &BarN, features: &EntryFeatures) {
+        self.previous = Some((*bar, *features));
+    }
+
     /// Takes the next completed bar.
     pub fn on_bar(
         &mut self,
