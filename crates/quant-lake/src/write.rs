@@ -23,7 +23,7 @@ use crate::layout::PartitionSetSpec;
 use crate::manifest::Source;
 use crate::quality::Quality;
 
-use check::BatchChecker;
+pub(crate) use check::BatchChecker;
 
 /// Why rows cannot become a partition.
 #[derive(Debug, thiserror::Error)]
