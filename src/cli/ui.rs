@@ -87,3 +87,41 @@ impl Ui {
         bar
     }
 }
+
+/// Shows an ingest as bytes of text read; knows nothing of what is inside.
+pub(crate) struct IngestBar {
+    bar: ProgressBar,
+}
+
+impl IngestBar {
+    /// Returns an observer drawn like every other progress bar.
+    pub(crate) fn new(ui: &Ui) -> Self {
+        let bar = ui.progress(0, "ingest");
+        if let Ok(style) = ProgressStyle::with_template(
+            "{prefix} [{bar:32}] {pos}/{len} files {elapsed} eta {eta} {msg}",
+        ) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix("ingest");
+        Self { bar }
+    }
+
+    /// Removes the bar.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl quant_lake::ingest::Progress for IngestBar {
+    fn planned(&self, files: usize) {
+        self.bar.inc_length(files as u64);
+    }
+
+    fn started(&self, file: &str) {
+        self.bar.set_message(file.rsplit('/').next().unwrap_or(file).to_owned());
+    }
+
+    fn finished(&self, _: &quant_lake::ingest::FileOutcome) {
+        self.bar.inc(1);
+    }
+}

@@ -10,15 +10,16 @@ use arrow_array::types::{Float64Type, Int8Type, Int64Type, TimestampMicrosecondT
 use arrow_array::{Array as _, RecordBatch};
 use quant_core::bars::{BarSource, MinuteBuilder, Opening};
 use quant_core::market::{Bar, InstrumentKey, Side};
-use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
-use quant_lake::bars::bar_set_spec;
+use quant_core::time::{Day, TimeRange, UnixMicros};
+use quant_lake::bars::{bar_set_spec, write_bar_day};
 use quant_lake::commit::{DatasetWriter, WriterOptions};
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
-use quant_lake::manifest::{IngestParams, Partition, Source, SourceKind};
-use quant_lake::quality::Quality;
+use quant_lake::manifest::{IngestParams, Partition, Source};
+use quant_lake::openings::{
+    OPENINGS_VERSION, OpeningKind, OpeningRow, derived_source, openings_spec, write_opening,
+};
 use quant_lake::read::{HashMemo, PartitionSet};
 use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
-use quant_lake::write::PartitionMeta;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -83,7 +84,47 @@ struct Job {
     before: Option<(Dataset, Partition)>,
 }
 
-/// Builds what is missing or stale of `days` of one instrument.
+/// The raw partition sets bars may be made from, in order of preference.
+struct RawSets(Vec<(Dataset, PartitionSet)>);
+
+impl RawSets {
+    fn open(lake: &Lake, instrument: &InstrumentKey, sources: &[Dataset]) -> CommandResult<Self> {
+        let mut sets = Vec::new();
+        for &dataset in sources {
+            let key = DatasetKey { instrument: instrument.clone(), dataset };
+            let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+            if let Some(set) = PartitionSet::open_if_present(lake, &spec).data_error()? {
+                sets.push((dataset, set));
+            }
+        }
+        Ok(Self(sets))
+    }
+
+    fn choose(&self, day: Day) -> Option<(Dataset, Partition)> {
+        self.0.iter().find_map(|(d, set)| Some((*d, set.manifest().partition(day)?.clone())))
+    }
+
+    fn get(&self, dataset: Dataset) -> CommandResult<&PartitionSet> {
+        self.0.iter().find(|(d, _)| *d == dataset).map(|(_, set)| set).ok_or_else(|| {
+            CommandError::text(ErrorKind::Internal, "a chosen bar source is not open")
+        })
+    }
+}
+
+/// How a bar job runs; nothing here changes a number.
+#[derive(Clone, Copy)]
+pub struct BuildOptions<'a> {
+    /// Rebuild what is up to date.
+    pub force: bool,
+    /// Written to manifests.
+    pub created_at: UnixMicros,
+    /// Raised by Ctrl-C.
+    pub stop: &'a AtomicBool,
+    /// Told after each day.
+    pub on_day: &'a (dyn Fn(Day) + Sync),
+}
+
+/// Builds what is missing or stale of the days of `range` of one instrument.
 ///
 /// # Errors
 /// Data errors of reading and writing; internal ones of the file system; interrupted.
@@ -92,9 +133,7 @@ pub fn build(
     instrument: &InstrumentKey,
     spec: &BarSetSpec,
     range: TimeRange,
-    force: bool,
-    created_at: UnixMicros,
-    stop: &AtomicBool,
+    options: BuildOptions<'_>,
 ) -> CommandResult<BarsReport> {
     let bar_set = spec.id()?;
     let mut report = BarsReport {
@@ -102,67 +141,58 @@ pub fn build(
         bar_set: bar_set.clone(),
         ..BarsReport::default()
     };
-    let mut sets = Vec::new();
-    for &dataset in &spec.sources {
-        let raw = PartitionSetSpec::raw(
-            &DatasetKey { instrument: instrument.clone(), dataset },
-            DEFAULT_BOOK_LEVELS,
-        );
-        if let Some(set) = PartitionSet::open_if_present(lake, &raw).data_error()? {
-            sets.push((dataset, set));
-        }
-    }
-    let choose = |day: Day| -> Option<(Dataset, Partition)> {
-        sets.iter().find_map(|(d, set)| Some((*d, set.manifest().partition(day)?.clone())))
-    };
+    let sets = RawSets::open(lake, instrument, &spec.sources)?;
     let mut jobs = Vec::new();
     for day in range.days() {
-        match choose(day) {
+        match sets.choose(day) {
             None => report.absent.push(day),
             Some((source, raw)) => {
                 *report.sources.entry(source.name()).or_default() += 1;
-                jobs.push(Job { day, source, raw, before: choose(day.plus(-1)) });
+                jobs.push(Job { day, source, raw, before: sets.choose(day.plus(-1)) });
             }
         }
     }
     if jobs.is_empty() {
         return Ok(report);
     }
+    let openings = DatasetWriter::open(
+        lake,
+        openings_spec(instrument),
+        WriterOptions::new(OPENINGS_VERSION, IngestParams::new(), options.created_at),
+    )
+    .data_error()?;
     let mut params = IngestParams::new();
     params.insert("bar_set".to_owned(), serde_json::to_value(spec).internal_error()?);
-    let writer = DatasetWriter::open(
+    let bars = DatasetWriter::open(
         lake,
         bar_set_spec(instrument, &bar_set).data_error()?,
-        WriterOptions::new(BUILDER_VERSION, params, created_at),
+        WriterOptions::new(BUILDER_VERSION, params, options.created_at),
     )
     .data_error()?;
     let memo = HashMemo::default();
-    let set_of = |dataset: Dataset| {
-        sets.iter().find(|(d, _)| *d == dataset).map(|(_, set)| set).ok_or_else(|| {
-            CommandError::text(ErrorKind::Internal, "a chosen bar source is not open")
-        })
-    };
     let built: Vec<CommandResult<bool>> = jobs
         .par_iter()
         .map(|job| {
-            if stop.load(Ordering::Relaxed) {
-                return Err(CommandError::text(ErrorKind::Interrupted, "interrupted while building bars")
-                    .hint("run the same command again: finished days are kept"));
+            if options.stop.load(Ordering::Relaxed) {
+                return Err(CommandError::text(
+                    ErrorKind::Interrupted,
+                    "interrupted while building bars",
+                )
+                .hint("run the same command again: finished days are kept"));
             }
-            let sources = lineage(job);
-            let hashes: Vec<&str> = sources.iter().map(|s| s.sha256.as_str()).collect();
-            let same_lineage = writer.partition(job.day).is_some_and(|p| p.sources == sources);
-            if !force && same_lineage && writer.is_current(job.day, &hashes) {
-                return Ok(false);
+            let raw = sets.get(job.source)?;
+            let mut sources = vec![derived_source(raw.spec(), &job.raw)];
+            let mut opening = Opening { last_price: None };
+            if let Some((dataset, partition)) = &job.before {
+                let before = sets.get(*dataset)?;
+                let (made, price) =
+                    make_opening(&openings, job.day, before, *dataset, partition, &memo, options.force)?;
+                sources.push(derived_source(openings.spec(), &made));
+                opening.last_price = price;
             }
-            let opening = match &job.before {
-                None => Opening { last_price: None },
-                Some((dataset, partition)) => Opening {
-                    last_price: closing_price(set_of(*dataset)?, *dataset, partition, &memo)?,
-                },
-            };
-            build_day(set_of(job.source)?, job, opening, &writer, sources, &memo)?;
-            Ok(true)
+            let fresh = build_if_stale(raw, job, opening, &bars, sources, &memo, options.force)?;
+            (options.on_day)(job.day);
+            Ok(fresh)
         })
         .collect();
     for outcome in built {
@@ -175,39 +205,62 @@ pub fn build(
     Ok(report)
 }
 
-/// Returns what the bars of a day are made of: the raw partition, then the one its opening comes from.
-fn lineage(job: &Job) -> Vec<Source> {
-    let source = |role: &str, dataset: Dataset, p: &Partition| Source {
-        kind: SourceKind::Derived,
-        name: format!("{role}:{dataset}/{}", p.date),
-        url: None,
-        bytes: p.bytes,
-        sha256: p.content_sha256.clone(),
-        checksum_verified: true,
-    };
-    let mut out = vec![source("day", job.source, &job.raw)];
-    if let Some((dataset, p)) = &job.before {
-        out.push(source("opening", *dataset, p));
+/// Writes the opening of `day` from the last row of the day before, unless it is there already.
+fn make_opening(
+    openings: &DatasetWriter,
+    day: Day,
+    before: &PartitionSet,
+    dataset: Dataset,
+    partition: &Partition,
+    memo: &HashMemo,
+    force: bool,
+) -> CommandResult<(Partition, Option<f64>)> {
+    let last = last_row(before, dataset, partition, memo)?;
+    let price = last.map(|(_, px)| px);
+    let sources = vec![derived_source(before.spec(), partition)];
+    if !force
+        && let Some(made) = openings.partition(day)
+        && made.sources == sources
+        && openings.is_current(day, &[partition.content_sha256.as_str()])
+    {
+        return Ok((made, price));
     }
-    out
+    let rows: Vec<OpeningRow> = last
+        .map(|(ts_event, px)| OpeningRow {
+            kind: OpeningKind::LastTrade,
+            ts_event,
+            seq: 0,
+            px: Some(px),
+            qty: None,
+        })
+        .into_iter()
+        .collect();
+    Ok((write_opening(openings, day, &rows, sources).data_error()?, price))
 }
 
-fn build_day(
-    set: &PartitionSet,
+/// Builds the bars of a day unless they were made from exactly these sources; says whether it did.
+fn build_if_stale(
+    raw: &PartitionSet,
     job: &Job,
     opening: Opening,
-    writer: &DatasetWriter,
+    bars: &DatasetWriter,
     sources: Vec<Source>,
     memo: &HashMemo,
-) -> CommandResult<()> {
+    force: bool,
+) -> CommandResult<bool> {
+    let hashes: Vec<&str> = sources.iter().map(|s| s.sha256.as_str()).collect();
+    let same_lineage = bars.partition(job.day).is_some_and(|p| p.sources == sources);
+    if !force && same_lineage && bars.is_current(job.day, &hashes) {
+        return Ok(false);
+    }
     let source = match job.source {
         Dataset::Trades => BarSource::Trades,
         Dataset::AggTrades => BarSource::AggTrades,
         _ => BarSource::Klines,
     };
     let mut builder: MinuteBuilder = MinuteBuilder::new(job.day, source, opening);
-    let columns = columns_of(job.source);
-    let reader = set.read_day(job.day, Some(columns), BATCH_ROWS, memo).data_error()?;
+    let reader =
+        raw.read_day(job.day, Some(columns_of(job.source)), BATCH_ROWS, memo).data_error()?;
     for batch in reader {
         let batch = batch.data_error()?;
         if source == BarSource::Klines {
@@ -217,15 +270,9 @@ fn build_day(
         }
     }
     let day = builder.finish(job.day.end());
-    let mut partition = writer.begin(job.day).data_error()?;
-    partition.write(&quant_lake::bars::to_batch(&day.rows).data_error()?).data_error()?;
-    let rows = day.rows.len() as u64;
     let gaps = day.rows.iter().filter(|r| r.is_filled).count() as u64;
-    let staged = partition
-        .finish(PartitionMeta { sources, rows_in: rows, quality: Quality { gaps, ..Quality::default() } })
-        .data_error()?;
-    writer.commit(staged).data_error()?;
-    Ok(())
+    write_bar_day(bars, job.day, &day.rows, sources, gaps).data_error()?;
+    Ok(true)
 }
 
 /// Returns the columns bars need of a source.
@@ -299,23 +346,26 @@ fn feed_klines(builder: &mut MinuteBuilder, batch: &RecordBatch) -> CommandResul
     Ok(())
 }
 
-/// Returns the last price of a raw partition: the opening of the next day.
-fn closing_price(
+/// Returns time and price of the last row of a raw partition: the opening of the next day.
+fn last_row(
     set: &PartitionSet,
     dataset: Dataset,
     partition: &Partition,
     memo: &HashMemo,
-) -> CommandResult<Option<f64>> {
+) -> CommandResult<Option<(UnixMicros, f64)>> {
     let Some(last) = partition.ts_max else { return Ok(None) };
-    let column = if dataset == Dataset::Klines1m { "close" } else { "price" };
+    let (time, price) =
+        if dataset == Dataset::Klines1m { ("ts_open", "close") } else { ("ts_event", "price") };
     // Only the rows of the last instant are wanted; row groups before it are pruned.
-    let from = if dataset == Dataset::Klines1m { last } else { last.plus(-MICROS_PER_MINUTE) };
-    let range = TimeRange { start: from.max(partition.date.start()), end: partition.date.end() };
-    let mut price = None;
-    for batch in set.read(range, Some(&[column]), BATCH_ROWS, memo).data_error()? {
+    let range = TimeRange { start: last, end: partition.date.end() };
+    let mut found = None;
+    for batch in set.read(range, Some(&[time, price]), BATCH_ROWS, memo).data_error()? {
         let batch = batch.data_error()?;
-        let values = batch.column(0).as_primitive::<Float64Type>().values();
-        price = values.last().copied().or(price);
+        let times = batch.column(0).as_primitive::<TimestampMicrosecondType>().values();
+        let prices = batch.column(1).as_primitive::<Float64Type>().values();
+        if let (Some(ts), Some(px)) = (times.last(), prices.last()) {
+            found = Some((UnixMicros(*ts), *px));
+        }
     }
-    Ok(price)
+    Ok(found)
 }

@@ -1,10 +1,12 @@
 //! The folder of one run: written under a temporary name, made visible whole, replaced whole.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use serde::Serialize;
 
+use super::identity::sha256_hex;
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 
 /// File whose presence and content say how a finished run ended.
@@ -58,6 +60,24 @@ impl RunDir {
     /// Internal, if it cannot be written.
     pub fn parquet(&self, name: &str, batch: &RecordBatch) -> CommandResult<()> {
         quant_lake::write::write_table(&self.temporary.join(name), batch).internal_error()
+    }
+
+    /// Returns the sha256 of every file written so far, by name, leaving out `except`.
+    ///
+    /// # Errors
+    /// Internal, if a file cannot be read back.
+    pub fn hashes(&self, except: &[&str]) -> CommandResult<BTreeMap<String, String>> {
+        let io = |e: std::io::Error| CommandError::io("read", &self.temporary, &e);
+        let mut out = BTreeMap::new();
+        for entry in std::fs::read_dir(&self.temporary).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !except.contains(&name.as_str()) {
+                let body = std::fs::read(entry.path()).map_err(io)?;
+                out.insert(name, sha256_hex(&body));
+            }
+        }
+        Ok(out)
     }
 
     /// Makes the folder visible under its id, replacing an earlier one, and returns its path.

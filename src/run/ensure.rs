@@ -1,0 +1,161 @@
+//! Brings the history a config asks for into the lake, from the source it names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use quant_core::market::{Instrument, InstrumentKey};
+use quant_core::synth::SynthParams;
+use quant_core::time::{Day, TimeRange, UnixMicros};
+use quant_lake::ingest::{
+    ArchiveSource, IngestError, IngestOptions, IngestReport, IngestRequest, LocalArchive, Progress,
+    ingest_vision,
+};
+use quant_lake::layout::Lake;
+use quant_lake::schema::Dataset;
+
+use super::synth_archive::{self, SynthRequest, is_simulated, profile_of};
+use crate::config::{RawSynth, RawVision};
+use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::fetch::{HttpArchive, HttpHost};
+
+/// What every ingest of a run or command shares.
+pub struct IngestContext<'a> {
+    /// The lake.
+    pub lake: &'a Lake,
+    /// How.
+    pub options: IngestOptions,
+    /// Written to manifests.
+    pub created_at: UnixMicros,
+    /// Observer.
+    pub progress: &'a dyn Progress,
+    /// Raised by Ctrl-C.
+    pub stop: &'a Arc<AtomicBool>,
+}
+
+/// Ingests Vision archives of one instrument from a folder or a host.
+///
+/// # Errors
+/// Configuration errors for an unusable root or address; data errors of the ingest as a whole.
+pub fn vision(
+    context: &IngestContext<'_>,
+    source: &RawVision,
+    key: &InstrumentKey,
+    datasets: &[Dataset],
+    range: TimeRange,
+    terms: &[Instrument],
+) -> CommandResult<IngestReport> {
+    let archive: Box<dyn ArchiveSource> = if let Some(root) = &source.root {
+        if is_simulated(root) && !key.exchange.simulated {
+            return Err(CommandError::text(
+                ErrorKind::Config,
+                &format!("`{}` holds simulated archives and `{}` is a real exchange", root.display(), key.exchange),
+            )
+            .hint(format!("ingest it as `--exchange sim-{}`", key.exchange)));
+        }
+        Box::new(LocalArchive::open(root.clone()).config_error()?)
+    } else {
+        if key.exchange.simulated {
+            return Err(CommandError::text(
+                ErrorKind::Config,
+                &format!("`{}` is simulated: it has no host to download from", key.exchange),
+            )
+            .hint("write it with `quant synth --out DIR`, then give `--root DIR`"));
+        }
+        let timeout = Duration::from_secs(source.timeout_s);
+        let host = HttpHost::new(&source.base_url, source.retries, timeout).config_error()?;
+        Box::new(HttpArchive::new(host, Arc::clone(context.stop)))
+    };
+    let request = IngestRequest {
+        key: key.clone(),
+        datasets: datasets.to_vec(),
+        range,
+        instruments: terms.to_vec(),
+        options: context.options.clone(),
+        created_at: context.created_at,
+    };
+    ingest_vision(context.lake, archive.as_ref(), &request, context.progress, context.stop)
+        .map_err(|e| ingest_error(&e))
+}
+
+/// Simulates one instrument if its archive is not there yet, then ingests it like any other.
+///
+/// # Errors
+/// As [`vision`], and those of the simulator.
+pub fn synth(
+    context: &IngestContext<'_>,
+    synth: &RawSynth,
+    key: &InstrumentKey,
+    datasets: &[Dataset],
+    range: TimeRange,
+    terms: &Instrument,
+    on_day: &dyn Fn(Day),
+) -> CommandResult<IngestReport> {
+    let profile = profile_of(&synth.profile).ok_or_else(|| {
+        CommandError::text(ErrorKind::Config, &format!("unknown profile `{}`", synth.profile))
+    })?;
+    let first = range.start.day();
+    let base = SynthParams::btcusdt_like(synth.seed, key.symbol.clone(), profile, first)
+        .config_error()?;
+    let request = SynthRequest {
+        params: SynthParams {
+            tick_size: terms.tick_size,
+            lot_size: terms.lot_size,
+            trades_per_day: synth.trades_per_day,
+            ..base
+        },
+        market: key.market,
+        days: u32::try_from(range.days().count()).unwrap_or(u32::MAX),
+    };
+    let root = synth_root(context.lake, &request)?;
+    if !is_simulated(&root) {
+        synth_archive::write_archive(&root, &request, context.stop, on_day)?;
+    }
+    let local = RawVision {
+        root: Some(root),
+        base_url: String::new(),
+        allow_missing_checksum: false,
+        retries: 0,
+        timeout_s: 1,
+    };
+    vision(context, &local, key, datasets, range, std::slice::from_ref(terms))
+}
+
+/// Returns where the simulated archive of a request is kept, inside the lake but outside its datasets.
+fn synth_root(lake: &Lake, request: &SynthRequest) -> CommandResult<PathBuf> {
+    Ok(lake.root().join("synth").join(format!("{}-{}d", request.id()?, request.days)))
+}
+
+/// Fails if any file of a report was refused, naming the first ones.
+///
+/// # Errors
+/// Data error; interrupted if the caller asked to stop.
+pub fn require_success(report: &IngestReport) -> CommandResult<()> {
+    if report.stopped {
+        return Err(CommandError::text(ErrorKind::Interrupted, "interrupted while ingesting")
+            .hint("run the same command again: finished days are kept"));
+    }
+    let mut failures = report.failures();
+    let Some((file, error)) = failures.next() else { return Ok(()) };
+    let mut out = CommandError::new(ErrorKind::Data, error);
+    if !out.message.contains(&file.file) {
+        out.message = format!("`{}`: {}", file.file, out.message);
+    }
+    let more = failures.count();
+    if more > 0 {
+        out.message.push_str(&format!("\n  and {more} more file(s) refused"));
+    }
+    Err(out)
+}
+
+/// Maps an ingest that could not begin.
+pub fn ingest_error(error: &IngestError) -> CommandError {
+    let kind = match error {
+        IngestError::WrongExchange { .. } | IngestError::Mapping(_) => ErrorKind::Config,
+        IngestError::Io { .. } => ErrorKind::Internal,
+        IngestError::Commit(_) => ErrorKind::Data,
+    };
+    CommandError::new(kind, error)
+}
+

@@ -1,0 +1,94 @@
+//! What a run reads: every partition it would use, with its content hash, or `absent`.
+
+use quant_core::market::InstrumentKey;
+use quant_core::time::TimeRange;
+use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+use quant_lake::quality::Quality;
+use quant_lake::read::PartitionSet;
+use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
+use serde::Serialize;
+
+use super::identity::{ABSENT, Input};
+use crate::error::{CommandResult, Kinded as _};
+
+/// Totals of one dataset of one instrument over the days a run reads, from its manifest.
+#[derive(Clone, Debug, Serialize)]
+pub struct DatasetHealth {
+    /// Folder of the set in the lake.
+    pub set: String,
+    /// Days present.
+    pub days_present: u64,
+    /// Days absent.
+    pub days_absent: u64,
+    /// Rows the sources had.
+    pub rows_in: u64,
+    /// Rows in the lake.
+    pub rows: u64,
+    /// Quality counters, summed.
+    pub quality: Quality,
+    /// Every row is accounted for.
+    pub rows_conserved: bool,
+    /// Made by the simulator.
+    pub simulated: bool,
+}
+
+/// Inputs of a run and what is known of their quality.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// One entry per instrument, dataset and day.
+    pub inputs: Vec<Input>,
+    /// One entry per instrument and dataset.
+    pub health: Vec<DatasetHealth>,
+}
+
+/// Collects the inputs of `instruments` over `range` (whole days).
+///
+/// # Errors
+/// Data errors: a manifest that cannot be read.
+pub fn collect(
+    lake: &Lake,
+    instruments: &[InstrumentKey],
+    datasets: &[Dataset],
+    range: TimeRange,
+) -> CommandResult<Inputs> {
+    let mut out = Inputs::default();
+    for instrument in instruments {
+        for &dataset in datasets {
+            let key = DatasetKey { instrument: instrument.clone(), dataset };
+            let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+            let set = PartitionSet::open_if_present(lake, &spec).data_error()?;
+            let mut health = DatasetHealth {
+                set: spec.dir.clone(),
+                days_present: 0,
+                days_absent: 0,
+                rows_in: 0,
+                rows: 0,
+                quality: Quality::default(),
+                rows_conserved: true,
+                simulated: instrument.exchange.simulated,
+            };
+            for day in range.days() {
+                let partition = set.as_ref().and_then(|s| s.manifest().partition(day));
+                if let Some(p) = partition {
+                    health.days_present += 1;
+                    health.rows_in += p.rows_in;
+                    health.rows += p.rows;
+                    health.quality.add(&p.quality);
+                    health.rows_conserved &= p.rows_in
+                        == p.rows + p.quality.duplicates + p.quality.filtered + p.quality.quarantined;
+                } else {
+                    health.days_absent += 1;
+                }
+                out.inputs.push(Input {
+                    set: spec.dir.clone(),
+                    date: day,
+                    content_sha256: partition
+                        .map_or_else(|| ABSENT.to_owned(), |p| p.content_sha256.clone()),
+                    rows: partition.map_or(0, |p| p.rows),
+                });
+            }
+            out.health.push(health);
+        }
+    }
+    Ok(out)
+}
