@@ -8,7 +8,9 @@ use crate::market::{Bar, BookSnapshot, Event, Side, Trade};
 use crate::time::{Day, MICROS_PER_DAY, MICROS_PER_SECOND};
 
 const DAY: Day = Day(20_000);
-const HISTORY: Opening = Opening { last_price: Some(50.0) };
+const HISTORY: Opening = Opening {
+    last_price: Some(50.0),
+};
 const NO_HISTORY: Opening = Opening { last_price: None };
 
 fn minute(m: i64) -> i64 {
@@ -17,7 +19,15 @@ fn minute(m: i64) -> i64 {
 
 fn trade(ts_us: i64, price: f64, qty: f64, aggressor: Side) -> Trade {
     let ts_event = UnixMicros(ts_us);
-    Trade { ts_event, ts_recv: None, price, qty, aggressor, trade_id: 0, n_trades: 2 }
+    Trade {
+        ts_event,
+        ts_recv: None,
+        price,
+        qty,
+        aggressor,
+        trade_id: 0,
+        n_trades: 2,
+    }
 }
 
 fn build(trades: &[Trade], opening: Opening, until: i64) -> DayBars {
@@ -205,8 +215,12 @@ fn kline_of(row: &MinuteRow) -> Bar {
 }
 
 fn row_at(m: i64, price: f64) -> MinuteRow {
-    build(&[trade(minute(m), price, 1.0, Side::Buy)], NO_HISTORY, minute(m + 1)).rows
-        [usize::try_from(m).unwrap()]
+    build(
+        &[trade(minute(m), price, 1.0, Side::Buy)],
+        NO_HISTORY,
+        minute(m + 1),
+    )
+    .rows[usize::try_from(m).unwrap()]
 }
 
 #[test]
@@ -234,14 +248,28 @@ fn prices_are_null_only_before_the_first_price_of_history() {
     assert!(rows[3].is_filled && rows[3].vwap.is_none());
     assert_eq!(build(&first, HISTORY, minute(1)).rows[0].open, Some(50.0));
     let nothing = build(&[], HISTORY, DAY.end().0);
-    assert_eq!((nothing.rows.len(), nothing.closing_price), (1_440, Some(50.0)));
+    assert_eq!(
+        (nothing.rows.len(), nothing.closing_price),
+        (1_440, Some(50.0))
+    );
 }
 
 #[test]
 fn an_unfinished_minute_has_no_row_but_moves_the_closing_price() {
-    let day = build(&[trade(minute(1) + 5, 11.0, 1.0, Side::Buy)], HISTORY, minute(1) + 10);
-    assert_eq!((day.rows.len(), day.n_events, day.closing_price), (1, 1, Some(11.0)));
-    let cut_before_seen = build(&[trade(minute(9), 11.0, 1.0, Side::Buy)], HISTORY, minute(3));
+    let day = build(
+        &[trade(minute(1) + 5, 11.0, 1.0, Side::Buy)],
+        HISTORY,
+        minute(1) + 10,
+    );
+    assert_eq!(
+        (day.rows.len(), day.n_events, day.closing_price),
+        (1, 1, Some(11.0))
+    );
+    let cut_before_seen = build(
+        &[trade(minute(9), 11.0, 1.0, Side::Buy)],
+        HISTORY,
+        minute(3),
+    );
     assert_eq!(cut_before_seen.rows.len(), 3);
 }
 
@@ -263,13 +291,26 @@ fn a_refused_trade_changes_nothing() {
         (minute(4), 10.0, 1.0, 0, "BadValue"),
     ];
     for (ts, price, qty, sign, kind) in refused {
-        let error = builder.on_trade_fields(ts, price, qty, sign, 1).unwrap_err();
+        let error = builder
+            .on_trade_fields(ts, price, qty, sign, 1)
+            .unwrap_err();
         assert!(format!("{error:?}").starts_with(kind), "{error:?}");
     }
-    let error = builder.on_trade_fields(minute(3) - 1, 10.0, 1.0, 1, 1).unwrap_err();
-    assert_eq!(error, BarsError::OutOfOrder { last, found: UnixMicros(minute(3) - 1) });
+    let error = builder
+        .on_trade_fields(minute(3) - 1, 10.0, 1.0, 1, 1)
+        .unwrap_err();
+    assert_eq!(
+        error,
+        BarsError::OutOfOrder {
+            last,
+            found: UnixMicros(minute(3) - 1)
+        }
+    );
     let kline = kline_of(&row_at(4, 10.0));
-    assert!(matches!(builder.on_bar(&kline), Err(BarsError::WrongSource { .. })));
+    assert!(matches!(
+        builder.on_bar(&kline),
+        Err(BarsError::WrongSource { .. })
+    ));
     assert_eq!(builder.finish(DAY.end()), before);
 }
 
@@ -280,13 +321,51 @@ fn a_kline_must_be_a_whole_consistent_minute_of_the_day() {
     let later = good.ts_close.plus(1);
     let early = UnixMicros(DAY.start().0 - MICROS_PER_MINUTE);
     let refused = [
-        (Bar { ts_close: later, ..good }, "NotAMinute"),
-        (Bar { ts_open: good.ts_open.plus(1), ts_close: later, ..good }, "NotAMinute"),
-        (Bar { ts_open: early, ts_close: DAY.start(), ..good }, "OtherDay"),
-        (Bar { high: f64::NAN, ..good }, "BadValue"),
+        (
+            Bar {
+                ts_close: later,
+                ..good
+            },
+            "NotAMinute",
+        ),
+        (
+            Bar {
+                ts_open: good.ts_open.plus(1),
+                ts_close: later,
+                ..good
+            },
+            "NotAMinute",
+        ),
+        (
+            Bar {
+                ts_open: early,
+                ts_close: DAY.start(),
+                ..good
+            },
+            "OtherDay",
+        ),
+        (
+            Bar {
+                high: f64::NAN,
+                ..good
+            },
+            "BadValue",
+        ),
         (Bar { low: -1.0, ..good }, "BadValue"),
-        (Bar { volume: f64::INFINITY, ..good }, "BadValue"),
-        (Bar { taker_buy_volume: Some(f64::NAN), ..good }, "BadValue"),
+        (
+            Bar {
+                volume: f64::INFINITY,
+                ..good
+            },
+            "BadValue",
+        ),
+        (
+            Bar {
+                taker_buy_volume: Some(f64::NAN),
+                ..good
+            },
+            "BadValue",
+        ),
         (Bar { open: 11.0, ..good }, "InconsistentBar"),
     ];
     for (bar, kind) in refused {
@@ -294,8 +373,13 @@ fn a_kline_must_be_a_whole_consistent_minute_of_the_day() {
         assert!(format!("{error:?}").starts_with(kind), "{error:?}");
     }
     builder.on_bar(&good).unwrap();
-    assert!(matches!(builder.on_bar(&good), Err(BarsError::OutOfOrder { .. })));
-    let error = builder.on_trade_fields(minute(5), 1.0, 1.0, 1, 1).unwrap_err();
+    assert!(matches!(
+        builder.on_bar(&good),
+        Err(BarsError::OutOfOrder { .. })
+    ));
+    let error = builder
+        .on_trade_fields(minute(5), 1.0, 1.0, 1, 1)
+        .unwrap_err();
     assert!(matches!(error, BarsError::WrongSource { .. }));
 }
 
@@ -324,14 +408,24 @@ fn a_kline_is_filled_only_if_flat_and_without_volume() {
 
 #[test]
 fn klines_without_parts_keep_them_unknown() {
-    let bar = Bar { quote_volume: None, taker_buy_volume: None, ..kline_of(&row_at(0, 10.0)) };
+    let bar = Bar {
+        quote_volume: None,
+        taker_buy_volume: None,
+        ..kline_of(&row_at(0, 10.0))
+    };
     let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, NO_HISTORY);
     builder.on_bar(&bar).unwrap();
     let rows = builder.finish(DAY.end()).rows;
-    assert_eq!((rows[0].quote_volume, rows[0].vwap, rows[0].buy_volume), (None, None, None));
+    assert_eq!(
+        (rows[0].quote_volume, rows[0].vwap, rows[0].buy_volume),
+        (None, None, None)
+    );
     let mut resampler = Resampler::new(5).unwrap();
     let bar = rows.iter().find_map(|r| resampler.push(r)).unwrap();
-    assert_eq!((bar.quote_volume, bar.buy_volume, bar.n_valid), (None, None, 1));
+    assert_eq!(
+        (bar.quote_volume, bar.buy_volume, bar.n_valid),
+        (None, None, 1)
+    );
     assert_eq!(bar.volume, 1.0);
 }
 
@@ -356,7 +450,10 @@ fn an_interval_with_an_absent_row_gives_no_bar() {
 #[test]
 fn a_resampler_takes_divisors_of_a_day_only() {
     for bad in [0, 7, 1_441, 2_880] {
-        assert_eq!(Resampler::new(bad).unwrap_err(), BarsError::BadInterval { minutes: bad });
+        assert_eq!(
+            Resampler::new(bad).unwrap_err(),
+            BarsError::BadInterval { minutes: bad }
+        );
     }
     let mut identity = Resampler::new(1).unwrap();
     let row = row_at(0, 10.0);
@@ -372,12 +469,26 @@ fn ten_quiet_minutes_are_no_gap_and_eleven_are() {
     for _ in 0..10 {
         assert!(!segmenter.push(None).in_gap);
     }
-    assert_eq!(segmenter.push(Some(&real)), SegmentState { id: 1, in_gap: false, started: false });
+    assert_eq!(
+        segmenter.push(Some(&real)),
+        SegmentState {
+            id: 1,
+            in_gap: false,
+            started: false
+        }
+    );
     for _ in 0..10 {
         assert!(!segmenter.push(None).in_gap);
     }
     assert!(segmenter.push(None).in_gap);
-    assert_eq!(segmenter.push(Some(&real)), SegmentState { id: 2, in_gap: false, started: true });
+    assert_eq!(
+        segmenter.push(Some(&real)),
+        SegmentState {
+            id: 2,
+            in_gap: false,
+            started: true
+        }
+    );
 }
 
 /// Counts what reaches it.
@@ -408,7 +519,9 @@ impl MinuteStat for Counter {
 fn composed_statistics_see_every_event_and_agree_with_the_rows() {
     let stats = (Ohlcv::empty(), Counter::default());
     let mut builder = MinuteBuilder::with_stats(DAY, BarSource::Trades, NO_HISTORY, stats);
-    let beat = Event::Heartbeat(crate::market::Heartbeat { ts_event: UnixMicros(minute(3)) });
+    let beat = Event::Heartbeat(crate::market::Heartbeat {
+        ts_event: UnixMicros(minute(3)),
+    });
     let book = BookSnapshot {
         ts_event: UnixMicros(minute(3) + 1),
         ts_recv: None,
@@ -416,8 +529,12 @@ fn composed_statistics_see_every_event_and_agree_with_the_rows() {
         bids: vec![],
         asks: vec![],
     };
-    builder.on_trade(&trade(minute(1), 10.0, 2.0, Side::Buy)).unwrap();
-    builder.on_event(&Event::Trade(trade(minute(1) + 9, 12.0, 1.0, Side::Sell))).unwrap();
+    builder
+        .on_trade(&trade(minute(1), 10.0, 2.0, Side::Buy))
+        .unwrap();
+    builder
+        .on_event(&Event::Trade(trade(minute(1) + 9, 12.0, 1.0, Side::Sell)))
+        .unwrap();
     builder.on_event(&beat).unwrap();
     builder.on_book(None, &book).unwrap();
     let error = builder.on_event(&beat).unwrap_err();
@@ -429,7 +546,10 @@ fn composed_statistics_see_every_event_and_agree_with_the_rows() {
         if !row.is_filled {
             assert_eq!(values[..4], [row.open, row.high, row.low, row.close]);
         }
-        assert_eq!(values[4..7], [Some(row.volume), row.quote_volume, row.buy_volume]);
+        assert_eq!(
+            values[4..7],
+            [Some(row.volume), row.quote_volume, row.buy_volume]
+        );
     }
     let counts: Vec<_> = day.stat_values.chunks(9).map(|v| (v[7], v[8])).collect();
     assert_eq!(counts[1], (Some(2.0), None));

@@ -85,23 +85,63 @@ fn random_rows(seed: u64, n_minutes: usize) -> Vec<Option<MinuteRow>> {
 fn every_kind() -> Vec<FeatureParams> {
     use FeatureParams as P;
     vec![
-        P::Ema { bars: 4, days_back: 1 },
-        P::EmaSlope { bars: 4, lag: 2, atr_bars: 3, days_back: 1 },
-        P::EmaGap { fast: 3, slow: 7, atr_bars: 5, days_back: 0 },
-        P::Atr { bars: 5, days_back: 2 },
+        P::Ema {
+            bars: 4,
+            days_back: 1,
+        },
+        P::EmaSlope {
+            bars: 4,
+            lag: 2,
+            atr_bars: 3,
+            days_back: 1,
+        },
+        P::EmaGap {
+            fast: 3,
+            slow: 7,
+            atr_bars: 5,
+            days_back: 0,
+        },
+        P::Atr {
+            bars: 5,
+            days_back: 2,
+        },
         P::SessionVwap {},
-        P::EfficiencyRatio { bars: 6, days_back: 1 },
-        P::RealisedVol { minutes: 12, min_valid_share: 0.6, days_back: 0 },
-        P::RvRatio { minutes: 6, days: 2, min_valid_share: 0.5 },
-        P::Extremes { bars: 5, days_back: 1 },
-        P::VolumeMedian { bars: 4, days_back: 0 },
-        P::Tfi { minutes: 3, days_back: 0 },
+        P::EfficiencyRatio {
+            bars: 6,
+            days_back: 1,
+        },
+        P::RealisedVol {
+            minutes: 12,
+            min_valid_share: 0.6,
+            days_back: 0,
+        },
+        P::RvRatio {
+            minutes: 6,
+            days: 2,
+            min_valid_share: 0.5,
+        },
+        P::Extremes {
+            bars: 5,
+            days_back: 1,
+        },
+        P::VolumeMedian {
+            bars: 4,
+            days_back: 0,
+        },
+        P::Tfi {
+            minutes: 3,
+            days_back: 0,
+        },
         P::Wick { days_back: 0 },
     ]
 }
 
 fn params(features: Vec<FeatureParams>) -> FeatureSetParams {
-    FeatureSetParams { watermark: WATERMARK, segment_gap_minutes: GAP, features }
+    FeatureSetParams {
+        watermark: WATERMARK,
+        segment_gap_minutes: GAP,
+        features,
+    }
 }
 
 /// Values of every minute of `rows[from..]`, `from` being a midnight.
@@ -119,7 +159,12 @@ fn run(rows: &[Option<MinuteRow>], from: usize, features: &[FeatureParams]) -> V
 
 fn bits(rows: &[FeatureRow]) -> Vec<(i64, Vec<Option<u64>>)> {
     rows.iter()
-        .map(|r| (r.ts_avail.0, r.values.iter().map(|v| v.map(f64::to_bits)).collect()))
+        .map(|r| {
+            (
+                r.ts_avail.0,
+                r.values.iter().map(|v| v.map(f64::to_bits)).collect(),
+            )
+        })
         .collect()
 }
 
@@ -194,17 +239,26 @@ proptest! {
 }
 
 fn flat(m: usize, is_filled: bool) -> Option<MinuteRow> {
-    random_rows(1, 60).into_iter().flatten().find(|r| !r.is_filled).map(|r| MinuteRow {
-        ts_open: FIRST.start().plus(m as i64 * MICROS_PER_MINUTE),
-        is_filled,
-        ..r
-    })
+    random_rows(1, 60)
+        .into_iter()
+        .flatten()
+        .find(|r| !r.is_filled)
+        .map(|r| MinuteRow {
+            ts_open: FIRST.start().plus(m as i64 * MICROS_PER_MINUTE),
+            is_filled,
+            ..r
+        })
 }
 
 #[test]
 fn a_feature_is_null_until_its_days_exist_and_while_one_of_them_is_empty() {
-    let features =
-        [FeatureParams::Ema { bars: 1, days_back: 1 }, FeatureParams::Wick { days_back: 0 }];
+    let features = [
+        FeatureParams::Ema {
+            bars: 1,
+            days_back: 1,
+        },
+        FeatureParams::Wick { days_back: 0 },
+    ];
     let mut set = FeatureSet::new(&params(features.to_vec()), 1, 0).unwrap();
     let mut seen = Vec::new();
     for m in 0..5 * MINUTES_PER_DAY {
@@ -219,7 +273,13 @@ fn a_feature_is_null_until_its_days_exist_and_while_one_of_them_is_empty() {
     }
     assert_eq!(
         seen,
-        [(false, true), (true, true), (false, false), (false, true), (true, true)]
+        [
+            (false, true),
+            (true, true),
+            (false, false),
+            (false, true),
+            (true, true)
+        ]
     );
     assert_eq!(set.warmup_days(), 1);
 }
@@ -230,23 +290,39 @@ fn frames_must_start_at_midnight_and_be_consecutive_and_aligned() {
     let start = FIRST.start();
     let next = start.plus(MICROS_PER_MINUTE);
     let none = [None, None];
-    assert_eq!(set.push(next, &none).unwrap_err(), FeatureError::StartsMidDay { found: next });
+    assert_eq!(
+        set.push(next, &none).unwrap_err(),
+        FeatureError::StartsMidDay { found: next }
+    );
     assert!(set.frame().is_none());
     set.push(start, &none).unwrap();
     assert_eq!(
         set.push(start, &none).unwrap_err(),
-        FeatureError::NotConsecutive { expected: next, found: start }
+        FeatureError::NotConsecutive {
+            expected: next,
+            found: start
+        }
     );
     assert_eq!(
         set.push(next, &[None]).unwrap_err(),
-        FeatureError::WrongWidth { expected: 2, found: 1 }
+        FeatureError::WrongWidth {
+            expected: 2,
+            found: 1
+        }
     );
     assert_eq!(
         set.push(next, &[None, flat(0, false)]).unwrap_err(),
-        FeatureError::Misaligned { instrument_idx: 1, expected: next, found: start }
+        FeatureError::Misaligned {
+            instrument_idx: 1,
+            expected: next,
+            found: start
+        }
     );
     let row = set.push(next, &[None, flat(1, false)]).unwrap();
-    assert_eq!(row.ts_avail, UnixMicros(next.0 + MICROS_PER_MINUTE + 250_000));
+    assert_eq!(
+        row.ts_avail,
+        UnixMicros(next.0 + MICROS_PER_MINUTE + 250_000)
+    );
     let frame = set.frame().unwrap();
     assert_eq!((frame.ts_open, frame.traded().row), (next, flat(1, false)));
     assert!(FeatureSet::new(&params(every_kind()), 1, 1).is_err());
@@ -275,7 +351,10 @@ fn a_reference_instrument_does_not_leak_into_the_traded_one() {
     for (m, out) in alone.iter().enumerate() {
         let ts_open = FIRST.start().plus(m as i64 * MICROS_PER_MINUTE);
         let both = set.push(ts_open, &[reference[m], rows[m]]).unwrap();
-        assert_eq!(bits(std::slice::from_ref(both)), bits(std::slice::from_ref(out)));
+        assert_eq!(
+            bits(std::slice::from_ref(both)),
+            bits(std::slice::from_ref(out))
+        );
     }
 }
 
@@ -286,8 +365,14 @@ fn the_id_changes_with_everything_that_changes_a_value() {
     let mut ids = vec![id(&base)];
     assert_eq!(ids[0], id(&base));
     assert_eq!(ids[0].len(), 16);
-    ids.push(id(&FeatureSetParams { watermark: Micros(0), ..base.clone() }));
-    ids.push(id(&FeatureSetParams { segment_gap_minutes: 11, ..base.clone() }));
+    ids.push(id(&FeatureSetParams {
+        watermark: Micros(0),
+        ..base.clone()
+    }));
+    ids.push(id(&FeatureSetParams {
+        segment_gap_minutes: 11,
+        ..base.clone()
+    }));
     let mut fewer = base.clone();
     fewer.features.pop();
     ids.push(id(&fewer));
@@ -295,17 +380,29 @@ fn the_id_changes_with_everything_that_changes_a_value() {
     swapped.features.swap(0, 1);
     ids.push(id(&swapped));
     for changed in [
-        FeatureParams::Ema { bars: 5, days_back: 1 },
-        FeatureParams::Ema { bars: 4, days_back: 2 },
-        FeatureParams::Atr { bars: 4, days_back: 1 },
+        FeatureParams::Ema {
+            bars: 5,
+            days_back: 1,
+        },
+        FeatureParams::Ema {
+            bars: 4,
+            days_back: 2,
+        },
+        FeatureParams::Atr {
+            bars: 4,
+            days_back: 1,
+        },
     ] {
         let mut other = base.clone();
         other.features[0] = changed;
         ids.push(id(&other));
     }
     let mut share = base.clone();
-    share.features[6] =
-        FeatureParams::RealisedVol { minutes: 12, min_valid_share: 0.7, days_back: 0 };
+    share.features[6] = FeatureParams::RealisedVol {
+        minutes: 12,
+        min_valid_share: 0.7,
+        days_back: 0,
+    };
     ids.push(id(&share));
     let n = ids.len();
     ids.sort();
@@ -320,9 +417,21 @@ fn bad_parameters_are_all_named_at_once() {
         watermark: Micros(-1),
         segment_gap_minutes: GAP,
         features: vec![
-            P::Ema { bars: 0, days_back: 99 },
-            P::EmaGap { fast: 9, slow: 9, atr_bars: 3, days_back: 0 },
-            P::RealisedVol { minutes: 60, min_valid_share: f64::NAN, days_back: 0 },
+            P::Ema {
+                bars: 0,
+                days_back: 99,
+            },
+            P::EmaGap {
+                fast: 9,
+                slow: 9,
+                atr_bars: 3,
+                days_back: 0,
+            },
+            P::RealisedVol {
+                minutes: 60,
+                min_valid_share: f64::NAN,
+                days_back: 0,
+            },
             P::Wick { days_back: 0 },
             P::Wick { days_back: 1 },
         ],
@@ -360,7 +469,10 @@ fn every_kind_is_registered_with_a_full_declaration() {
     for kind in kinds {
         let feature = kind.example.build().unwrap();
         let spec = feature.spec();
-        assert_eq!((spec.name, spec.days_back), (kind.name, kind.example.days_back()));
+        assert_eq!(
+            (spec.name, spec.days_back),
+            (kind.name, kind.example.days_back())
+        );
         assert!(!spec.columns.is_empty());
         for text in [
             spec.formula,
@@ -393,8 +505,10 @@ fn no_value_is_ever_nan_or_infinite() {
         })
     };
     let rows: Vec<_> = (0..400).map(huge).collect();
-    let features: Vec<_> =
-        every_kind().into_iter().filter(|p| p.days_back() == 0).collect();
+    let features: Vec<_> = every_kind()
+        .into_iter()
+        .filter(|p| p.days_back() == 0)
+        .collect();
     for row in run(&rows, 0, &features) {
         assert!(row.values.iter().flatten().all(|v| v.is_finite()));
     }
