@@ -84,3 +84,6 @@ impl MinuteRow {
         self.ts_open.plus(MICROS_PER_MINUTE)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,6 +129,6 @@ pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     if n % 2 == 1 {
         Some(upper)
     } else {
-        Some((values[n / 2 - 1] + upper) / 2.0)
+        Some(f64::midpoint(values[n / 2 - 1], upper))
     }
 }

@@ -1,0 +1,558 @@
+//! Tests of minute rows against a naive builder, of coarser bars and of segments.
+#![expect(clippy::float_cmp, reason = "the bits themselves are the subject")]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::market::{Bar, BookSnapshot, Event, Side, Trade};
+use crate::time::{Day, MICROS_PER_DAY, MICROS_PER_SECOND};
+
+const DAY: Day = Day(20_000);
+const HISTORY: Opening = Opening {
+    last_price: Some(50.0),
+};
+const NO_HISTORY: Opening = Opening { last_price: None };
+
+fn minute(m: i64) -> i64 {
+    DAY.start().0 + m * MICROS_PER_MINUTE
+}
+
+fn trade(ts_us: i64, price: f64, qty: f64, aggressor: Side) -> Trade {
+    let ts_event = UnixMicros(ts_us);
+    Trade {
+        ts_event,
+        ts_recv: None,
+        price,
+        qty,
+        aggressor,
+        trade_id: 0,
+        n_trades: 2,
+    }
+}
+
+fn build(trades: &[Trade], opening: Opening, until: i64) -> DayBars {
+    let mut builder = MinuteBuilder::new(DAY, BarSource::Trades, opening);
+    for t in trades {
+        builder.on_trade(t).unwrap();
+    }
+    builder.finish(UnixMicros(until))
+}
+
+/// Steps in half seconds, a few of them long; prices and quantities are dyadic, so sums of quantities are exact.
+fn trades() -> impl Strategy<Value = Vec<Trade>> {
+    let step = prop_oneof![8 => 0_i64..20, 1 => 20_i64..600, 1 => Just(120_i64)];
+    prop::collection::vec((step, 1_u32..400, 1_u32..64, any::<bool>()), 0..80).prop_map(|steps| {
+        let mut ts = DAY.start().0;
+        steps
+            .into_iter()
+            .map(|(dt, price, qty, buy)| {
+                ts += dt * MICROS_PER_SECOND / 2;
+                let side = if buy { Side::Buy } else { Side::Sell };
+                trade(ts, f64::from(price) / 4.0, f64::from(qty) / 8.0, side)
+            })
+            .collect()
+    })
+}
+
+/// The definition, minute by minute.
+fn naive(trades: &[Trade], opening: Opening, n_minutes: i64) -> Vec<MinuteRow> {
+    let mut last = opening.last_price;
+    (0..n_minutes)
+        .map(|m| {
+            let of: Vec<&Trade> = trades
+                .iter()
+                .filter(|t| minute(m) <= t.ts_event.0 && t.ts_event.0 < minute(m + 1))
+                .collect();
+            let prices: Vec<f64> = of.iter().map(|t| t.price).collect();
+            let volume = of.iter().fold(0.0, |v, t| v + t.qty);
+            let quote = of.iter().fold(0.0, |v, t| v + t.price * t.qty);
+            let bought = of.iter().filter(|t| t.aggressor == Side::Buy);
+            let row = MinuteRow {
+                ts_open: UnixMicros(minute(m)),
+                open: prices.first().copied().or(last),
+                high: prices.iter().copied().reduce(f64::max).or(last),
+                low: prices.iter().copied().reduce(f64::min).or(last),
+                close: prices.last().copied().or(last),
+                volume,
+                quote_volume: Some(quote),
+                n_trades: Some(of.iter().map(|t| u64::from(t.n_trades)).sum()),
+                buy_volume: Some(bought.fold(0.0, |v, t| v + t.qty)),
+                vwap: (volume > 0.0).then(|| quote / volume),
+                bar_source: BarSource::Trades,
+                is_filled: of.is_empty(),
+            };
+            last = row.close;
+            row
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn rows_equal_the_naive_builder(trades in trades(), known in any::<bool>()) {
+        let opening = if known { HISTORY } else { NO_HISTORY };
+        let day = build(&trades, opening, minute(60));
+        prop_assert_eq!(&day.rows, &naive(&trades, opening, 60));
+        let last = trades.last().map(|t| t.price);
+        prop_assert_eq!(day.closing_price, last.or(opening.last_price));
+    }
+
+    #[test]
+    fn a_day_conserves_volume_and_counts(trades in trades()) {
+        let day = build(&trades, NO_HISTORY, DAY.end().0);
+        prop_assert_eq!(day.rows.len(), 1_440);
+        prop_assert_eq!(day.n_events, trades.len() as u64);
+        prop_assert_eq!(day.first_event, trades.first().map(|t| t.ts_event));
+        prop_assert_eq!(day.last_event, trades.last().map(|t| t.ts_event));
+        let sum = |f: fn(&MinuteRow) -> f64| day.rows.iter().map(f).sum::<f64>();
+        let volume: f64 = trades.iter().map(|t| t.qty).sum();
+        let bought: f64 =
+            trades.iter().filter(|t| t.aggressor == Side::Buy).map(|t| t.qty).sum();
+        prop_assert_eq!(sum(|r| r.volume), volume);
+        prop_assert_eq!(sum(|r| r.buy_volume.unwrap()), bought);
+        let count: u64 = day.rows.iter().map(|r| r.n_trades.unwrap()).sum();
+        prop_assert_eq!(count, 2 * trades.len() as u64);
+        for row in day.rows.iter().filter(|r| !r.is_filled) {
+            let (low, vwap, high) = (row.low.unwrap(), row.vwap.unwrap(), row.high.unwrap());
+            let slack = 1e-12 * high;
+            prop_assert!(low - slack <= vwap && vwap <= high + slack);
+            prop_assert!(low <= row.open.unwrap() && row.close.unwrap() <= high);
+        }
+    }
+
+    #[test]
+    fn closed_minutes_do_not_know_the_future(trades in trades(), cut in 0_i64..60, poison in 1_u32..9) {
+        let whole = build(&trades, HISTORY, minute(60)).rows;
+        let kept: Vec<Trade> =
+            trades.iter().copied().filter(|t| t.ts_event.0 < minute(cut)).collect();
+        let n = usize::try_from(cut).unwrap();
+        let prefix = build(&kept, HISTORY, minute(cut)).rows;
+        prop_assert_eq!(&whole[..n], prefix.as_slice());
+        // The same with another future, and while the minutes are still being built.
+        let mut other = MinuteBuilder::new(DAY, BarSource::Trades, HISTORY);
+        for t in &kept {
+            other.on_trade(t).unwrap();
+        }
+        other.advance_to(UnixMicros(minute(cut)));
+        prop_assert_eq!(&whole[..n], other.rows());
+        other.on_trade(&trade(minute(cut), f64::from(poison), 1.0, Side::Buy)).unwrap();
+        prop_assert_eq!(&whole[..n], &other.finish(UnixMicros(minute(60))).rows[..n]);
+    }
+
+    #[test]
+    fn klines_of_the_trades_give_the_same_rows(trades in trades()) {
+        let expected = build(&trades, HISTORY, minute(60)).rows;
+        let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, HISTORY);
+        for row in expected.iter().filter(|r| !r.is_filled) {
+            builder.on_bar(&kline_of(row)).unwrap();
+        }
+        let found = builder.finish(UnixMicros(minute(60))).rows;
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|r| MinuteRow { bar_source: BarSource::Klines, ..r })
+            .collect();
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn bars_of_rows_equal_bars_of_trades(trades in trades()) {
+        let rows = build(&trades, HISTORY, minute(60)).rows;
+        let mut resampler = Resampler::new(5).unwrap();
+        let bars: Vec<BarN> = rows.iter().filter_map(|r| resampler.push(r)).collect();
+        prop_assert_eq!(bars.len(), 12);
+        let mut last = HISTORY.last_price;
+        for (bar, start) in bars.iter().zip((0..60).step_by(5)) {
+            let of: Vec<&Trade> = trades
+                .iter()
+                .filter(|t| minute(start) <= t.ts_event.0 && t.ts_event.0 < minute(start + 5))
+                .collect();
+            let prices: Vec<f64> = of.iter().map(|t| t.price).collect();
+            prop_assert_eq!((bar.ts_open.0, bar.ts_close.0), (minute(start), minute(start + 5)));
+            prop_assert_eq!(bar.open, prices.first().copied().or(last));
+            prop_assert_eq!(bar.high, prices.iter().copied().reduce(f64::max).or(last));
+            prop_assert_eq!(bar.low, prices.iter().copied().reduce(f64::min).or(last));
+            prop_assert_eq!(bar.close, prices.last().copied().or(last));
+            prop_assert_eq!(bar.volume, of.iter().map(|t| t.qty).sum::<f64>());
+            prop_assert_eq!(bar.n_trades, Some(2 * of.len() as u64));
+            prop_assert_eq!(bar.is_filled, of.is_empty());
+            last = bar.close;
+        }
+    }
+
+    #[test]
+    fn segments_follow_their_definition(real in prop::collection::vec(any::<bool>(), 0..80), gap in 0_u32..4) {
+        let mut segmenter = Segmenter::new(gap);
+        let (mut id, mut seen) = (0, false);
+        for (i, is_real) in real.iter().enumerate() {
+            let missing_before =
+                real[..i].iter().rev().take_while(|r| !**r).count();
+            let is_long = |n: usize| n > gap as usize;
+            let state = segmenter.push(is_real.then(|| row_at(0, 1.0)).as_ref());
+            let started = *is_real && (!seen || is_long(missing_before));
+            id += u32::from(started);
+            seen |= *is_real;
+            let in_gap = !is_real && is_long(missing_before + 1);
+            prop_assert_eq!(state, SegmentState { id, in_gap, started });
+        }
+    }
+}
+
+fn kline_of(row: &MinuteRow) -> Bar {
+    Bar {
+        ts_open: row.ts_open,
+        ts_close: row.ts_close(),
+        open: row.open.unwrap(),
+        high: row.high.unwrap(),
+        low: row.low.unwrap(),
+        close: row.close.unwrap(),
+        volume: row.volume,
+        quote_volume: row.quote_volume,
+        n_trades: row.n_trades,
+        taker_buy_volume: row.buy_volume,
+    }
+}
+
+fn row_at(m: i64, price: f64) -> MinuteRow {
+    build(
+        &[trade(minute(m), price, 1.0, Side::Buy)],
+        NO_HISTORY,
+        minute(m + 1),
+    )
+    .rows[usize::try_from(m).unwrap()]
+}
+
+#[test]
+fn a_trade_at_the_close_belongs_to_the_next_minute() {
+    let day = build(
+        &[
+            trade(minute(1) - 1, 10.0, 1.0, Side::Buy),
+            trade(minute(1), 20.0, 2.0, Side::Sell),
+        ],
+        NO_HISTORY,
+        minute(2),
+    );
+    assert_eq!(day.rows[0].close, Some(10.0));
+    assert_eq!(day.rows[1].open, Some(20.0));
+    assert_eq!(day.rows[1].buy_volume, Some(0.0));
+}
+
+#[test]
+fn prices_are_null_only_before_the_first_price_of_history() {
+    let first = [trade(minute(2), 10.0, 1.0, Side::Buy)];
+    let rows = build(&first, NO_HISTORY, minute(4)).rows;
+    let closes: Vec<_> = rows.iter().map(|r| r.close).collect();
+    assert_eq!(closes, [None, None, Some(10.0), Some(10.0)]);
+    assert_eq!(rows[3].volume, 0.0);
+    assert!(rows[3].is_filled && rows[3].vwap.is_none());
+    assert_eq!(build(&first, HISTORY, minute(1)).rows[0].open, Some(50.0));
+    let nothing = build(&[], HISTORY, DAY.end().0);
+    assert_eq!(
+        (nothing.rows.len(), nothing.closing_price),
+        (1_440, Some(50.0))
+    );
+}
+
+#[test]
+fn an_unfinished_minute_has_no_row_but_moves_the_closing_price() {
+    let day = build(
+        &[trade(minute(1) + 5, 11.0, 1.0, Side::Buy)],
+        HISTORY,
+        minute(1) + 10,
+    );
+    assert_eq!(
+        (day.rows.len(), day.n_events, day.closing_price),
+        (1, 1, Some(11.0))
+    );
+    let cut_before_seen = build(
+        &[trade(minute(9), 11.0, 1.0, Side::Buy)],
+        HISTORY,
+        minute(3),
+    );
+    assert_eq!(cut_before_seen.rows.len(), 3);
+}
+
+#[test]
+fn a_refused_trade_changes_nothing() {
+    let mut builder = MinuteBuilder::new(DAY, BarSource::AggTrades, NO_HISTORY);
+    builder.on_trade_fields(minute(3), 10.0, 1.0, 1, 1).unwrap();
+    let before = builder.clone().finish(DAY.end());
+    let last = UnixMicros(minute(3));
+    let refused = [
+        (minute(3) - 1, 10.0, 1.0, 1, "OutOfOrder"),
+        (DAY.start().0 - 1, 10.0, 1.0, 1, "OtherDay"),
+        (DAY.start().0 + MICROS_PER_DAY, 10.0, 1.0, 1, "OtherDay"),
+        (minute(4), f64::NAN, 1.0, 1, "BadValue"),
+        (minute(4), f64::INFINITY, 1.0, 1, "BadValue"),
+        (minute(4), 0.0, 1.0, 1, "BadValue"),
+        (minute(4), 10.0, -1.0, 1, "BadValue"),
+        (minute(4), 10.0, f64::NAN, 1, "BadValue"),
+        (minute(4), 10.0, 1.0, 0, "BadValue"),
+    ];
+    for (ts, price, qty, sign, kind) in refused {
+        let error = builder
+            .on_trade_fields(ts, price, qty, sign, 1)
+            .unwrap_err();
+        assert!(format!("{error:?}").starts_with(kind), "{error:?}");
+    }
+    let error = builder
+        .on_trade_fields(minute(3) - 1, 10.0, 1.0, 1, 1)
+        .unwrap_err();
+    assert_eq!(
+        error,
+        BarsError::OutOfOrder {
+            last,
+            found: UnixMicros(minute(3) - 1)
+        }
+    );
+    let kline = kline_of(&row_at(4, 10.0));
+    assert!(matches!(
+        builder.on_bar(&kline),
+        Err(BarsError::WrongSource { .. })
+    ));
+    assert_eq!(builder.finish(DAY.end()), before);
+}
+
+#[test]
+fn a_kline_must_be_a_whole_consistent_minute_of_the_day() {
+    let good = kline_of(&row_at(4, 10.0));
+    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, NO_HISTORY);
+    let later = good.ts_close.plus(1);
+    let early = UnixMicros(DAY.start().0 - MICROS_PER_MINUTE);
+    let refused = [
+        (
+            Bar {
+                ts_close: later,
+                ..good
+            },
+            "NotAMinute",
+        ),
+        (
+            Bar {
+                ts_open: good.ts_open.plus(1),
+                ts_close: later,
+                ..good
+            },
+            "NotAMinute",
+        ),
+        (
+            Bar {
+                ts_open: early,
+                ts_close: DAY.start(),
+                ..good
+            },
+            "OtherDay",
+        ),
+        (
+            Bar {
+                high: f64::NAN,
+                ..good
+            },
+            "BadValue",
+        ),
+        (Bar { low: -1.0, ..good }, "BadValue"),
+        (
+            Bar {
+                volume: f64::INFINITY,
+                ..good
+            },
+            "BadValue",
+        ),
+        (
+            Bar {
+                taker_buy_volume: Some(f64::NAN),
+                ..good
+            },
+            "BadValue",
+        ),
+        (Bar { open: 11.0, ..good }, "InconsistentBar"),
+    ];
+    for (bar, kind) in refused {
+        let error = builder.on_bar(&bar).unwrap_err();
+        assert!(format!("{error:?}").starts_with(kind), "{error:?}");
+    }
+    builder.on_bar(&good).unwrap();
+    assert!(matches!(
+        builder.on_bar(&good),
+        Err(BarsError::OutOfOrder { .. })
+    ));
+    let error = builder
+        .on_trade_fields(minute(5), 1.0, 1.0, 1, 1)
+        .unwrap_err();
+    assert!(matches!(error, BarsError::WrongSource { .. }));
+}
+
+#[test]
+fn a_kline_is_filled_only_if_flat_and_without_volume() {
+    let flat = Bar {
+        volume: 0.0,
+        quote_volume: None,
+        n_trades: Some(0),
+        taker_buy_volume: None,
+        ..kline_of(&row_at(0, 10.0))
+    };
+    let moved = Bar {
+        ts_open: flat.ts_close,
+        ts_close: flat.ts_close.plus(MICROS_PER_MINUTE),
+        high: 11.0,
+        ..flat
+    };
+    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, NO_HISTORY);
+    builder.on_bar(&flat).unwrap();
+    builder.on_bar(&moved).unwrap();
+    let rows = builder.finish(DAY.end()).rows;
+    assert!(rows[0].is_filled && rows[0].buy_volume == Some(0.0));
+    assert!(!rows[1].is_filled && rows[1].buy_volume.is_none() && rows[1].vwap.is_none());
+}
+
+#[test]
+fn klines_without_parts_keep_them_unknown() {
+    let bar = Bar {
+        quote_volume: None,
+        taker_buy_volume: None,
+        ..kline_of(&row_at(0, 10.0))
+    };
+    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, NO_HISTORY);
+    builder.on_bar(&bar).unwrap();
+    let rows = builder.finish(DAY.end()).rows;
+    assert_eq!(
+        (rows[0].quote_volume, rows[0].vwap, rows[0].buy_volume),
+        (None, None, None)
+    );
+    let mut resampler = Resampler::new(5).unwrap();
+    let bar = rows.iter().find_map(|r| resampler.push(r)).unwrap();
+    assert_eq!(
+        (bar.quote_volume, bar.buy_volume, bar.n_valid),
+        (None, None, 1)
+    );
+    assert_eq!(bar.volume, 1.0);
+}
+
+#[test]
+fn an_interval_with_an_absent_row_gives_no_bar() {
+    let rows = build(&[], HISTORY, minute(20)).rows;
+    let mut resampler = Resampler::new(5).unwrap();
+    let bars: Vec<i64> = rows
+        .iter()
+        // Absent: one inside the first bar, the last of the second, all of the third.
+        .filter(|r| !(r.ts_open.0 == minute(2) || r.ts_open.0 == minute(9)))
+        .filter(|r| !(minute(10)..minute(15)).contains(&r.ts_open.0))
+        .filter_map(|r| resampler.push(r))
+        .map(|b| b.ts_open.0)
+        .collect();
+    assert_eq!(bars, [minute(15)]);
+    assert_eq!((resampler.n_incomplete(), resampler.n_ignored()), (2, 0));
+    assert!(resampler.push(&rows[19]).is_none());
+    assert_eq!(resampler.n_ignored(), 1);
+}
+
+#[test]
+fn a_resampler_takes_divisors_of_a_day_only() {
+    for bad in [0, 7, 1_441, 2_880] {
+        assert_eq!(
+            Resampler::new(bad).unwrap_err(),
+            BarsError::BadInterval { minutes: bad }
+        );
+    }
+    let mut identity = Resampler::new(1).unwrap();
+    let row = row_at(0, 10.0);
+    assert_eq!(identity.push(&row).unwrap().vwap, row.vwap);
+    assert!(Resampler::new(1_440).is_ok());
+}
+
+#[test]
+fn ten_quiet_minutes_are_no_gap_and_eleven_are() {
+    let real = row_at(0, 10.0);
+    let mut segmenter = Segmenter::new(10);
+    assert!(segmenter.push(Some(&real)).started);
+    for _ in 0..10 {
+        assert!(!segmenter.push(None).in_gap);
+    }
+    assert_eq!(
+        segmenter.push(Some(&real)),
+        SegmentState {
+            id: 1,
+            in_gap: false,
+            started: false
+        }
+    );
+    for _ in 0..10 {
+        assert!(!segmenter.push(None).in_gap);
+    }
+    assert!(segmenter.push(None).in_gap);
+    assert_eq!(
+        segmenter.push(Some(&real)),
+        SegmentState {
+            id: 2,
+            in_gap: false,
+            started: true
+        }
+    );
+}
+
+/// Counts what reaches it.
+#[derive(Default)]
+struct Counter {
+    n_events: u32,
+    n_books: u32,
+}
+
+impl MinuteStat for Counter {
+    fn columns(&self, out: &mut Vec<&'static str>) {
+        out.extend(["n_events", "n_books"]);
+    }
+    fn on_event(&mut self, _event: &Event) {
+        self.n_events += 1;
+    }
+    fn on_book(&mut self, _before: Option<&BookSnapshot>, _after: &BookSnapshot) {
+        self.n_books += 1;
+    }
+    fn close(&mut self, out: &mut RowWriter<'_>) {
+        out.write(Some(f64::from(self.n_events)));
+        out.write((self.n_books > 0).then(|| f64::from(self.n_books)));
+        *self = Self::default();
+    }
+}
+
+#[test]
+fn composed_statistics_see_every_event_and_agree_with_the_rows() {
+    let stats = (Ohlcv::empty(), Counter::default());
+    let mut builder = MinuteBuilder::with_stats(DAY, BarSource::Trades, NO_HISTORY, stats);
+    let beat = Event::Heartbeat(crate::market::Heartbeat {
+        ts_event: UnixMicros(minute(3)),
+    });
+    let book = BookSnapshot {
+        ts_event: UnixMicros(minute(3) + 1),
+        ts_recv: None,
+        seq: 0,
+        bids: vec![],
+        asks: vec![],
+    };
+    builder
+        .on_trade(&trade(minute(1), 10.0, 2.0, Side::Buy))
+        .unwrap();
+    builder
+        .on_event(&Event::Trade(trade(minute(1) + 9, 12.0, 1.0, Side::Sell)))
+        .unwrap();
+    builder.on_event(&beat).unwrap();
+    builder.on_book(None, &book).unwrap();
+    let error = builder.on_event(&beat).unwrap_err();
+    assert!(matches!(error, BarsError::OutOfOrder { .. }));
+    let day = builder.finish(UnixMicros(minute(5)));
+    assert_eq!((day.rows.len(), day.stat_values.len()), (5, 5 * 9));
+    assert_eq!(day.stat_columns[7..], ["n_events", "n_books"]);
+    for (row, values) in day.rows.iter().zip(day.stat_values.chunks(9)) {
+        if !row.is_filled {
+            assert_eq!(values[..4], [row.open, row.high, row.low, row.close]);
+        }
+        assert_eq!(
+            values[4..7],
+            [Some(row.volume), row.quote_volume, row.buy_volume]
+        );
+    }
+    let counts: Vec<_> = day.stat_values.chunks(9).map(|v| (v[7], v[8])).collect();
+    assert_eq!(counts[1], (Some(2.0), None));
+    assert_eq!(counts[3], (Some(1.0), Some(1.0)));
+    assert_eq!(counts[4], (Some(0.0), None));
+}
