@@ -93,6 +93,8 @@ struct Books {
     models: VenueModels,
     account: Account,
     reports: Vec<VenueReport>,
+    /// Made while marking, handed over with the next event.
+    unseen: Vec<VenueReport>,
 }
 
 impl PaperVenue {
@@ -135,6 +137,7 @@ impl PaperVenue {
                 models,
                 account,
                 reports: Vec::new(),
+                unseen: Vec::new(),
             },
         })
     }
@@ -208,7 +211,7 @@ impl PaperVenue {
             slots.len()
         );
         let slot = &mut slots[instrument_idx];
-        books.reports.clear();
+        books.begin();
         let price = match event {
             Event::Funding(x) => {
                 slot.funding_due.push((*x, slot.mark));
@@ -242,6 +245,8 @@ impl PaperVenue {
 
     /// Appends one point to the equity curve, at the last price of each instrument (close, trade or mid).
     ///
+    /// Funding that falls due is charged first; its reports come with the next event.
+    ///
     /// # Causality
     /// The caller has delivered every event known at `ts` and none known later.
     pub fn mark(&mut self, ts: UnixMicros) -> EquityPoint {
@@ -249,6 +254,8 @@ impl PaperVenue {
         for slot in &mut self.slots {
             self.books.settle(slot, ts);
         }
+        let Books { reports, unseen, .. } = &mut self.books;
+        unseen.append(reports);
         let prices: Vec<Option<f64>> = self.slots.iter().map(|x| x.last).collect();
         self.books.account.mark(ts, &prices)
     }
@@ -257,7 +264,7 @@ impl PaperVenue {
     /// pending orders are given up. Returns what happened.
     pub fn finish(&mut self) -> &[VenueReport] {
         let Self { slots, books } = self;
-        books.reports.clear();
+        books.begin();
         for slot in slots {
             let ts = slot.ts_last;
             books.settle(slot, ts);
@@ -341,6 +348,12 @@ impl Execution {
 }
 
 impl Books {
+    /// Starts the answer to one event.
+    fn begin(&mut self) {
+        self.reports.clear();
+        self.reports.append(&mut self.unseen);
+    }
+
     /// Applies the settlements up to and including `until` to trades entered before them.
     fn settle(&mut self, slot: &mut Slot, until: UnixMicros) {
         let Slot {
