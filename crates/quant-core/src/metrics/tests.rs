@@ -73,7 +73,10 @@ fn value(all: &[Statistic], name: &str) -> f64 {
 
 #[track_caller]
 fn near(found: f64, expected: f64) {
-    assert!((found - expected).abs() < 1e-9, "found {found}, expected {expected}");
+    assert!(
+        (found - expected).abs() < 1e-9,
+        "found {found}, expected {expected}"
+    );
 }
 
 fn trades() -> Vec<ClosedTrade> {
@@ -117,6 +120,14 @@ fn trades_outside_the_range_do_not_count() {
     let all = MetricSet::compute(&trades(), &[], range("2024-01-02", "2024-01-03"), 1_000.0);
     near(value(&all, "n_trades"), 1.0);
     near(value(&all, "exposure"), 0.25);
+    // A trade known exactly at the boundary belongs to the range that ends there, and only to it.
+    let at_boundary = [trade("2024-01-01T22:00", 2, 1.0, ExitReason::Tp)];
+    let n = |start, end| {
+        let all = MetricSet::compute(&at_boundary, &[], range(start, end), 1_000.0);
+        value(&all, "n_trades")
+    };
+    near(n("2024-01-01", "2024-01-02"), 1.0);
+    near(n("2024-01-02", "2024-01-03"), 0.0);
 }
 
 #[test]
@@ -130,13 +141,22 @@ fn daily_equity_takes_the_last_mark_of_each_day_and_carries_it_forward() {
         point("2024-01-04T18:00", 105.0),
     ];
     let daily = daily_equity(&points, range("2024-01-01", "2024-01-04T12:00"), 100.0);
-    let found: Vec<(String, f64)> = daily.iter().map(|x| (x.day.to_string(), x.equity)).collect();
+    let found: Vec<(String, f64)> = daily
+        .iter()
+        .map(|x| (x.day.to_string(), x.equity))
+        .collect();
     let expected = [("01", 102.0), ("02", 103.0), ("03", 103.0), ("04", 104.0)];
-    assert_eq!(found, expected.map(|(day, equity)| (format!("2024-01-{day}"), equity)));
+    assert_eq!(
+        found,
+        expected.map(|(day, equity)| (format!("2024-01-{day}"), equity))
+    );
     let returns = daily_returns(&daily, 100.0).unwrap();
     near(returns[0], 0.02);
     near(returns[2], 0.0);
-    assert_eq!(daily_equity(&[], range("2024-01-01", "2024-01-03"), 7.0).len(), 2);
+    assert_eq!(
+        daily_equity(&[], range("2024-01-01", "2024-01-03"), 7.0).len(),
+        2
+    );
 }
 
 #[test]
@@ -156,7 +176,10 @@ fn equity_statistics_by_hand() {
     near(value(&all, "sharpe_daily"), 0.0125 / sd);
     near(value(&all, "sharpe_ann"), 0.0125 / sd * 365.0_f64.sqrt());
     // Downside: (0.01 + 0.0025) / 4.
-    near(value(&all, "sortino_ann"), 0.0125 / 0.003_125_f64.sqrt() * 365.0_f64.sqrt());
+    near(
+        value(&all, "sortino_ann"),
+        0.0125 / 0.003_125_f64.sqrt() * 365.0_f64.sqrt(),
+    );
     // From the intraday high of 120 to 99, never recovered.
     near(value(&all, "max_drawdown"), 1.0 - 99.0 / 120.0);
     let dates = Detail::Drawdown(DrawdownDates {
@@ -174,12 +197,19 @@ fn equity_statistics_by_hand() {
     let m3 = deviations.iter().map(|d| d * d * d).sum::<f64>() / 4.0;
     let m4 = deviations.iter().map(|d| d * d * d * d).sum::<f64>() / 4.0;
     assert_eq!(x.n_days, 4);
+    near(
+        x.to_sharpe().standard_error().unwrap() * 365.0_f64.sqrt(),
+        x.se.unwrap(),
+    );
     near(x.skew, m3 / (m2 * m2.sqrt()));
     near(x.kurtosis, m4 / (m2 * m2));
     let sr = x.sharpe_daily;
     let se = ((1.0 - x.skew * sr + (x.kurtosis - 1.0) / 4.0 * sr * sr) / 3.0).sqrt();
     near(x.se.unwrap(), se * 365.0_f64.sqrt());
-    near(x.ci_high.unwrap() - x.ci_low.unwrap(), 2.0 * 1.959_963_984_540_054 * se * 365.0_f64.sqrt());
+    near(
+        x.ci_high.unwrap() - x.ci_low.unwrap(),
+        2.0 * 1.959_963_984_540_054 * se * 365.0_f64.sqrt(),
+    );
     near(x.psr_zero.unwrap(), crate::stats::normal_cdf(sr / se));
 }
 
@@ -204,12 +234,21 @@ fn a_recovered_drawdown_has_its_date() {
 fn undefined_is_null_with_a_reason_and_never_infinite() {
     let winners = [trade("2024-01-01T01:00", 2, 3.0, ExitReason::Tp)];
     let all = MetricSet::compute(&winners, &[], range("2024-01-01", "2024-01-03"), 100.0);
-    for name in ["profit_factor", "payoff", "sharpe_ann", "sharpe_daily", "sortino_ann"] {
+    for name in [
+        "profit_factor",
+        "payoff",
+        "sharpe_ann",
+        "sharpe_daily",
+        "sortino_ann",
+    ] {
         let x = of(&all, name);
         assert_eq!(x.value, None, "{name}");
         assert!(x.reason.is_some(), "{name}");
     }
-    let broke = [point("2024-01-01T12:00", -50.0), point("2024-01-02T12:00", -20.0)];
+    let broke = [
+        point("2024-01-01T12:00", -50.0),
+        point("2024-01-02T12:00", -20.0),
+    ];
     for (trades, points, start) in [
         (&winners[..], &broke[..], 100.0),
         (&[], &[], 100.0),

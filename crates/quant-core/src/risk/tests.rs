@@ -29,36 +29,78 @@ fn instrument() -> Instrument {
 }
 
 fn sizing(notional: f64, max_gross_notional: f64) -> FixedNotional {
-    FixedNotional { notional, max_gross_notional }.check().unwrap()
+    FixedNotional {
+        notional,
+        max_gross_notional,
+    }
+    .check()
+    .unwrap()
 }
 
 #[test]
 fn lots_are_rounded_down() {
     // 1000 / 61458 = 0.016271...
-    assert_eq!(sizing(1_000.0, 5_000.0).lots(&instrument(), 61_458.0, 0.0), Ok(16));
+    assert_eq!(
+        sizing(1_000.0, 5_000.0).lots(&instrument(), 61_458.0, 0.0),
+        Ok(16)
+    );
     // Exactly two lots stay two lots.
-    assert_eq!(sizing(120.0, 5_000.0).lots(&instrument(), 60_000.0, 0.0), Ok(2));
+    assert_eq!(
+        sizing(120.0, 5_000.0).lots(&instrument(), 60_000.0, 0.0),
+        Ok(2)
+    );
 }
 
 #[test]
 fn refusals_say_why() {
     let x = instrument();
-    let lots = |notional: f64, price: f64, open: f64| sizing(notional, 5_000.0).lots(&x, price, open);
-    assert!(matches!(lots(50.0, 60_000.0, 0.0), Err(Refusal::BelowLot { .. })));
-    assert!(matches!(lots(99.0, 60_000.0, 0.0), Err(Refusal::BelowMinNotional { .. })));
-    assert!(matches!(lots(1_000.0, 60_000.0, 4_100.0), Err(Refusal::GrossLimit { .. })));
-    assert!(matches!(lots(1_000.0, f64::NAN, 0.0), Err(Refusal::BadPrice { .. })));
-    assert!(matches!(lots(1_000.0, 0.0, 0.0), Err(Refusal::BadPrice { .. })));
-    let inverse = Instrument { inverse: true, ..instrument() };
+    let lots =
+        |notional: f64, price: f64, open: f64| sizing(notional, 5_000.0).lots(&x, price, open);
+    assert!(matches!(
+        lots(50.0, 60_000.0, 0.0),
+        Err(Refusal::BelowLot { .. })
+    ));
+    assert!(matches!(
+        lots(99.0, 60_000.0, 0.0),
+        Err(Refusal::BelowMinNotional { .. })
+    ));
+    assert!(matches!(
+        lots(1_000.0, 60_000.0, 4_100.0),
+        Err(Refusal::GrossLimit { .. })
+    ));
+    assert!(matches!(
+        lots(1_000.0, f64::NAN, 0.0),
+        Err(Refusal::BadPrice { .. })
+    ));
+    assert!(matches!(
+        lots(1_000.0, 0.0, 0.0),
+        Err(Refusal::BadPrice { .. })
+    ));
+    let inverse = Instrument {
+        inverse: true,
+        ..instrument()
+    };
     let refused = sizing(1_000.0, 5_000.0).lots(&inverse, 60_000.0, 0.0);
     assert!(matches!(refused, Err(Refusal::Inverse { .. })));
 }
 
 #[test]
 fn unusable_parameters_are_refused() {
-    for (notional, limit) in [(0.0, 1.0), (-1.0, 1.0), (f64::NAN, 1.0), (2.0, 1.0), (1.0, f64::INFINITY)]
-    {
-        assert!(FixedNotional { notional, max_gross_notional: limit }.check().is_err());
+    for (notional, limit) in [
+        (0.0, 1.0),
+        (-1.0, 1.0),
+        (f64::NAN, 1.0),
+        (2.0, 1.0),
+        (1.0, f64::INFINITY),
+    ] {
+        assert!(
+            FixedNotional {
+                notional,
+                max_gross_notional: limit
+            }
+            .check()
+            .is_err()
+        );
     }
     let ok = Barrier {
         width: 1.0,
@@ -70,9 +112,18 @@ fn unusable_parameters_are_refused() {
     assert!(ok.check().is_ok());
     for bad in [
         Barrier { width: 0.0, ..ok },
-        Barrier { tp_mult: f64::NAN, ..ok },
-        Barrier { sl_mult: -1.0, ..ok },
-        Barrier { horizon: Micros(0), ..ok },
+        Barrier {
+            tp_mult: f64::NAN,
+            ..ok
+        },
+        Barrier {
+            sl_mult: -1.0,
+            ..ok
+        },
+        Barrier {
+            horizon: Micros(0),
+            ..ok
+        },
     ] {
         assert!(bad.check().is_err(), "{bad:?}");
     }

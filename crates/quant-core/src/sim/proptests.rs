@@ -11,12 +11,34 @@ use std::collections::BTreeMap;
 /// One thing that happens at a minute: an event of some kind on one of two instruments, or an order.
 #[derive(Clone, Debug)]
 enum Step {
-    Bar { idx: usize, px: [f64; 4], empty: bool },
-    Trade { idx: usize, px: f64 },
-    Quote { idx: usize, px: f64 },
-    Mark { idx: usize, px: f64 },
-    Funding { idx: usize, rate: f64 },
-    Order { idx: usize, buy: bool, lots: i64, width: f64, minutes: i64 },
+    Bar {
+        idx: usize,
+        px: [f64; 4],
+        empty: bool,
+    },
+    Trade {
+        idx: usize,
+        px: f64,
+    },
+    Quote {
+        idx: usize,
+        px: f64,
+    },
+    Mark {
+        idx: usize,
+        px: f64,
+    },
+    Funding {
+        idx: usize,
+        rate: f64,
+    },
+    Order {
+        idx: usize,
+        buy: bool,
+        lots: i64,
+        width: f64,
+        minutes: i64,
+    },
 }
 
 fn px() -> impl Strategy<Value = f64> {
@@ -44,15 +66,27 @@ fn step() -> impl Strategy<Value = Step> {
 fn event(minute: i64, step: &Step) -> Option<(usize, Event)> {
     let ts = minute * MIN;
     Some(match *step {
-        Step::Bar { idx, px: [open, high, low, close], empty } => {
+        Step::Bar {
+            idx,
+            px: [open, high, low, close],
+            empty,
+        } => {
             let volume = if empty { 0.0 } else { 1.0 };
-            (idx, bar_with_volume(minute, (open, high, low, close), volume))
+            (
+                idx,
+                bar_with_volume(minute, (open, high, low, close), volume),
+            )
         }
         Step::Trade { idx, px } => (idx, trade(ts, px)),
         Step::Quote { idx, px } => (idx, quote(ts, px, px + 0.5)),
         Step::Mark { idx, px } => {
             let ts_event = UnixMicros(ts);
-            let mark = MarkPrice { ts_event, mark: px, index: None, predicted_funding: None };
+            let mark = MarkPrice {
+                ts_event,
+                mark: px,
+                index: None,
+                predicted_funding: None,
+            };
             (idx, Event::MarkPrice(mark))
         }
         Step::Funding { idx, rate } => (idx, funding(ts, rate)),
@@ -71,7 +105,12 @@ struct Shadow {
 }
 
 impl Shadow {
-    fn read(&mut self, reports: &[VenueReport], lots: [f64; 2], orders: &BTreeMap<String, BracketOrder>) {
+    fn read(
+        &mut self,
+        reports: &[VenueReport],
+        lots: [f64; 2],
+        orders: &BTreeMap<String, BracketOrder>,
+    ) {
         for report in reports {
             match report {
                 VenueReport::Entered(x) | VenueReport::Exited(x) => {

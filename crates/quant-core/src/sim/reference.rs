@@ -11,18 +11,27 @@ use proptest::prelude::*;
 type Outcome = (i64, i64, i64, i64, ExitReason, bool);
 
 /// Reads the rules literally: finds the entry by scanning, then walks the bars.
-#[expect(clippy::cast_possible_truncation, reason = "prices of a few hundred ticks")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "prices of a few hundred ticks"
+)]
 fn naive(bars: &[Bar], order: &BracketOrder, latency: i64, bps: f64) -> Option<Outcome> {
     let s = i64::from(order.side.sign());
     let px = |x: f64| x.round() as i64;
     // Paid on a market order: `dir` is +1 when buying.
     let slip = |x: i64, dir: i64| {
         let exact = x as f64 * (1.0 + dir as f64 * bps * 1e-4);
-        if dir > 0 { exact.ceil() as i64 } else { exact.floor() as i64 }
+        if dir > 0 {
+            exact.ceil() as i64
+        } else {
+            exact.floor() as i64
+        }
     };
     let t1 = order.ts_decision.0 + order.barrier.horizon.0;
     let traded: Vec<&Bar> = bars.iter().filter(|b| b.volume > 0.0).collect();
-    let first = traded.iter().position(|b| b.ts_open.0 >= order.ts_decision.0 + latency)?;
+    let first = traded
+        .iter()
+        .position(|b| b.ts_open.0 >= order.ts_decision.0 + latency)?;
     if traded[first].ts_close.0 > t1 {
         return None;
     }
@@ -35,7 +44,11 @@ fn naive(bars: &[Bar], order: &BracketOrder, latency: i64, bps: f64) -> Option<O
         Some((traded[first].ts_open.0, p0, ts, px, reason, tie))
     };
     for b in &traded[first..] {
-        let (good, bad) = if s > 0 { (b.high, b.low) } else { (b.low, b.high) };
+        let (good, bad) = if s > 0 {
+            (b.high, b.low)
+        } else {
+            (b.low, b.high)
+        };
         if b.ts_close.0 <= t1 {
             if at_sl(px(b.open)) {
                 return done(b.ts_open.0, slip(px(b.open), -s), ExitReason::Sl, false);
@@ -55,11 +68,19 @@ fn naive(bars: &[Bar], order: &BracketOrder, latency: i64, bps: f64) -> Option<O
         }
     }
     let last = traded.last()?;
-    done(bars.last()?.ts_close.0, slip(px(last.close), -s), ExitReason::Censored, false)
+    done(
+        bars.last()?.ts_close.0,
+        slip(px(last.close), -s),
+        ExitReason::Censored,
+        false,
+    )
 }
 
 fn venue_says(bars: &[Bar], order: &BracketOrder, latency: i64, bps: f64) -> Option<Outcome> {
-    let params = VenueParams { slippage_bps: bps, ..free(latency) };
+    let params = VenueParams {
+        slippage_bps: bps,
+        ..free(latency)
+    };
     let instruments = [instrument("AAA", "1", "1")];
     let mut venue = PaperVenue::new(&instruments, params.models(), 1e6).unwrap();
     venue.submit(order.clone()).unwrap();
@@ -68,18 +89,37 @@ fn venue_says(bars: &[Bar], order: &BracketOrder, latency: i64, bps: f64) -> Opt
         reports.extend_from_slice(venue.on_event(&Event::Bar(*bar), 0));
     }
     reports.extend_from_slice(venue.finish());
-    #[expect(clippy::cast_possible_truncation, reason = "prices of a few hundred ticks")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "prices of a few hundred ticks"
+    )]
     let ticks = |x: f64| x as i64;
     reports.iter().find_map(|report| {
-        let VenueReport::Closed(x) = report else { return None };
+        let VenueReport::Closed(x) = report else {
+            return None;
+        };
         let (entry, exit) = (ticks(x.px_entry), ticks(x.px_exit));
-        Some((x.ts_entry.0, entry, x.ts_exit.0, exit, x.exit_reason, x.ambiguous))
+        Some((
+            x.ts_entry.0,
+            entry,
+            x.ts_exit.0,
+            exit,
+            x.exit_reason,
+            x.ambiguous,
+        ))
     })
 }
 
 /// Bars on whole ticks: a gap from the close before, then open, close and wicks; some empty, some missing.
 fn bars() -> impl Strategy<Value = Vec<Bar>> {
-    let step = (-4_i32..=4, -6_i32..=6, 0_i32..=6, 0_i32..=6, 0_u8..12, 0_u8..15);
+    let step = (
+        -4_i32..=4,
+        -6_i32..=6,
+        0_i32..=6,
+        0_i32..=6,
+        0_u8..12,
+        0_u8..15,
+    );
     prop::collection::vec(step, 5..60).prop_map(|steps| {
         let mut last = 300;
         let mut out = Vec::new();
@@ -87,11 +127,22 @@ fn bars() -> impl Strategy<Value = Vec<Bar>> {
             if missing == 0 {
                 continue;
             }
-            let (open, close) = if empty == 0 { (last, last) } else { (last + gap, last + gap + body) };
+            let (open, close) = if empty == 0 {
+                (last, last)
+            } else {
+                (last + gap, last + gap + body)
+            };
             let (high, low) = (open.max(close) + up, open.min(close) - down);
-            let prices = (f64::from(open), f64::from(high), f64::from(low), f64::from(close));
+            let prices = (
+                f64::from(open),
+                f64::from(high),
+                f64::from(low),
+                f64::from(close),
+            );
             let volume = if empty == 0 { 0.0 } else { 1.0 };
-            let Event::Bar(bar) = bar_with_volume(minute, prices, volume) else { continue };
+            let Event::Bar(bar) = bar_with_volume(minute, prices, volume) else {
+                continue;
+            };
             out.push(bar);
             last = close;
         }

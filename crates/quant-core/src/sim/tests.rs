@@ -42,11 +42,19 @@ pub(super) fn free(latency_us: i64) -> VenueParams {
 }
 
 fn costly(latency_us: i64) -> VenueParams {
-    VenueParams { slippage_bps: 10.0, maker_bps: 2.0, taker_bps: 5.0, ..free(latency_us) }
+    VenueParams {
+        slippage_bps: 10.0,
+        maker_bps: 2.0,
+        taker_bps: 5.0,
+        ..free(latency_us)
+    }
 }
 
 pub(super) fn venue(params: VenueParams) -> PaperVenue {
-    let instruments = [instrument("AAA", "0.1", "0.01"), instrument("BBB", "0.5", "1")];
+    let instruments = [
+        instrument("AAA", "0.1", "0.01"),
+        instrument("BBB", "0.5", "1"),
+    ];
     PaperVenue::new(&instruments, params.models(), params.start_cash).unwrap()
 }
 
@@ -99,7 +107,11 @@ pub(super) fn quote(ts: i64, bid_px: f64, ask_px: f64) -> Event {
 }
 
 pub(super) fn funding(ts: i64, rate: f64) -> Event {
-    Event::Funding(Funding { ts_event: UnixMicros(ts), rate, interval_h: 8 })
+    Event::Funding(Funding {
+        ts_event: UnixMicros(ts),
+        rate,
+        interval_h: 8,
+    })
 }
 
 /// An order for 1.00 base unit of instrument 0 with target 2, stop 1, horizon 10 minutes.
@@ -121,7 +133,10 @@ fn order(side: Side, ts_decision: i64) -> BracketOrder {
 }
 
 pub(super) fn near(found: f64, expected: f64) {
-    assert!((found - expected).abs() < 1e-9, "found {found}, expected {expected}");
+    assert!(
+        (found - expected).abs() < 1e-9,
+        "found {found}, expected {expected}"
+    );
 }
 
 /// Runs all events on instrument 0 and to the end, and returns every report.
@@ -138,7 +153,13 @@ fn run(venue: &mut PaperVenue, order: BracketOrder, events: &[Event]) -> Vec<Ven
 fn closed(reports: &[VenueReport]) -> &ClosedTrade {
     reports
         .iter()
-        .find_map(|x| if let VenueReport::Closed(x) = x { Some(x.as_ref()) } else { None })
+        .find_map(|x| {
+            if let VenueReport::Closed(x) = x {
+                Some(x.as_ref())
+            } else {
+                None
+            }
+        })
         .unwrap()
 }
 
@@ -148,13 +169,20 @@ const FLAT: (f64, f64, f64, f64) = (100.0, 100.5, 99.5, 100.0);
 fn a_long_reaches_its_target_and_pays_what_it_should() {
     // Latency puts the arrival after the open of minute 0, so minute 1 fills. Entry 100.1 = 100.0 + 10 bps.
     let mut venue = venue(costly(1));
-    let events = [bar(0, FLAT), bar(1, FLAT), bar(2, (100.2, 102.2, 100.0, 102.0))];
+    let events = [
+        bar(0, FLAT),
+        bar(1, FLAT),
+        bar(2, (100.2, 102.2, 100.0, 102.0)),
+    ];
     let reports = run(&mut venue, order(Side::Buy, 0), &events);
     let x = closed(&reports);
     assert_eq!(x.exit_reason, ExitReason::Tp);
     assert_eq!(x.ts_entry, UnixMicros(MIN));
     assert_eq!(x.ts_known, UnixMicros(3 * MIN));
-    assert_eq!((x.level_entry, x.level_exit), (LevelUsed::BarOpen, LevelUsed::Barrier));
+    assert_eq!(
+        (x.level_entry, x.level_exit),
+        (LevelUsed::BarOpen, LevelUsed::Barrier)
+    );
     near(x.px_entry_ref, 100.0);
     near(x.px_entry, 100.1);
     near(x.px_tp, 102.1);
@@ -187,12 +215,18 @@ fn a_touched_target_is_no_fill_but_a_touched_stop_is() {
 
 #[test]
 fn a_gap_through_the_stop_exits_at_the_worse_open_and_pays_slippage() {
-    let mut venue = venue(VenueParams { slippage_bps: 10.0, ..free(0) });
+    let mut venue = venue(VenueParams {
+        slippage_bps: 10.0,
+        ..free(0)
+    });
     let events = [bar(0, FLAT), bar(1, (102.5, 103.0, 102.0, 102.0))];
     let reports = run(&mut venue, order(Side::Sell, 0), &events);
     let x = closed(&reports);
     // Entry 99.9; stop 100.9; open 102.5 is beyond it; bought back at 102.5 * 1.001 = 102.6025, up to 102.7.
-    assert_eq!((x.exit_reason, x.level_exit), (ExitReason::Sl, LevelUsed::BarOpen));
+    assert_eq!(
+        (x.exit_reason, x.level_exit),
+        (ExitReason::Sl, LevelUsed::BarOpen)
+    );
     assert_eq!(x.ts_exit, UnixMicros(MIN));
     assert_eq!(x.ts_known, UnixMicros(2 * MIN));
     near(x.px_exit_ref, 102.5);
@@ -213,9 +247,10 @@ fn a_gap_through_the_target_fills_at_the_limit_only() {
 #[test]
 fn a_bar_across_both_barriers_is_ambiguous_and_the_policy_decides() {
     let events = [bar(0, FLAT), bar(1, (100.0, 103.0, 98.0, 100.0))];
-    for (tie, reason) in
-        [(TiePolicy::SlFirst, ExitReason::Sl), (TiePolicy::TpFirst, ExitReason::Tp)]
-    {
+    for (tie, reason) in [
+        (TiePolicy::SlFirst, ExitReason::Sl),
+        (TiePolicy::TpFirst, ExitReason::Tp),
+    ] {
         for side in [Side::Buy, Side::Sell] {
             let mut order = order(side, 0);
             order.barrier.tie = tie;
@@ -235,7 +270,11 @@ fn a_bar_across_both_barriers_is_ambiguous_and_the_policy_decides() {
 #[test]
 fn the_entry_bar_can_end_the_trade() {
     let mut venue = venue(free(0));
-    let reports = run(&mut venue, order(Side::Buy, 0), &[bar(0, (100.0, 100.0, 98.0, 99.0))]);
+    let reports = run(
+        &mut venue,
+        order(Side::Buy, 0),
+        &[bar(0, (100.0, 100.0, 98.0, 99.0))],
+    );
     assert_eq!(closed(&reports).exit_reason, ExitReason::Sl);
     assert_eq!(reports.len(), 3);
 }
@@ -247,12 +286,21 @@ fn the_horizon_ends_a_trade_at_the_next_open_after_its_last_eligible_close() {
     let mut order = order(Side::Buy, MIN / 2);
     order.barrier.horizon = Micros(3 * MIN);
     let mut events = vec![bar(0, FLAT), bar(1, FLAT), bar(2, FLAT)];
-    events.extend([bar(3, (100.0, 100.0, 90.0, 95.0)), bar(4, (96.0, 97.0, 95.0, 96.0))]);
+    events.extend([
+        bar(3, (100.0, 100.0, 90.0, 95.0)),
+        bar(4, (96.0, 97.0, 95.0, 96.0)),
+    ]);
     let mut late = venue(free(1));
     let reports = run(&mut late, order.clone(), &events);
     let x = closed(&reports);
-    assert_eq!((x.exit_reason, x.level_exit), (ExitReason::Time, LevelUsed::BarOpen));
-    assert_eq!((x.ts_exit, x.ts_known), (UnixMicros(4 * MIN), UnixMicros(5 * MIN)));
+    assert_eq!(
+        (x.exit_reason, x.level_exit),
+        (ExitReason::Time, LevelUsed::BarOpen)
+    );
+    assert_eq!(
+        (x.ts_exit, x.ts_known),
+        (UnixMicros(4 * MIN), UnixMicros(5 * MIN))
+    );
     assert_eq!(x.ts_horizon, UnixMicros(7 * MIN / 2));
     near(x.px_exit, 96.0);
     near(x.mae, 10.0);
@@ -282,9 +330,16 @@ fn an_order_that_finds_no_price_before_its_horizon_is_given_up() {
 #[test]
 fn open_trades_are_censored_where_the_data_ends() {
     let mut venue = venue(costly(0));
-    let reports = run(&mut venue, order(Side::Buy, 0), &[bar(0, (100.0, 100.5, 99.5, 100.4))]);
+    let reports = run(
+        &mut venue,
+        order(Side::Buy, 0),
+        &[bar(0, (100.0, 100.5, 99.5, 100.4))],
+    );
     let x = closed(&reports);
-    assert_eq!((x.exit_reason, x.level_exit), (ExitReason::Censored, LevelUsed::LastPrice));
+    assert_eq!(
+        (x.exit_reason, x.level_exit),
+        (ExitReason::Censored, LevelUsed::LastPrice)
+    );
     near(x.px_exit_ref, 100.4);
     // 100.4 less 10 bps is 100.2996, down to 100.2.
     near(x.px_exit, 100.2);
@@ -294,8 +349,13 @@ fn open_trades_are_censored_where_the_data_ends() {
 #[test]
 fn trades_and_quotes_fill_at_the_first_one_at_or_after_arrival() {
     let mut by_trade = venue(free(100));
-    let events =
-        [trade(99, 101.0), trade(100, 100.0), trade(150, 101.9), trade(151, 102.0), trade(152, 102.1)];
+    let events = [
+        trade(99, 101.0),
+        trade(100, 100.0),
+        trade(150, 101.9),
+        trade(151, 102.0),
+        trade(152, 102.1),
+    ];
     let reports = run(&mut by_trade, order(Side::Buy, 0), &events);
     let x = closed(&reports);
     assert_eq!((x.ts_entry, x.ts_exit), (UnixMicros(100), UnixMicros(152)));
@@ -303,20 +363,31 @@ fn trades_and_quotes_fill_at_the_first_one_at_or_after_arrival() {
     assert_eq!(x.level_entry, LevelUsed::Trade);
 
     let mut by_quote = venue(free(100));
-    let events = [quote(99, 100.0, 100.1), quote(101, 100.0, 100.1), quote(200, 98.7, 99.5)];
+    let events = [
+        quote(99, 100.0, 100.1),
+        quote(101, 100.0, 100.1),
+        quote(200, 98.7, 99.5),
+    ];
     let reports = run(&mut by_quote, order(Side::Buy, 0), &events);
     let x = closed(&reports);
     near(x.px_entry, 100.1);
     // The stop is 99.1; a long sells at the bid, which jumped over it.
     near(x.px_exit, 98.7);
-    assert_eq!((x.level_entry, x.level_exit), (LevelUsed::Quote, LevelUsed::Quote));
+    assert_eq!(
+        (x.level_entry, x.level_exit),
+        (LevelUsed::Quote, LevelUsed::Quote)
+    );
 }
 
 #[test]
 fn a_bar_that_opened_before_the_entry_does_not_judge_the_trade() {
     let mut venue = venue(free(0));
     // The minute's low of 90 came before the entry at 100.
-    let events = [trade(MIN / 2, 100.0), bar(0, (90.0, 100.0, 90.0, 100.0)), bar(1, FLAT)];
+    let events = [
+        trade(MIN / 2, 100.0),
+        bar(0, (90.0, 100.0, 90.0, 100.0)),
+        bar(1, FLAT),
+    ];
     let reports = run(&mut venue, order(Side::Buy, MIN / 2), &events);
     assert_eq!(closed(&reports).exit_reason, ExitReason::Censored);
 }
@@ -329,7 +400,11 @@ fn funding_is_charged_to_positions_held_into_the_settlement() {
         closed(&reports).funding
     };
     // Settled at 1:00 with the close of minute 0, which is delivered after the settlement.
-    let held = [funding(MIN, 0.001), bar(0, (100.0, 101.0, 99.5, 100.5)), bar(1, FLAT)];
+    let held = [
+        funding(MIN, 0.001),
+        bar(0, (100.0, 101.0, 99.5, 100.5)),
+        bar(1, FLAT),
+    ];
     near(settle(&held), 0.1005);
     let mark = Event::MarkPrice(MarkPrice {
         ts_event: UnixMicros(MIN),
@@ -341,7 +416,11 @@ fn funding_is_charged_to_positions_held_into_the_settlement() {
     near(settle(&marked), 0.2);
     let entered_at_settlement = [funding(0, 0.001), bar(0, FLAT), bar(1, FLAT)];
     near(settle(&entered_at_settlement), 0.0);
-    let stopped_before = [funding(MIN, 0.001), bar(0, (100.0, 100.0, 98.0, 98.0)), bar(1, FLAT)];
+    let stopped_before = [
+        funding(MIN, 0.001),
+        bar(0, (100.0, 100.0, 98.0, 98.0)),
+        bar(1, FLAT),
+    ];
     near(settle(&stopped_before), 0.0);
 }
 
@@ -353,7 +432,7 @@ fn a_mark_charges_due_funding_and_the_report_is_not_lost() {
     venue.on_event(&funding(MIN, 0.001), 0);
     near(venue.mark(UnixMicros(MIN)).equity, 10_000.1);
     let reports = venue.on_event(&bar(1, FLAT), 0);
-    assert!(matches!(&reports[..], [VenueReport::FundingPaid(x)] if x.amount < 0.0));
+    assert!(matches!(reports, [VenueReport::FundingPaid(x)] if x.amount < 0.0));
     near(venue.account().funding(), -0.1);
 }
 
@@ -378,7 +457,10 @@ fn impossible_orders_are_refused_with_their_reason() {
         assert!(error.contains(text), "{error}");
     }
     venue.submit(ok.clone()).unwrap();
-    assert_eq!(venue.submit(ok), Err(SimError::DuplicateId { id: "a".to_owned() }));
+    assert_eq!(
+        venue.submit(ok),
+        Err(SimError::DuplicateId { id: "a".to_owned() })
+    );
     let mut inverse = instrument("CCC", "0.1", "1");
     inverse.inverse = true;
     assert!(PaperVenue::new(&[inverse], free(0).models(), 1.0).is_err());
@@ -399,7 +481,9 @@ impl LatencyModel for Odd {
 
 impl FillModel for Odd {
     fn market(&self, event: &Event, arrival: UnixMicros, side: Side) -> Option<Executable> {
-        (side == Side::Buy).then(|| FirstExecutable.market(event, arrival, side)).flatten()
+        (side == Side::Buy)
+            .then(|| FirstExecutable.market(event, arrival, side))
+            .flatten()
     }
 }
 
@@ -430,8 +514,13 @@ fn the_venue_asks_its_models() {
     let events: Vec<Event> = (0..8).map(|i| bar(i, FLAT)).collect();
     let mut venue = PaperVenue::new(&instruments, models(), 1_000.0).unwrap();
     let reports = run(&mut venue, order(Side::Buy, 1), &events);
-    let VenueReport::Entered(fill) = &reports[0] else { unreachable!("first report is the fill") };
-    assert_eq!((fill.ts_arrival, fill.ts_fill), (UnixMicros(5 * MIN + 1), UnixMicros(6 * MIN)));
+    let VenueReport::Entered(fill) = &reports[0] else {
+        unreachable!("first report is the fill")
+    };
+    assert_eq!(
+        (fill.ts_arrival, fill.ts_fill),
+        (UnixMicros(5 * MIN + 1), UnixMicros(6 * MIN))
+    );
     assert_eq!(fill.ts_report, UnixMicros(7 * MIN + 7));
     assert_eq!(fill.slippage_source, "linear");
     near(fill.px, 100.2);
@@ -447,12 +536,30 @@ fn unusable_parameters_are_refused() {
     let ok = costly(0);
     assert!(ok.check().is_ok());
     let bad = [
-        VenueParams { start_cash: 0.0, ..ok },
-        VenueParams { start_cash: f64::INFINITY, ..ok },
-        VenueParams { entry_latency: Micros(-1), ..ok },
-        VenueParams { slippage_bps: -0.1, ..ok },
-        VenueParams { taker_bps: f64::NAN, ..ok },
-        VenueParams { maker_bps: 2_000.0, ..ok },
+        VenueParams {
+            start_cash: 0.0,
+            ..ok
+        },
+        VenueParams {
+            start_cash: f64::INFINITY,
+            ..ok
+        },
+        VenueParams {
+            entry_latency: Micros(-1),
+            ..ok
+        },
+        VenueParams {
+            slippage_bps: -0.1,
+            ..ok
+        },
+        VenueParams {
+            taker_bps: f64::NAN,
+            ..ok
+        },
+        VenueParams {
+            maker_bps: 2_000.0,
+            ..ok
+        },
     ];
     for params in bad {
         assert!(params.check().is_err(), "{params:?}");

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 fn near(found: Result<f64, Undefined>, expected: f64, tolerance: f64) {
     let found = found.unwrap();
-    assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected}");
+    assert!(
+        (found - expected).abs() <= tolerance,
+        "found {found}, expected {expected}"
+    );
 }
 
 const XS: [f64; 8] = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];
@@ -32,18 +35,35 @@ fn quantiles_are_type_7() {
 #[test]
 fn undefined_says_why() {
     assert_eq!(mean(&[]), Err(Undefined::TooFew { n: 0, needed: 1 }));
-    assert_eq!(variance(&[1.0], 1), Err(Undefined::TooFew { n: 1, needed: 2 }));
+    assert_eq!(
+        variance(&[1.0], 1),
+        Err(Undefined::TooFew { n: 1, needed: 2 })
+    );
     assert_eq!(skewness(&[0.1; 7]), Err(Undefined::NoVariation { n: 7 }));
-    assert_eq!(Sharpe::of(&[0.001; 30]), Err(Undefined::NoVariation { n: 30 }));
-    assert_eq!(Sharpe::of(&[0.0; 30]), Err(Undefined::NoVariation { n: 30 }));
+    assert_eq!(
+        Sharpe::of(&[0.001; 30]),
+        Err(Undefined::NoVariation { n: 30 })
+    );
+    assert_eq!(
+        Sharpe::of(&[0.0; 30]),
+        Err(Undefined::NoVariation { n: 30 })
+    );
     assert!(Sharpe::of(&[0.1]).is_err());
     assert!(quantile(&XS, 1.1).is_err());
     assert!(quantile(&[f64::NAN], 0.5).is_err());
     assert!(mean(&[f64::INFINITY]).is_err());
     assert!(normal_quantile(0.0).is_err());
     assert!(normal_quantile(f64::NAN).is_err());
-    let negative = Sharpe { value: 2.0, n: 100, skew: 3.0, kurtosis: 2.0 };
-    assert!(matches!(negative.standard_error(), Err(Undefined::NotPositive { .. })));
+    let negative = Sharpe {
+        value: 2.0,
+        n: 100,
+        skew: 3.0,
+        kurtosis: 2.0,
+    };
+    assert!(matches!(
+        negative.standard_error(),
+        Err(Undefined::NotPositive { .. })
+    ));
 }
 
 #[test]
@@ -61,22 +81,48 @@ fn the_normal_law() {
 #[test]
 fn probabilistic_sharpe_by_hand() {
     // SR 0.1 per day over 401 days, normal: z = 0.1 * 20 / sqrt(1 + 0.5 * 0.01) = 1.995018...
-    let sharpe = Sharpe { value: 0.1, n: 401, skew: 0.0, kurtosis: 3.0 };
+    let sharpe = Sharpe {
+        value: 0.1,
+        n: 401,
+        skew: 0.0,
+        kurtosis: 3.0,
+    };
     near(sharpe.standard_error(), 1.005_f64.sqrt() / 20.0, 1e-16);
     near(probabilistic_sharpe(&sharpe, 0.1), 0.5, 1e-15);
-    near(probabilistic_sharpe(&sharpe, 0.0), normal_cdf(2.0 / 1.005_f64.sqrt()), 1e-15);
+    near(
+        probabilistic_sharpe(&sharpe, 0.0),
+        normal_cdf(2.0 / 1.005_f64.sqrt()),
+        1e-15,
+    );
     // Negative skewness and fat tails widen the error.
-    let fat = Sharpe { skew: -1.0, kurtosis: 9.0, ..sharpe };
-    near(fat.standard_error(), (1.0_f64 + 0.1 + 2.0 * 0.01).sqrt() / 20.0, 1e-15);
+    let fat = Sharpe {
+        skew: -1.0,
+        kurtosis: 9.0,
+        ..sharpe
+    };
+    near(
+        fat.standard_error(),
+        (1.0_f64 + 0.1 + 2.0 * 0.01).sqrt() / 20.0,
+        1e-15,
+    );
 }
 
 #[test]
 fn minimum_track_record_matches_the_published_example() {
     // SR 2 against 1 per year, daily with 252 days, 95 %; Bailey and Lopez de Prado 2012.
     let annual = 252.0_f64.sqrt();
-    let normal = Sharpe { value: 2.0 / annual, n: 252, skew: 0.0, kurtosis: 3.0 };
+    let normal = Sharpe {
+        value: 2.0 / annual,
+        n: 252,
+        skew: 0.0,
+        kurtosis: 3.0,
+    };
     near(min_track_record(&normal, 1.0 / annual, 0.95), 688.21, 0.005);
-    let skewed = Sharpe { skew: -0.72, kurtosis: 5.78, ..normal };
+    let skewed = Sharpe {
+        skew: -0.72,
+        kurtosis: 5.78,
+        ..normal
+    };
     near(min_track_record(&skewed, 1.0 / annual, 0.95), 757.58, 0.005);
     assert!(min_track_record(&normal, 3.0 / annual, 0.95).is_err());
 }
@@ -84,7 +130,12 @@ fn minimum_track_record_matches_the_published_example() {
 #[test]
 fn deflated_sharpe_matches_the_published_example() {
     // SR 2.5 per year of 250 days, T 1250, skew -3, kurtosis 10, V 0.5 per year; Bailey and Lopez de Prado 2014.
-    let sharpe = Sharpe { value: 2.5 / 250.0_f64.sqrt(), n: 1_250, skew: -3.0, kurtosis: 10.0 };
+    let sharpe = Sharpe {
+        value: 2.5 / 250.0_f64.sqrt(),
+        n: 1_250,
+        skew: -3.0,
+        kurtosis: 10.0,
+    };
     let variance = 0.5 / 250.0;
     near(expected_max_sharpe(100.0, variance), 0.113_172, 5e-7);
     near(deflated_sharpe(&sharpe, 100.0, variance), 0.900_397, 5e-7);
