@@ -4,10 +4,13 @@
 //! Decides nothing about entries (that is `strategy`) and knows nothing of labels.
 
 mod account;
+mod books;
 mod bracket;
+mod exits;
 mod models;
 mod params;
 mod report;
+mod slot;
 mod venue;
 
 pub use account::{Account, EquityPoint};

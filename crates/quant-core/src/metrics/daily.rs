@@ -19,13 +19,13 @@ pub struct DailyEquity {
 /// the range on its last day), carried forward over days without marks, `start_equity` before the first.
 ///
 /// # Shapes
-/// `points` ascending by `ts`; those outside `[start, end]` are left out. A mark exactly at midnight belongs to the day that ends there.
+/// `points` ascending by `ts`; those outside `(start, end]` are left out. A mark exactly at midnight belongs to the day that ends there.
 pub fn daily_equity(
     points: &[EquityPoint],
     range: TimeRange,
     start_equity: f64,
 ) -> Vec<DailyEquity> {
-    let mut rest = points.iter().skip_while(|x| x.ts < range.start).peekable();
+    let mut rest = points.iter().skip_while(|x| x.ts <= range.start).peekable();
     let mut equity = start_equity;
     let mut out = Vec::new();
     for day in range.days() {

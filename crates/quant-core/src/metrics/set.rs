@@ -41,8 +41,9 @@ const ALL: [fn(&Input<'_>) -> Statistic; 22] = [
 impl MetricSet {
     /// Returns every statistic over `range`, in an order that never depends on the data.
     ///
-    /// Trades count by exit (`range` contains `ts_exit`, or it is the end of the range); totals count all of them, the
-    /// others leave out censored ones, whose outcome is unknown. Daily statistics use equity resampled at UTC midnight.
+    /// Trades count where their outcome became known, `start < ts_known <= end`, as equity marks do; so adjoining ranges
+    /// share nothing. Totals count all trades, the others leave out censored ones, whose outcome is unknown. Daily
+    /// statistics use equity resampled at UTC midnight.
     ///
     /// # Shapes
     /// `equity` ascending by `ts`; `start_equity` is the equity at `range.start`.
@@ -52,14 +53,14 @@ impl MetricSet {
         range: TimeRange,
         start_equity: f64,
     ) -> Vec<Statistic> {
-        let inside = |x: &&ClosedTrade| range.contains(x.ts_exit) || x.ts_exit == range.end;
+        let inside = |x: &&ClosedTrade| range.start < x.ts_known && x.ts_known <= range.end;
         let trades: Vec<ClosedTrade> = trades.iter().filter(inside).cloned().collect();
         let decided = trades
             .iter()
             .filter(|x| x.exit_reason != crate::sim::ExitReason::Censored)
             .collect();
         let mut marks = vec![(range.start, start_equity)];
-        let within = |x: &&EquityPoint| x.ts >= range.start && x.ts <= range.end;
+        let within = |x: &&EquityPoint| range.start < x.ts && x.ts <= range.end;
         marks.extend(equity.iter().filter(within).map(|x| (x.ts, x.equity)));
         let daily = daily_equity(equity, range, start_equity);
         let returns = daily_returns(&daily, start_equity);

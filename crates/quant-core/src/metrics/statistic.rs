@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::sim::ClosedTrade;
-use crate::stats::Undefined;
+use crate::stats::{Sharpe, Undefined};
 use crate::time::{TimeRange, UnixMicros};
 
 /// What a Sharpe ratio must be printed with.
@@ -28,6 +28,18 @@ pub struct SharpeDetail {
     pub ci_high: Option<f64>,
     /// Probability that the true ratio exceeds 0.
     pub psr_zero: Option<f64>,
+}
+
+impl SharpeDetail {
+    /// Returns the per-day ratio in the form inference takes, for example to deflate it by the number of trials.
+    pub fn to_sharpe(&self) -> Sharpe {
+        Sharpe {
+            value: self.sharpe_daily,
+            n: usize::try_from(self.n_days).unwrap_or(usize::MAX),
+            skew: self.skew,
+            kurtosis: self.kurtosis,
+        }
+    }
 }
 
 /// When the largest drawdown happened.

@@ -68,9 +68,9 @@ impl Levels {
     pub(super) fn on_price(&self, px: i64) -> Option<Hit> {
         let gain = self.gain(px);
         if gain <= -self.distances.sl {
-            Some(self.hit(ExitReason::Sl, px, true, false))
+            Some(hit(ExitReason::Sl, px, true, false))
         } else if gain > self.distances.tp {
-            Some(self.hit(ExitReason::Tp, self.tp(), true, false))
+            Some(hit(ExitReason::Tp, self.tp(), true, false))
         } else {
             None
         }
@@ -90,20 +90,20 @@ impl Levels {
         let sl = worst <= -self.distances.sl;
         let both = tp && sl;
         if sl && (!both || self.tie == TiePolicy::SlFirst) {
-            Some(self.hit(ExitReason::Sl, self.sl(), false, both))
+            Some(hit(ExitReason::Sl, self.sl(), false, both))
         } else if tp {
-            Some(self.hit(ExitReason::Tp, self.tp(), false, both))
+            Some(hit(ExitReason::Tp, self.tp(), false, both))
         } else {
             None
         }
     }
+}
 
-    fn hit(&self, reason: ExitReason, ref_ticks: i64, at_open: bool, ambiguous: bool) -> Hit {
-        Hit {
-            reason,
-            ref_ticks,
-            at_open,
-            ambiguous,
-        }
+fn hit(reason: ExitReason, ref_ticks: i64, at_open: bool, ambiguous: bool) -> Hit {
+    Hit {
+        reason,
+        ref_ticks,
+        at_open,
+        ambiguous,
     }
 }

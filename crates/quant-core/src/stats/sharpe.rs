@@ -80,7 +80,7 @@ pub fn probabilistic_sharpe(sharpe: &Sharpe, benchmark: f64) -> Result<f64, Unde
     ))
 }
 
-/// Returns MinTRL, the number of periods needed to believe `SR > benchmark` at `confidence`.
+/// Returns `MinTRL`, the number of periods needed to believe `SR > benchmark` at `confidence`.
 ///
 /// # Errors
 /// `NotPositive` unless the Sharpe ratio exceeds the benchmark; `OutOfDomain` for a confidence outside (0, 1).

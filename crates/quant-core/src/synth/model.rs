@@ -237,7 +237,7 @@ impl MarketModel for RegimeMarket {
             // Steps scale with the price at the start of the day: known before any of its flow.
             self.anchor = self.price;
         }
-        for index in 0..MINUTES_PER_DAY {
+        for (index, start) in (0..MINUTES_PER_DAY).zip((0_i64..).map(|i| i * MICROS_PER_MINUTE)) {
             let regime = self.regime.next(&mut rand);
             if regime != self.regime && self.params.profile == Profile::Mixed {
                 self.anchor = self.price;
@@ -250,7 +250,7 @@ impl MarketModel for RegimeMarket {
             times.clear();
             times.extend((0..n).map(|_| rand.below(60_000).cast_signed()));
             times.sort_unstable();
-            let start_us = day.start().0 + index as i64 * MICROS_PER_MINUTE;
+            let start_us = day.start().0 + start;
             let minute = Minute {
                 start_ms: start_us / 1_000,
                 character,

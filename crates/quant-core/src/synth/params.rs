@@ -123,7 +123,7 @@ impl SynthParams {
     }
 
     /// Returns the market most examples use: 60,000 quote units, tick 0.1, lot 0.001, 100,000 aggregated trades and
-    /// 3 % volatility a day.
+    /// 4 % volatility a day.
     ///
     /// # Errors
     /// Never for these constants; the signature leaves the check in one place.
@@ -149,7 +149,7 @@ impl SynthParams {
             tick_size: step("0.1")?,
             lot_size: step("0.001")?,
             trades_per_day: 100_000,
-            daily_volatility: 0.03,
+            daily_volatility: 0.04,
             median_qty: 0.012,
         }
         .check()

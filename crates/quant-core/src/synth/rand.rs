@@ -1,4 +1,4 @@
-//! Random draws for the simulator: ChaCha8 keyed by a hash, and a few laws with fixed algorithms.
+//! Random draws for the simulator: `ChaCha8` keyed by a hash, and a few laws with fixed algorithms.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -32,9 +32,7 @@ impl Rand {
     /// Returns a uniform integer in `0..n`; the bias of n / 2^64 is below anything measurable.
     pub(super) fn below(&mut self, n: u64) -> u64 {
         let wide = u128::from(self.rng.next_u64()) * u128::from(n);
-        #[expect(clippy::cast_possible_truncation, reason = "the high half is below n")]
-        let high = (wide >> 64) as u64;
-        high
+        (wide >> 64) as u64
     }
 
     /// Returns whether an event of probability `p` happens.

@@ -73,18 +73,18 @@ impl SimRegime {
             Self::TrendUp => Character {
                 volatility: 0.9,
                 activity: 1.1,
-                drift: 0.11,
+                drift: 0.16,
                 pull: 0.0,
                 buy_share: 0.58,
-                end_chance: 1.0 / 110.0,
+                end_chance: 1.0 / 120.0,
             },
             Self::TrendDown => Character {
                 volatility: 0.9,
                 activity: 1.1,
-                drift: -0.11,
+                drift: -0.16,
                 pull: 0.0,
                 buy_share: 0.42,
-                end_chance: 1.0 / 110.0,
+                end_chance: 1.0 / 120.0,
             },
             Self::Range => Character {
                 volatility: 0.9,
