@@ -4,6 +4,8 @@
 
 mod check;
 mod encode;
+#[cfg(test)]
+pub(crate) mod fixture;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
