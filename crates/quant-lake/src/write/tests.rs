@@ -122,6 +122,27 @@ fn the_writer_can_move_to_another_thread() {
     is_send::<StagedPartition>();
 }
 
+/// Encodes each column alone, for tuning.
+#[test]
+fn slow_timing_of_each_column() {
+    if std::env::var_os("RUN_SLOW_TESTS").is_none() {
+        return;
+    }
+    let all = realistic(3_000_000);
+    for (i, column) in spec().columns.into_iter().enumerate() {
+        let one = all.project(&[i]).unwrap();
+        let alone = PartitionSetSpec { columns: vec![column], ..spec() };
+        let start = std::time::Instant::now();
+        let mut writer = encode::writer(Vec::new(), &alone).unwrap();
+        for from in (0..one.num_rows()).step_by(65_536) {
+            writer.write(&one.slice(from, 65_536.min(one.num_rows() - from))).unwrap();
+        }
+        let bytes = writer.into_inner().unwrap().len();
+        let text = format!("{}: {:?}, {bytes} bytes\n", alone.columns[0].name, start.elapsed());
+        io::stderr().write_all(text.as_bytes()).unwrap();
+    }
+}
+
 #[test]
 fn slow_timing_of_a_large_partition() {
     if std::env::var_os("RUN_SLOW_TESTS").is_none() {
