@@ -17,6 +17,7 @@ use crate::layout::{DayRule, Lake, PartitionSetSpec};
 use crate::manifest::{Manifest, ManifestError, Partition};
 
 pub use memo::HashMemo;
+pub(crate) use memo::hash_file;
 pub use partition::PartitionReader;
 
 /// Why a partition set or one of its files cannot be read.

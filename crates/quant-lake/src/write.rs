@@ -4,6 +4,8 @@
 
 mod check;
 mod encode;
+#[cfg(test)]
+pub(crate) mod fixture;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -24,6 +26,8 @@ use crate::manifest::Source;
 use crate::quality::Quality;
 
 pub(crate) use check::BatchChecker;
+#[cfg(test)]
+pub(crate) use encode::ROW_GROUP_ROWS;
 
 /// Why rows cannot become a partition.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +105,12 @@ pub enum WriteError {
         path: PathBuf,
         /// Cause.
         source: io::Error,
+    },
+    /// The file does not hold the bytes that were written.
+    #[error("`{}` does not read back as it was written\nhint: check the disk", path.display())]
+    ReadBack {
+        /// Temporary file.
+        path: PathBuf,
     },
     /// A source hash is malformed.
     #[error("source `{name}` has hash `{}`; expected 64 lower-case hex digits", sha256.escape_debug())]
@@ -329,6 +339,12 @@ impl PartitionWriter {
             buffered.into_inner().map_err(|e| io("write")(e.into_error()))?;
         file.flush().map_err(io("write"))?;
         file.file.sync().map_err(io("sync"))?;
+        let sha256 = hex(&file.hash.finalize());
+        // What the system would hand to a reader now must be what was encoded.
+        let mut stored = File::open(&path).map_err(io("read back"))?;
+        if crate::read::hash_file(&mut stored).map_err(io("read back"))? != sha256 {
+            return Err(WriteError::ReadBack { path });
+        }
         failpoints.reach("partition.synced");
         let (ts_min, ts_max) = checker.time_bounds();
         Ok(StagedPartition {
@@ -339,7 +355,7 @@ impl PartitionWriter {
             ts_min,
             ts_max,
             bytes: file.bytes,
-            sha256: hex(&file.hash.finalize()),
+            sha256,
             content_sha256: content.finish(),
             meta,
         })

@@ -13,7 +13,7 @@ use crate::layout::PartitionSetSpec;
 use crate::schema::ColumnType;
 
 /// Rows of one row group: readers prune by row group, and the writer keeps one encoded group in memory.
-pub(super) const ROW_GROUP_ROWS: usize = 1 << 20;
+pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// Returns the writer of a partition file.
 pub(super) fn writer<W: Write + Send>(
