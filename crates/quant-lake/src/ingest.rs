@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod chunks;
 mod collect;
 mod csv_run;
+mod pipeline;
 pub mod plan;
 mod quarantine;
 pub mod report;
@@ -21,3 +22,6 @@ pub use report::{DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, 
 pub use run::{IngestError, IngestOptions, IngestRequest, ingest_vision};
 pub use source::{ArchiveSource, Fetched, LocalArchive, SourceError};
 pub use unit::FileError;
+
+#[cfg(test)]
+mod tests;

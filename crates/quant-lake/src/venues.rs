@@ -6,4 +6,5 @@ pub mod binance;
 pub mod csv;
 pub mod number;
 pub mod records;
+pub(crate) mod row_values;
 pub mod rows;

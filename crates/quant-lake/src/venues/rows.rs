@@ -213,7 +213,11 @@ pub trait RowFormat: Send {
     ///
     /// # Errors
     /// Why the row cannot be used.
-    fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Result<Self::Record, RowProblem>;
+    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Result<Self::Record, RowProblem>;
+    /// Returns, for a file without a header, the field of each column and the number of fields; `None` if in order.
+    fn positions(&self) -> Option<(Vec<usize>, usize)> {
+        None
+    }
 }
 
 /// Observations that are not errors.
@@ -234,7 +238,7 @@ pub struct Notes {
 /// Every row of a file, once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Data rows in the file: the sum of `filtered`, `quarantined` and, over the days, `kept` and `duplicates`.
+    /// Data rows in the file: the sum of `filtered`, `quarantined` and, over the days, `kept` and `duplicates`. Without a usable row `days` is empty.
     pub rows: u64,
     /// Rows outside the wanted time range.
     pub filtered: u64,
@@ -253,19 +257,31 @@ pub struct DayCounts {
     pub kept: u64,
     /// Exact repetitions dropped.
     pub duplicates: u64,
+    /// Rows refused.
+    pub quarantined: u64,
     /// Rows that came after a row with a larger key.
     pub out_of_order: u64,
 }
 
-/// Rows of one UTC day.
+/// What a parser hands on.
 #[derive(Clone, Debug)]
-pub struct DayBatch {
-    /// The day all rows lie in.
-    pub day: Day,
-    /// The rows, in file order.
-    pub batch: RecordBatch,
-    /// Line of each row; filled only when collecting.
-    pub lines: Vec<u64>,
+pub enum Parsed {
+    /// Rows of one UTC day.
+    Rows {
+        /// The day all rows lie in.
+        day: Day,
+        /// The rows, in file order.
+        batch: RecordBatch,
+        /// Line of each row; filled only when collecting.
+        lines: Vec<u64>,
+    },
+    /// No further row of this day follows; sent between two days of a file in order, not when collecting.
+    DayEnd {
+        /// The day.
+        day: Day,
+        /// Its counts.
+        counts: DayCounts,
+    },
 }
 
 /// How a parser treats a file.
@@ -287,12 +303,12 @@ pub trait RowParser: Send {
     ///
     /// # Errors
     /// Why the file is refused.
-    fn feed(&mut self, lines: &[u8], out: &mut Vec<DayBatch>) -> Result<(), ParseError>;
+    fn feed(&mut self, lines: &[u8], out: &mut Vec<Parsed>) -> Result<(), ParseError>;
     /// Ends the file: hands out what is left and the counts.
     ///
     /// # Errors
     /// Why the file is refused.
-    fn finish(&mut self, out: &mut Vec<DayBatch>) -> Result<Totals, ParseError>;
+    fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<Totals, ParseError>;
 }
 
 /// The engine: one file, one format.
@@ -347,18 +363,20 @@ impl<F: RowFormat> Parser<F> {
         let fields = Fields::split(line, self.format.delimiter());
         let expected = self.format.columns();
         if self.format.is_data(&fields) {
-            let enough = fields.len() == expected.len()
-                || (self.format.allows_extra() && fields.len() > expected.len());
-            if !enough {
+            let (order, n_fields) = match self.format.positions() {
+                Some((order, n_fields)) => (Some(order), n_fields),
+                None => (None, expected.len()),
+            };
+            if fields.len() != n_fields || fields.overflowed() {
                 return Err(ParseError::Arity {
                     file: self.file(),
                     line: self.line,
                     format: self.format.name(),
-                    expected: expected.len(),
+                    expected: n_fields,
                     found: fields.len(),
                 });
             }
-            self.n_fields = fields.len();
+            (self.order, self.n_fields) = (order, n_fields);
             return Ok(false);
         }
         let names: Vec<String> =
@@ -396,6 +414,7 @@ impl<F: RowFormat> Parser<F> {
     }
 
     fn quarantine(&mut self, line: &[u8], reason: RowProblem) -> Result<(), ParseError> {
+        self.counts.quarantined += 1;
         self.totals.quarantined.push(Quarantined {
             line: self.line,
             day: self.day,
@@ -415,7 +434,7 @@ impl<F: RowFormat> Parser<F> {
         }
     }
 
-    fn flush(&mut self, out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
+    fn flush(&mut self, out: &mut Vec<Parsed>) -> Result<(), ParseError> {
         let Some(day) = self.day else { return Ok(()) };
         if self.columns.is_empty() {
             return Ok(());
@@ -424,11 +443,11 @@ impl<F: RowFormat> Parser<F> {
             .columns
             .take(&self.schema)
             .map_err(|source| ParseError::Batch { file: self.options.file.clone(), source })?;
-        out.push(DayBatch { day, batch, lines: std::mem::take(&mut self.lines) });
+        out.push(Parsed::Rows { day, batch, lines: std::mem::take(&mut self.lines) });
         Ok(())
     }
 
-    fn row(&mut self, line: &[u8], out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
+    fn row(&mut self, line: &[u8], out: &mut Vec<Parsed>) -> Result<(), ParseError> {
         self.totals.rows += 1;
         if line.is_empty() {
             return self.quarantine(line, RowProblem::Blank);
@@ -486,18 +505,27 @@ impl<F: RowFormat> Parser<F> {
         let sum = self.totals.days.entry(booked).or_default();
         sum.kept += counts.kept;
         sum.duplicates += counts.duplicates;
+        sum.quarantined += counts.quarantined;
         sum.out_of_order += counts.out_of_order;
         self.day = Some(day);
         self.day_end = day.end().0;
     }
 
     #[inline]
-    fn keep(&mut self, row: F::Record, key: [i64; 5], out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
+    fn keep(&mut self, row: F::Record, key: [i64; 5], out: &mut Vec<Parsed>) -> Result<(), ParseError> {
         let ts = row.ts();
         let in_day = self.day.is_some_and(|day| day.start().0 <= ts) && ts < self.day_end;
         if !in_day || self.columns.len() == BATCH_ROWS {
             self.flush(out)?;
-            self.enter(UnixMicros(ts).day());
+            let (before, day) = (self.day, UnixMicros(ts).day());
+            self.enter(day);
+            if let Some(before) = before
+                && before != day
+                && !self.options.collect
+            {
+                let counts = self.totals.days.get(&before).copied().unwrap_or_default();
+                out.push(Parsed::DayEnd { day: before, counts });
+            }
         }
         self.columns.push(&row);
         if self.options.collect {
@@ -510,7 +538,7 @@ impl<F: RowFormat> Parser<F> {
 }
 
 impl<F: RowFormat> RowParser for Parser<F> {
-    fn feed(&mut self, lines: &[u8], out: &mut Vec<DayBatch>) -> Result<(), ParseError> {
+    fn feed(&mut self, lines: &[u8], out: &mut Vec<Parsed>) -> Result<(), ParseError> {
         let mut rest = lines;
         if self.line == 0
             && let Some(stripped) = rest.strip_prefix(b"\xef\xbb\xbf")
@@ -538,7 +566,7 @@ impl<F: RowFormat> RowParser for Parser<F> {
         Ok(())
     }
 
-    fn finish(&mut self, out: &mut Vec<DayBatch>) -> Result<Totals, ParseError> {
+    fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<Totals, ParseError> {
         if !self.started {
             return Err(ParseError::Empty { file: self.file() });
         }

@@ -6,11 +6,12 @@ use quant_core::market::{Instrument, Market, Side, Symbol};
 use quant_core::time::{MICROS_PER_MINUTE, parse_naive};
 
 use crate::schema::Dataset;
-use crate::venues::number::{EpochUnit, parse_decimal, parse_digits, parse_epoch, parse_flag};
+use crate::venues::number::{EpochUnit, parse_epoch, parse_flag};
 use crate::venues::records::{
     AggTrade, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, LiquidationRow, MarkKline, MetricsRow,
     PremiumKline, TradeRow, Ts,
 };
+use crate::venues::row_values::{check_candle, count, not_negative, number, positive};
 use crate::venues::rows::{Fields, Notes, ParseOptions, RowFormat, RowParser, RowProblem, boxed};
 
 /// Why there is no parser for a request.
@@ -24,6 +25,9 @@ pub enum FormatError {
         /// Market.
         market: Market,
     },
+    /// A user's mapping is unusable.
+    #[error(transparent)]
+    Mapping(crate::venues::csv::MappingError),
     /// Quantities are contracts and their worth is unknown.
     #[error(
         "{market} {dataset} of {symbol} counts contracts, whose value is unknown\nhint: add {symbol} with `contract_value` to the instruments file"
@@ -100,34 +104,6 @@ pub fn parser(dataset: Dataset, terms: &Terms, options: ParseOptions) -> Result<
 
 type Row<T> = Result<T, RowProblem>;
 
-/// Reads a number of any sign; -0 becomes 0.
-pub(crate) fn number(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
-    match parse_decimal(fields.get(i)) {
-        Some(value) => Ok(value + 0.0),
-        None => Err(RowProblem::NotANumber { column }),
-    }
-}
-
-/// Reads a number above zero.
-#[inline]
-pub(crate) fn positive(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
-    let value = number(fields, i, column)?;
-    if value > 0.0 { Ok(value) } else { Err(RowProblem::BadSign { column, required: "positive" }) }
-}
-
-/// Reads a number of at least zero.
-#[inline]
-pub(crate) fn not_negative(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
-    let value = number(fields, i, column)?;
-    if value >= 0.0 { Ok(value) } else { Err(RowProblem::BadSign { column, required: "not negative" }) }
-}
-
-/// Reads an id or count.
-#[inline]
-pub(crate) fn count(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<i64> {
-    parse_digits(fields.get(i)).ok_or(RowProblem::NotAnInteger { column })
-}
-
 #[inline]
 fn epoch(fields: &Fields<'_>, i: usize, column: &'static str, notes: &mut Notes) -> Row<(i64, EpochUnit)> {
     let expected = "13 digits (milliseconds) or 16 digits (microseconds)";
@@ -195,15 +171,6 @@ fn candle(fields: &Fields<'_>, notes: &mut Notes, any_sign: bool) -> Row<Candle>
     Ok(Candle { ts_open: Ts(ts_open), ts_close: Ts(ts_close), open, high, low, close })
 }
 
-/// Refuses prices that contradict each other.
-pub(crate) fn check_candle(open: f64, high: f64, low: f64, close: f64) -> Row<()> {
-    if low <= open && open <= high && low <= close && close <= high {
-        Ok(())
-    } else {
-        Err(RowProblem::InconsistentPrices)
-    }
-}
-
 struct KlineFormat {
     inverse: bool,
     contract_value: Option<f64>,
@@ -221,7 +188,7 @@ impl RowFormat for KlineFormat {
     fn is_data(&self, fields: &Fields<'_>) -> bool {
         starts_with_integer(fields)
     }
-    fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Row<Kline> {
+    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<Kline> {
         let Candle { ts_open, ts_close, open, high, low, close } = candle(fields, notes, false)?;
         let volume = not_negative(fields, 5, "volume")?;
         let quote = not_negative(fields, 7, "quote_volume")?;
@@ -263,7 +230,7 @@ macro_rules! reference_format {
             fn is_data(&self, fields: &Fields<'_>) -> bool {
                 starts_with_integer(fields)
             }
-            fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Row<$record> {
+            fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<$record> {
                 let Candle { ts_open, ts_close, open, high, low, close } = candle(fields, notes, $any_sign)?;
                 let n_ticks = Some(count(fields, 8, "count")?);
                 Ok($record { ts_open, ts_close, open, high, low, close, n_ticks })
@@ -309,7 +276,7 @@ impl RowFormat for AggTradeFormat {
         starts_with_integer(fields)
     }
     #[inline]
-    fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Row<AggTrade> {
+    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<AggTrade> {
         let (ts, _) = epoch(fields, 5, "transact_time", notes)?;
         let price = positive(fields, 1, "price")?;
         let (qty, qty_raw) = to_base(positive(fields, 2, "quantity")?, price, self.contract_value);
@@ -355,7 +322,7 @@ impl RowFormat for TradeFormat {
         starts_with_integer(fields)
     }
     #[inline]
-    fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Row<TradeRow> {
+    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<TradeRow> {
         let (ts, _) = epoch(fields, 4, "time", notes)?;
         let sent = positive(fields, 2, "qty")?;
         let (qty, qty_raw) =
@@ -392,7 +359,7 @@ impl RowFormat for BookTickerFormat {
         starts_with_integer(fields)
     }
     #[inline]
-    fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Row<BookTickerRow> {
+    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<BookTickerRow> {
         let (ts, _) = epoch(fields, 5, "transaction_time", notes)?;
         let (gateway, _) = epoch(fields, 6, "event_time", &mut Notes::default())?;
         let bid_px = positive(fields, 1, "best_bid_price")?;
@@ -428,7 +395,7 @@ impl RowFormat for BookDepthFormat {
     fn is_data(&self, fields: &Fields<'_>) -> bool {
         starts_with_time(fields)
     }
-    fn parse(&self, fields: &Fields<'_>, _: &mut Notes) -> Row<DepthBandRow> {
+    fn parse(&mut self, fields: &Fields<'_>, _: &mut Notes) -> Row<DepthBandRow> {
         Ok(DepthBandRow {
             ts_event: text_time(fields, 0, "timestamp")?,
             percentage: number(fields, 1, "percentage")?,
@@ -466,7 +433,7 @@ impl RowFormat for MetricsFormat {
     fn is_data(&self, fields: &Fields<'_>) -> bool {
         starts_with_time(fields)
     }
-    fn parse(&self, fields: &Fields<'_>, _: &mut Notes) -> Row<MetricsRow> {
+    fn parse(&mut self, fields: &Fields<'_>, _: &mut Notes) -> Row<MetricsRow> {
         let ts_event = text_time(fields, 0, "create_time")?;
         if fields.get(1) != self.symbol.as_bytes() {
             return Err(RowProblem::OtherSymbol { expected: self.symbol.clone() });
@@ -505,7 +472,7 @@ impl RowFormat for FundingFormat {
     fn is_data(&self, fields: &Fields<'_>) -> bool {
         starts_with_integer(fields)
     }
-    fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Row<FundingRow> {
+    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<FundingRow> {
         // The venue settles some milliseconds after the hour; the jitter is kept.
         let (ts, _) = epoch(fields, 0, "calc_time", notes)?;
         let hours = count(fields, 1, "funding_interval_hours")?;
@@ -541,7 +508,7 @@ impl RowFormat for LiquidationFormat {
     fn is_data(&self, fields: &Fields<'_>) -> bool {
         starts_with_integer(fields)
     }
-    fn parse(&self, fields: &Fields<'_>, notes: &mut Notes) -> Row<LiquidationRow> {
+    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<LiquidationRow> {
         let (ts, _) = epoch(fields, 0, "time", notes)?;
         let side = match fields.get(1) {
             b"BUY" => Side::Buy.sign(),

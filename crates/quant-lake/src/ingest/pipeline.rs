@@ -1,0 +1,289 @@
+//! Reads, parses and hands on one file with one, two or three threads; hashes it to the last byte whatever happens.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+
+use sha2::{Digest, Sha256};
+
+use super::archive::{ArchiveError, Member, read_some};
+use super::chunks::{LineChunks, LineTooLong};
+use super::report::Progress;
+use super::unit::FileError;
+use crate::content::hex;
+use crate::venues::rows::{ParseError, Parsed, RowParser, Totals};
+
+/// Chunks in flight between two threads.
+const QUEUE: usize = 4;
+
+/// The bytes of a file of rows.
+pub(super) enum Input {
+    /// Member of an archive.
+    Member(Box<Member>),
+    /// A plain text file.
+    Plain(PlainFile),
+}
+
+/// A text file that is hashed while it is read.
+pub(super) struct PlainFile {
+    path: PathBuf,
+    file: File,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl PlainFile {
+    pub(super) fn open(path: &Path) -> Result<Self, ArchiveError> {
+        let file = File::open(path).map_err(|source| ArchiveError::Io { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), file, hash: Sha256::new(), bytes: 0 })
+    }
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<usize, ArchiveError> {
+        let mut n = 0;
+        while n < out.len() {
+            let got = read_some(&mut self.file, &mut out[n..])
+                .map_err(|source| ArchiveError::Io { path: self.path.clone(), source })?;
+            if got == 0 {
+                break;
+            }
+            n += got;
+        }
+        self.hash.update(&out[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+}
+
+impl Input {
+    fn fill(&mut self, out: &mut [u8]) -> Result<usize, ArchiveError> {
+        match self {
+            Self::Member(member) => member.fill(out),
+            Self::Plain(file) => file.fill(out),
+        }
+    }
+
+    fn finish_hash(self) -> Result<(u64, String), ArchiveError> {
+        match self {
+            Self::Member(member) => member.finish_hash(),
+            Self::Plain(mut file) => {
+                let mut buffer = vec![0; 256 * 1024];
+                while file.fill(&mut buffer)? > 0 {}
+                Ok((file.bytes, hex(&file.hash.finalize())))
+            }
+        }
+    }
+}
+
+/// Reading went wrong.
+enum ReadProblem {
+    Archive(ArchiveError),
+    Line(LineTooLong),
+}
+
+impl From<LineTooLong> for ReadProblem {
+    fn from(problem: LineTooLong) -> Self {
+        Self::Line(problem)
+    }
+}
+
+/// How a file ended.
+pub(super) struct Ended {
+    /// Reading to the end.
+    pub(super) read: Result<(), FileError>,
+    /// Size and hash of the whole file.
+    pub(super) hash: Result<(u64, String), ArchiveError>,
+    /// Parsing and handing on.
+    pub(super) parsed: Result<Totals, FileError>,
+}
+
+/// What runs a file.
+pub(super) struct Pipeline<'a> {
+    /// Threads to use, at least 1.
+    pub(super) threads: usize,
+    /// Name in messages.
+    pub(super) file: &'a str,
+    /// Checked between chunks.
+    pub(super) stop: &'a AtomicBool,
+    /// Told about every chunk.
+    pub(super) progress: &'a dyn Progress,
+}
+
+type Chunk = (Vec<u8>, usize);
+
+impl Pipeline<'_> {
+    /// Runs the file through `parser` into `sink`.
+    pub(super) fn run(
+        &self,
+        input: Input,
+        parser: &mut dyn RowParser,
+        sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
+    ) -> Ended {
+        match self.threads {
+            0 | 1 => self.run_inline(input, parser, sink),
+            2 => std::thread::scope(|scope| {
+                let (chunks, recycle, reader) = self.spawn_reader(scope, input);
+                let parsed = self.parse_all(parser, &chunks, &recycle, sink);
+                drop(chunks);
+                join(reader, parsed)
+            }),
+            _ => std::thread::scope(|scope| {
+                let (chunks, recycle, reader) = self.spawn_reader(scope, input);
+                let (to_sink, batches) = sync_channel::<Parsed>(QUEUE);
+                let parsing = scope.spawn(move || {
+                    let mut forward = |parsed| to_sink.send(parsed).map_err(|_| FileError::Stopped);
+                    self.parse_all(parser, &chunks, &recycle, &mut forward)
+                });
+                let mut written = Ok(());
+                for parsed in &batches {
+                    written = sink(parsed);
+                    if written.is_err() {
+                        break;
+                    }
+                }
+                drop(batches);
+                let parsed = match parsing.join() {
+                    Ok(parsed) => parsed,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                };
+                join(reader, written.and(parsed))
+            }),
+        }
+    }
+
+    fn next_chunk(
+        &self,
+        input: &mut Input,
+        chunks: &mut LineChunks,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<usize>, FileError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(FileError::Stopped);
+        }
+        let next = chunks.next(buffer, |out| input.fill(out).map_err(ReadProblem::Archive));
+        let n = next.map_err(|problem| match problem {
+            ReadProblem::Archive(error) => FileError::Archive(error),
+            ReadProblem::Line(error) => FileError::Line { file: self.file.to_owned(), error },
+        })?;
+        self.progress.advanced(n.unwrap_or(0) as u64);
+        Ok(n)
+    }
+
+    fn run_inline(
+        &self,
+        mut input: Input,
+        parser: &mut dyn RowParser,
+        sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
+    ) -> Ended {
+        let mut chunks = LineChunks::default();
+        let (mut buffer, mut out) = (Vec::new(), Vec::new());
+        let mut read = Ok(());
+        let mut parsed = Ok(());
+        loop {
+            match self.next_chunk(&mut input, &mut chunks, &mut buffer) {
+                Ok(Some(n)) => {
+                    parsed = feed(parser, &buffer[..n], &mut out, sink);
+                    if parsed.is_err() {
+                        break;
+                    }
+                }
+                Ok(None) => break,
+                Err(e) => {
+                    read = Err(e);
+                    break;
+                }
+            }
+        }
+        let parsed = match (&read, parsed) {
+            (Ok(()), Ok(())) => end(parser, &mut out, sink),
+            (_, Err(e)) => Err(e),
+            (Err(_), Ok(())) => Err(FileError::Stopped),
+        };
+        Ended { read, hash: input.finish_hash(), parsed }
+    }
+
+    /// Starts the thread that inflates; it ends when the file does, when it fails, or when nobody listens any more.
+    fn spawn_reader<'scope>(
+        &'scope self,
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        mut input: Input,
+    ) -> (Receiver<Chunk>, std::sync::mpsc::Sender<Vec<u8>>, ReaderHandle<'scope>) {
+        let (send, chunks) = sync_channel::<Chunk>(QUEUE);
+        let (recycle, used) = channel::<Vec<u8>>();
+        let handle = scope.spawn(move || {
+            let read = self.read_all(&mut input, &send, &used);
+            drop(send);
+            (read, input.finish_hash())
+        });
+        (chunks, recycle, handle)
+    }
+
+    fn read_all(
+        &self,
+        input: &mut Input,
+        send: &SyncSender<Chunk>,
+        used: &Receiver<Vec<u8>>,
+    ) -> Result<(), FileError> {
+        let mut chunks = LineChunks::default();
+        loop {
+            let mut buffer = used.try_recv().unwrap_or_default();
+            let Some(n) = self.next_chunk(input, &mut chunks, &mut buffer)? else { return Ok(()) };
+            if send.send((buffer, n)).is_err() {
+                // The parser has failed and says why.
+                return Ok(());
+            }
+        }
+    }
+
+    fn parse_all(
+        &self,
+        parser: &mut dyn RowParser,
+        chunks: &Receiver<Chunk>,
+        recycle: &std::sync::mpsc::Sender<Vec<u8>>,
+        sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
+    ) -> Result<Totals, FileError> {
+        let mut out = Vec::new();
+        for (buffer, n) in chunks {
+            feed(parser, &buffer[..n], &mut out, sink)?;
+            // The reader may be gone already.
+            drop(recycle.send(buffer));
+        }
+        end(parser, &mut out, sink)
+    }
+}
+
+type ReaderHandle<'scope> =
+    std::thread::ScopedJoinHandle<'scope, (Result<(), FileError>, Result<(u64, String), ArchiveError>)>;
+
+fn join(reader: ReaderHandle<'_>, parsed: Result<Totals, FileError>) -> Ended {
+    let (read, hash) = match reader.join() {
+        Ok(ended) => ended,
+        // A panic of the reader must not look like the end of the file.
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    Ended { read, hash, parsed }
+}
+
+fn feed(
+    parser: &mut dyn RowParser,
+    lines: &[u8],
+    out: &mut Vec<Parsed>,
+    sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    parser.feed(lines, out).map_err(from_parse)?;
+    out.drain(..).try_for_each(sink)
+}
+
+fn end(
+    parser: &mut dyn RowParser,
+    out: &mut Vec<Parsed>,
+    sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
+) -> Result<Totals, FileError> {
+    let totals = parser.finish(out).map_err(from_parse)?;
+    out.drain(..).try_for_each(sink)?;
+    Ok(totals)
+}
+
+fn from_parse(error: ParseError) -> FileError {
+    FileError::Parse(error)
+}

@@ -1,0 +1,356 @@
+//! Ingests Binance Vision archives: plans files, works on several at once, reports each.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use quant_core::market::{Instrument, InstrumentKey, Market, Venue};
+use quant_core::time::{TimeRange, UnixMicros};
+
+use super::archive::{Limits, hash_file};
+use super::checksum::parse_checksum;
+use super::plan::{PlanOptions, Unit, plan_vision};
+use super::report::{FileOutcome, FileStatus, IngestReport, Progress, RowCounts};
+use super::source::{ArchiveSource, SourceError};
+use super::unit::{Context, Done, FileError, LocalFile, Wanted, process};
+use crate::commit::store::{FsStore, Store};
+use crate::commit::{CommitError, DatasetWriter, Failpoints, WriterOptions};
+use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
+use crate::manifest::{IngestParams, SourceKind};
+use crate::schema::Dataset;
+use crate::venues::binance::{ArchiveFile, PARSER_VERSION, Terms, parser};
+
+/// Why an ingest could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// A dataset cannot be opened for writing.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The exchange has no Vision archive.
+    #[error("`{exchange}` has no Vision archive\nhint: `vision` is a source of binance (or sim-binance)")]
+    WrongExchange {
+        /// Exchange asked for.
+        exchange: String,
+    },
+    /// A folder of the lake cannot be made.
+    #[error("cannot create `{}`: {source}", path.display())]
+    Io {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// A user file is unusable before it is read.
+    #[error(transparent)]
+    Mapping(#[from] crate::venues::csv::MappingError),
+}
+
+/// How files are ingested.
+#[derive(Clone, Debug)]
+pub struct IngestOptions {
+    /// Threads in total, at least 1.
+    pub jobs: usize,
+    /// Largest share of unusable rows in a file, 0 to 1.
+    pub max_quarantine_share: f64,
+    /// Take archives that have no checksum file.
+    pub allow_missing_checksum: bool,
+    /// Keep originals in `sources/`.
+    pub keep_sources: bool,
+    /// Replace partitions made from another kind of source.
+    pub replace_source: bool,
+    /// Prefer monthly files.
+    pub monthly: bool,
+    /// What an archive may inflate to.
+    pub limits: Limits,
+    /// Most rows of a file held in memory when it is not in order.
+    pub max_collect_rows: u64,
+    /// File-system steps.
+    pub store: Arc<dyn Store>,
+    /// Test hook.
+    pub failpoints: Failpoints,
+}
+
+impl Default for IngestOptions {
+    fn default() -> Self {
+        Self {
+            jobs: 1,
+            max_quarantine_share: 0.01,
+            allow_missing_checksum: false,
+            keep_sources: false,
+            replace_source: false,
+            monthly: false,
+            limits: Limits::default(),
+            // About 100 bytes a row while sorting: 5 GB.
+            max_collect_rows: 50_000_000,
+            store: Arc::new(FsStore),
+            failpoints: Failpoints::default(),
+        }
+    }
+}
+
+/// What to ingest.
+#[derive(Clone, Debug)]
+pub struct IngestRequest {
+    /// Instrument; its exchange may be simulated.
+    pub key: InstrumentKey,
+    /// Datasets, in the order of the report.
+    pub datasets: Vec<Dataset>,
+    /// Range; every UTC day it touches is ingested whole.
+    pub range: TimeRange,
+    /// Known terms of the instrument over time; coin-margined quantities need them.
+    pub instruments: Vec<Instrument>,
+    /// How.
+    pub options: IngestOptions,
+    /// Time of the work, from the caller's clock.
+    pub created_at: UnixMicros,
+}
+
+/// Ingests archives of one instrument. Files that fail are reported and do not stop the others.
+///
+/// # Errors
+/// `IngestError` if the work cannot begin; everything about single files is in the report.
+pub fn ingest_vision(
+    lake: &Lake,
+    source: &dyn ArchiveSource,
+    request: &IngestRequest,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<IngestReport, IngestError> {
+    if request.key.exchange.venue != Venue::Binance {
+        return Err(IngestError::WrongExchange { exchange: request.key.exchange.to_string() });
+    }
+    let plan = PlanOptions { monthly: request.options.monthly, skip_unpublished: source.is_remote() };
+    let units = plan_vision(&request.key, &request.datasets, &request.range, plan);
+    progress.planned(units.len());
+    let scratch = lake.root().join("downloads");
+    if source.is_remote() {
+        std::fs::create_dir_all(&scratch)
+            .map_err(|e| IngestError::Io { path: scratch.clone(), source: e })?;
+    }
+    let mut writers = BTreeMap::new();
+    for unit in units.iter().filter(|u| u.file.is_some()) {
+        if !writers.contains_key(unit.dataset.name()) {
+            writers.insert(unit.dataset.name(), open_writer(lake, request, unit.dataset)?);
+        }
+    }
+
+    let workers = request.options.jobs.clamp(1, units.len().max(1));
+    let threads = (request.options.jobs / workers).max(1);
+    let next = AtomicUsize::new(0);
+    let outcomes: Mutex<Vec<Option<FileOutcome>>> = Mutex::new(units.iter().map(|_| None).collect());
+    let work = || {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(unit) = units.get(i) else { return };
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let worker = Worker { lake, source, request, progress, stop, threads, scratch: &scratch };
+            let outcome = worker.unit(unit, writers.get(unit.dataset.name()));
+            if let FileStatus::Failed { error: FileError::Stopped } = outcome.status {
+                return;
+            }
+            progress.finished(&outcome);
+            let mut slots = outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(slot) = slots.get_mut(i) {
+                *slot = Some(outcome);
+            }
+        }
+    };
+    if workers == 1 {
+        work();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(work);
+            }
+        });
+    }
+    if source.is_remote() {
+        // Stays if a partial download is in it.
+        drop(std::fs::remove_dir(&scratch));
+    }
+    let files = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let stopped = files.iter().any(Option::is_none);
+    Ok(IngestReport { files: files.into_iter().flatten().collect(), stopped })
+}
+
+/// Returns what decides the rows besides the bytes: contract values, where quantities are contracts.
+fn ingest_params(request: &IngestRequest) -> IngestParams {
+    let mut params = IngestParams::new();
+    if request.key.market == Market::Cm {
+        let values: Vec<serde_json::Value> = request
+            .instruments
+            .iter()
+            .filter(|i| i.key == request.key)
+            .map(|i| serde_json::json!({"valid_from": i.valid_from, "contract_value": i.contract_value}))
+            .collect();
+        params.insert("contract_values".to_owned(), values.into());
+    }
+    params
+}
+
+fn open_writer(lake: &Lake, request: &IngestRequest, dataset: Dataset) -> Result<DatasetWriter, CommitError> {
+    let key = DatasetKey { instrument: request.key.clone(), dataset };
+    let mut options = WriterOptions::new(PARSER_VERSION, ingest_params(request), request.created_at);
+    options.replace_source = request.options.replace_source;
+    options.store = Arc::clone(&request.options.store);
+    options.failpoints = request.options.failpoints.clone();
+    DatasetWriter::open(lake, PartitionSetSpec::raw(&key, 0), options)
+}
+
+struct Worker<'a> {
+    lake: &'a Lake,
+    source: &'a dyn ArchiveSource,
+    request: &'a IngestRequest,
+    progress: &'a dyn Progress,
+    stop: &'a AtomicBool,
+    threads: usize,
+    scratch: &'a Path,
+}
+
+impl Worker<'_> {
+    fn unit(&self, unit: &Unit, writer: Option<&DatasetWriter>) -> FileOutcome {
+        let name = unit.file.as_ref().map_or_else(|| unit.dataset.name().to_owned(), |f| f.path.clone());
+        let mut outcome = FileOutcome {
+            dataset: unit.dataset,
+            file: name,
+            first_day: unit.first,
+            last_day: unit.last,
+            status: FileStatus::NotFound,
+            counts: RowCounts::default(),
+            out_of_order: 0,
+            notes: Vec::new(),
+        };
+        let result = match (&unit.file, writer) {
+            (Some(file), Some(writer)) => {
+                self.progress.started(&outcome.file);
+                self.file(unit, file, writer, &mut outcome.notes)
+            }
+            _ => Ok(None),
+        };
+        match result {
+            Ok(Some(done)) => {
+                outcome.status = done.status;
+                outcome.counts = done.counts;
+                outcome.out_of_order = done.out_of_order;
+                outcome.notes.extend(done.notes);
+            }
+            Ok(None) => {
+                if let Some(reason) = &unit.unpublished {
+                    outcome.status = FileStatus::NotPublished { reason: reason.to_string() };
+                }
+            }
+            Err(error) => outcome.status = FileStatus::Failed { error },
+        }
+        outcome
+    }
+
+    /// Ingests one archive; `None` if the source has not got it.
+    fn file(
+        &self,
+        unit: &Unit,
+        file: &ArchiveFile,
+        writer: &DatasetWriter,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Done>, FileError> {
+        let options = &self.request.options;
+        let checksum = self.source.checksum(&file.path).map_err(stopped)?;
+        let days: Vec<_> = (unit.first.0..=unit.last.0).map(quant_core::time::Day).collect();
+        for &day in &days {
+            writer.check_source_kind(day, SourceKind::Vision)?;
+        }
+        let current = |sha: &str| days.iter().all(|&day| writer.is_current(day, &[sha]));
+        let mut expected = None;
+        if let Some(text) = &checksum {
+            let sum = parse_checksum(&file.checksum_path(), text)?;
+            if let Some(name) = sum.name.filter(|name| *name != file.name()) {
+                notes.push(format!("checksum file names `{name}`"));
+            }
+            if current(&sum.sha256) {
+                return Ok(Some(unchanged()));
+            }
+            expected = Some(sum.sha256);
+        } else if self.source.is_remote() && !options.allow_missing_checksum {
+            // The venue publishes both or neither, and a probe of the checksum is the authority on existence.
+            return Ok(None);
+        }
+        let fetched = self.source.archive(&file.path, expected.as_deref(), self.scratch).map_err(stopped)?;
+        let Some(fetched) = fetched else { return Ok(None) };
+        let result = self.local_file(unit, file, writer, notes, &fetched.path, expected, &current);
+        if fetched.temporary {
+            // A leftover is overwritten or resumed by the next run.
+            drop(std::fs::remove_file(&fetched.path));
+        }
+        result.map(Some)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call, split off only to tidy up after it")]
+    fn local_file(
+        &self,
+        unit: &Unit,
+        file: &ArchiveFile,
+        writer: &DatasetWriter,
+        notes: &mut Vec<String>,
+        path: &Path,
+        expected: Option<String>,
+        current: &dyn Fn(&str) -> bool,
+    ) -> Result<Done, FileError> {
+        let options = &self.request.options;
+        let checksum_verified = expected.is_some();
+        let sha256 = match expected {
+            Some(sha256) => sha256,
+            None if options.allow_missing_checksum => {
+                notes.push("no checksum file; the bytes are unverified".to_owned());
+                let (_, sha256) = hash_file(path)?;
+                if current(&sha256) {
+                    return Ok(unchanged());
+                }
+                sha256
+            }
+            None => return Err(FileError::MissingChecksum { file: path.display().to_string() }),
+        };
+        let key = DatasetKey { instrument: self.request.key.clone(), dataset: unit.dataset };
+        let cx = Context {
+            lake: self.lake,
+            writer,
+            key: &key,
+            options,
+            threads: self.threads,
+            stop: self.stop,
+            progress: self.progress,
+        };
+        let local = LocalFile {
+            path,
+            name: file.name(),
+            url: self.source.url(&file.path),
+            kind: SourceKind::Vision,
+            member: Some(file.member()),
+            sha256,
+            checksum_verified,
+            replaces_same_name: true,
+        };
+        let at = unit.first.start();
+        let instrument =
+            self.request.instruments.iter().find(|i| i.key == self.request.key && i.is_valid_at(at));
+        let terms = Terms::new(self.request.key.market, &self.request.key.symbol, instrument);
+        let wanted = Wanted {
+            range: TimeRange { start: unit.first.start(), end: unit.last.end() },
+            every_day: true,
+        };
+        process(&cx, &local, wanted, &|parse| parser(unit.dataset, &terms, parse))
+    }
+}
+
+fn unchanged() -> Done {
+    Done { status: FileStatus::Current, counts: RowCounts::default(), out_of_order: 0, notes: Vec::new() }
+}
+
+fn stopped(error: SourceError) -> FileError {
+    match error {
+        SourceError::Stopped => FileError::Stopped,
+        other => FileError::Source(other),
+    }
+}

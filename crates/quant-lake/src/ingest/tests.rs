@@ -1,0 +1,8 @@
+//! Ingestion from end to end on archives made here: good files, every kind of bad file, and what stays in the lake.
+
+mod bad_input;
+mod csv;
+mod fixture;
+mod good_input;
+mod shared_data;
+mod speed;

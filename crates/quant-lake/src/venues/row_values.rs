@@ -1,0 +1,44 @@
+//! Values of single fields with their sign rules, shared by all row formats.
+
+use crate::venues::number::{parse_decimal, parse_digits};
+use crate::venues::rows::{Fields, RowProblem};
+
+type Row<T> = Result<T, RowProblem>;
+
+/// Reads a number of any sign; -0 becomes 0.
+pub(crate) fn number(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
+    match parse_decimal(fields.get(i)) {
+        Some(value) => Ok(value + 0.0),
+        None => Err(RowProblem::NotANumber { column }),
+    }
+}
+
+/// Reads a number above zero.
+#[inline]
+pub(crate) fn positive(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
+    let value = number(fields, i, column)?;
+    if value > 0.0 { Ok(value) } else { Err(RowProblem::BadSign { column, required: "positive" }) }
+}
+
+/// Reads a number of at least zero.
+#[inline]
+pub(crate) fn not_negative(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
+    let value = number(fields, i, column)?;
+    if value >= 0.0 { Ok(value) } else { Err(RowProblem::BadSign { column, required: "not negative" }) }
+}
+
+/// Reads an id or count.
+#[inline]
+pub(crate) fn count(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<i64> {
+    parse_digits(fields.get(i)).ok_or(RowProblem::NotAnInteger { column })
+}
+
+/// Refuses prices that contradict each other.
+pub(crate) fn check_candle(open: f64, high: f64, low: f64, close: f64) -> Row<()> {
+    if low <= open && open <= high && low <= close && close <= high {
+        Ok(())
+    } else {
+        Err(RowProblem::InconsistentPrices)
+    }
+}
+
