@@ -527,6 +527,32 @@ fn over_package_budget(files: &[SourceFile]) -> Vec<String> {
     }
 }
 
+/// Arrays of two Arrow versions are different types: the lake would stop to link together.
+fn two_arrow_versions(files: &[SourceFile]) -> Vec<String> {
+    let lock = files
+        .iter()
+        .find(|f| f.path == "Cargo.lock")
+        .map_or("", |f| f.text.as_str());
+    let names: Vec<&str> = lock
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+        .filter(|name| *name == "parquet" || *name == "arrow" || name.starts_with("arrow-"))
+        .collect();
+    // The lock file is sorted by name, so versions of one package are neighbours.
+    names
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1])
+        .map(|pair| format!("Cargo.lock holds two versions of `{}`", pair[0]))
+        .collect()
+}
+
+#[test]
+fn there_is_one_arrow() {
+    assert_none(&two_arrow_versions(&tree()));
+    let text = "[[package]]\nname = \"arrow-array\"\nversion = \"1\"\n".repeat(2);
+    assert_eq!(two_arrow_versions(&planted("Cargo.lock", &text)).len(), 1);
+}
+
 #[test]
 fn crates_depend_only_on_what_their_layer_may_know() {
     let files = tree();
