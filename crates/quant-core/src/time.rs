@@ -20,9 +20,9 @@ pub const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 pub const MINUTES_PER_DAY: usize = 1_440;
 
 /// An instant: microseconds since the Unix epoch, UTC.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+///
+/// Serialised as that count; read back from the count or from the text forms of [`FromStr`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct UnixMicros(pub i64);
 
@@ -79,6 +79,32 @@ impl fmt::Display for UnixMicros {
         } else {
             write!(f, ".{us:06}Z")
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for UnixMicros {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CountOrText;
+        impl serde::de::Visitor<'_> for CountOrText {
+            type Value = UnixMicros;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("microseconds since 1970 or a UTC time such as `2025-01-01T00:00:00Z`")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, us: i64) -> Result<UnixMicros, E> {
+                Ok(UnixMicros(us))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, us: u64) -> Result<UnixMicros, E> {
+                i64::try_from(us).map(UnixMicros).map_err(E::custom)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<UnixMicros, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(CountOrText)
     }
 }
 

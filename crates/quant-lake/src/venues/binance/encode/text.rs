@@ -20,13 +20,14 @@ pub fn push_decimal(out: &mut Vec<u8>, value: f64, look: Look) {
     // `Display` of f64 is the shortest round-trip text and never uses an exponent; `+ 0.0` drops the sign of -0.0.
     append(out, value + 0.0);
     if look == Look::EightDecimals {
-        let decimals = match out[start..].iter().position(|&b| b == b'.') {
-            Some(point) => out.len() - start - point - 1,
-            None => {
+        let point = out[start..]
+            .iter()
+            .position(|&b| b == b'.')
+            .unwrap_or_else(|| {
                 out.push(b'.');
-                0
-            }
-        };
+                out.len() - start - 1
+            });
+        let decimals = out.len() - start - point - 1;
         out.extend(core::iter::repeat_n(b'0', 8_usize.saturating_sub(decimals)));
     }
 }
