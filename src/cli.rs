@@ -24,7 +24,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap prints help and version to stdout with code 0, and usage errors to stderr with code 2.
             let code = u8::from(error.use_stderr()) * ErrorKind::Config.exit_code();
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(1) };
+            return if error.print().is_ok() {
+                ExitCode::from(code)
+            } else {
+                ExitCode::from(1)
+            };
         }
     };
     let ui = Ui::new(cli.output.json, cli.output.quiet);
@@ -70,7 +74,10 @@ pub(crate) fn interrupt_flag() -> CommandResult<std::sync::Arc<std::sync::atomic
     let flag = std::sync::Arc::new(AtomicBool::new(false));
     let raised = std::sync::Arc::clone(&flag);
     ctrlc::set_handler(move || raised.store(true, Ordering::SeqCst)).map_err(|e| {
-        CommandError::text(ErrorKind::Internal, &format!("cannot install the Ctrl-C handler: {e}"))
+        CommandError::text(
+            ErrorKind::Internal,
+            &format!("cannot install the Ctrl-C handler: {e}"),
+        )
     })?;
     Ok(flag)
 }

@@ -54,7 +54,11 @@ impl Config {
             let key = error.path().to_string();
             CommandError::text(
                 ErrorKind::Config,
-                &format!("config `{}`, key `{key}`: {}", file.display(), error.inner()),
+                &format!(
+                    "config `{}`, key `{key}`: {}",
+                    file.display(),
+                    error.inner()
+                ),
             )
             .hint("`quant config schema` lists every key, its type and its meaning")
         })?;
@@ -85,7 +89,14 @@ impl Config {
         if let Value::Object(map) = &mut tree {
             map.remove("paths");
         }
-        for pointer in ["/ingest/vision/root", "/ingest/vision/base_url", "/ingest/vision/retries", "/ingest/vision/timeout_s", "/ingest/csv/path", "/ingest/keep_sources"] {
+        for pointer in [
+            "/ingest/vision/root",
+            "/ingest/vision/base_url",
+            "/ingest/vision/retries",
+            "/ingest/vision/timeout_s",
+            "/ingest/csv/path",
+            "/ingest/keep_sources",
+        ] {
             if let Some((parent, key)) = pointer.rsplit_once('/')
                 && let Some(Value::Object(map)) = tree.pointer_mut(parent)
             {
@@ -113,7 +124,10 @@ impl Config {
 
     /// Returns the range that is read: evaluated range and warm-up, whole days.
     pub fn read_range(&self) -> TimeRange {
-        TimeRange { start: self.first_day.start(), end: UnixMicros(self.last_day().end().0) }
+        TimeRange {
+            start: self.first_day.start(),
+            end: UnixMicros(self.last_day().end().0),
+        }
     }
 
     /// Returns the last day that is read.

@@ -85,7 +85,11 @@ impl CommandError {
                 None => message.push(line),
             }
         }
-        Self { kind, message: message.join("\n"), hints }
+        Self {
+            kind,
+            message: message.join("\n"),
+            hints,
+        }
     }
 
     /// Adds a hint.

@@ -37,7 +37,9 @@ pub enum FetchError {
         url: String,
     },
     /// The server answered with a status that retrying will not change.
-    #[error("`{url}` answered {status}\nhint: check the address; a local copy works with `--root DIR`")]
+    #[error(
+        "`{url}` answered {status}\nhint: check the address; a local copy works with `--root DIR`"
+    )]
     Status {
         /// The address.
         url: String,
@@ -45,7 +47,9 @@ pub enum FetchError {
         status: u16,
     },
     /// The server asks for a longer pause than we wait.
-    #[error("`{url}` asks to come back in {seconds} s (status {status})\nhint: run the same command again after that; finished partitions are kept")]
+    #[error(
+        "`{url}` asks to come back in {seconds} s (status {status})\nhint: run the same command again after that; finished partitions are kept"
+    )]
     RateLimited {
         /// The address.
         url: String,
@@ -55,7 +59,9 @@ pub enum FetchError {
         seconds: u64,
     },
     /// Every try failed.
-    #[error("`{url}` failed {tries} times, last: {last}\nhint: check the connection, or give the files with `--root DIR`; a rerun resumes")]
+    #[error(
+        "`{url}` failed {tries} times, last: {last}\nhint: check the connection, or give the files with `--root DIR`; a rerun resumes"
+    )]
     Exhausted {
         /// The address.
         url: String,
@@ -98,7 +104,10 @@ pub struct HttpHost {
 
 /// One failed try: worth another one, or final.
 enum Failure {
-    Retry { reason: String, pause: Option<Duration> },
+    Retry {
+        reason: String,
+        pause: Option<Duration>,
+    },
     Final(FetchError),
 }
 
@@ -133,7 +142,12 @@ impl HttpHost {
             }))
             .build()
             .map_err(|source| FetchError::Setup { source })?;
-        Ok(Self { client, base_url, retries, first_pause: Duration::from_millis(250) })
+        Ok(Self {
+            client,
+            base_url,
+            retries,
+            first_pause: Duration::from_millis(250),
+        })
     }
 
     /// Returns the full address of a relative path.
@@ -148,9 +162,14 @@ impl HttpHost {
     pub fn text(&self, path: &str, stop: &AtomicBool) -> Result<Option<String>, FetchError> {
         let url = self.url(path);
         self.with_retries(&url, stop, || {
-            let Some(response) = self.get(&url, 0)? else { return Ok(None) };
+            let Some(response) = self.get(&url, 0)? else {
+                return Ok(None);
+            };
             let mut body = Vec::new();
-            response.take(MAX_TEXT_BYTES + 1).read_to_end(&mut body).map_err(retry)?;
+            response
+                .take(MAX_TEXT_BYTES + 1)
+                .read_to_end(&mut body)
+                .map_err(retry)?;
             if body.len() as u64 > MAX_TEXT_BYTES {
                 return Err(Failure::Final(FetchError::TooLong { url: url.clone() }));
             }
@@ -172,7 +191,10 @@ impl HttpHost {
         stop: &AtomicBool,
     ) -> Result<Option<u64>, FetchError> {
         let url = self.url(path);
-        let io = |source| FetchError::Io { path: dest.to_owned(), source };
+        let io = |source| FetchError::Io {
+            path: dest.to_owned(),
+            source,
+        };
         self.with_retries(&url, stop, || {
             let mut file = std::fs::OpenOptions::new()
                 .create(true)
@@ -180,14 +202,19 @@ impl HttpHost {
                 .write(true)
                 .open(dest)
                 .map_err(|e| Failure::Final(io(e)))?;
-            let have = file.seek(SeekFrom::End(0)).map_err(|e| Failure::Final(io(e)))?;
-            let Some(mut response) = self.get(&url, have)? else { return Ok(None) };
+            let have = file
+                .seek(SeekFrom::End(0))
+                .map_err(|e| Failure::Final(io(e)))?;
+            let Some(mut response) = self.get(&url, have)? else {
+                return Ok(None);
+            };
             let mut at = have;
             if response.status() != StatusCode::PARTIAL_CONTENT {
                 // The server ignored the range (or there was none): take the whole file again.
                 at = 0;
                 file.set_len(0).map_err(|e| Failure::Final(io(e)))?;
-                file.seek(SeekFrom::Start(0)).map_err(|e| Failure::Final(io(e)))?;
+                file.seek(SeekFrom::Start(0))
+                    .map_err(|e| Failure::Final(io(e)))?;
             }
             let expected = response.content_length().map(|n| at + n);
             let mut buffer = vec![0_u8; 1 << 16];
@@ -199,7 +226,8 @@ impl HttpHost {
                 if n == 0 {
                     break;
                 }
-                file.write_all(&buffer[..n]).map_err(|e| Failure::Final(io(e)))?;
+                file.write_all(&buffer[..n])
+                    .map_err(|e| Failure::Final(io(e)))?;
                 at += n as u64;
             }
             match expected {
@@ -234,19 +262,29 @@ impl HttpHost {
                     }))
                 }
             }
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::IM_A_TEAPOT => {
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::IM_A_TEAPOT => {
                 let pause = retry_after(&response);
                 match pause {
-                    Some(wait) if wait > MAX_PAUSE => Err(Failure::Final(FetchError::RateLimited {
-                        url: url.to_owned(),
-                        status: status.as_u16(),
-                        seconds: wait.as_secs(),
-                    })),
-                    _ => Err(Failure::Retry { reason: format!("status {status}"), pause }),
+                    Some(wait) if wait > MAX_PAUSE => {
+                        Err(Failure::Final(FetchError::RateLimited {
+                            url: url.to_owned(),
+                            status: status.as_u16(),
+                            seconds: wait.as_secs(),
+                        }))
+                    }
+                    _ => Err(Failure::Retry {
+                        reason: format!("status {status}"),
+                        pause,
+                    }),
                 }
             }
             _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-                Err(Failure::Retry { reason: format!("status {status}"), pause: None })
+                Err(Failure::Retry {
+                    reason: format!("status {status}"),
+                    pause: None,
+                })
             }
             _ => Err(Failure::Final(FetchError::Status {
                 url: url.to_owned(),
@@ -266,12 +304,17 @@ impl HttpHost {
         let mut last = String::new();
         for n in 0..tries {
             if stop.load(Ordering::Relaxed) {
-                return Err(FetchError::Interrupted { url: url.to_owned() });
+                return Err(FetchError::Interrupted {
+                    url: url.to_owned(),
+                });
             }
             match attempt() {
                 Ok(value) => return Ok(value),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Retry { reason, pause: asked }) => {
+                Err(Failure::Retry {
+                    reason,
+                    pause: asked,
+                }) => {
                     tracing::debug!(url, n, reason, "download will be retried");
                     last = reason;
                     if n + 1 < tries {
@@ -281,7 +324,11 @@ impl HttpHost {
                 }
             }
         }
-        Err(FetchError::Exhausted { url: url.to_owned(), tries, last })
+        Err(FetchError::Exhausted {
+            url: url.to_owned(),
+            tries,
+            last,
+        })
     }
 }
 
@@ -292,7 +339,10 @@ fn retry(error: impl std::error::Error) -> Failure {
         reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    Failure::Retry { reason, pause: None }
+    Failure::Retry {
+        reason,
+        pause: None,
+    }
 }
 
 /// Reads `Retry-After` in seconds; dates and nonsense count as absent, so the ordinary backoff applies.

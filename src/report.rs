@@ -206,15 +206,28 @@ pub fn write(
     let flags = flags_of(config, run, engine);
     dir.text(
         "config.yaml",
-        &format!("# resolved config of run {}, without places (paths, addresses)\n{}", run.identity.run_id, config.identity_yaml()?),
+        &format!(
+            "# resolved config of run {}, without places (paths, addresses)\n{}",
+            run.identity.run_id,
+            config.identity_yaml()?
+        ),
     )?;
     dir.json("data_gap_report.json", &gap_report(config, run, engine))?;
-    dir.json("pipeline_health.json", &health_of(run, engine, flags.clone()))?;
+    dir.json(
+        "pipeline_health.json",
+        &health_of(run, engine, flags.clone()),
+    )?;
     if let Some(engine) = engine {
         dir.parquet("entries_5m.parquet", &frames::entries(engine)?)?;
         for variant in &engine.variants {
-            dir.parquet(&format!("trades_{}.parquet", variant.name), &frames::trades(engine, variant)?)?;
-            dir.parquet(&format!("equity_{}.parquet", variant.name), &frames::equity(variant)?)?;
+            dir.parquet(
+                &format!("trades_{}.parquet", variant.name),
+                &frames::trades(engine, variant)?,
+            )?;
+            dir.parquet(
+                &format!("equity_{}.parquet", variant.name),
+                &frames::equity(variant)?,
+            )?;
         }
         dir.json("metrics.json", &run.variants)?;
     }
@@ -276,14 +289,26 @@ fn gap_report<'a>(
     engine: Option<&'a EngineOutcome>,
 ) -> GapReport<'a> {
     let mut absent_days: BTreeMap<String, Vec<quant_core::time::Day>> = BTreeMap::new();
-    for input in run.inputs.iter().filter(|i| i.content_sha256 == crate::run::identity::ABSENT) {
-        absent_days.entry(input.set.clone()).or_default().push(input.date);
+    for input in run
+        .inputs
+        .iter()
+        .filter(|i| i.content_sha256 == crate::run::identity::ABSENT)
+    {
+        absent_days
+            .entry(input.set.clone())
+            .or_default()
+            .push(input.date);
     }
     let coverage = engine.map(|e| e.coverage.as_slice()).unwrap_or_default();
     GapReport {
         range: run.range,
         min_coverage: config.raw.gates.min_coverage,
-        instruments: run.keys.iter().map(ToString::to_string).zip(coverage).collect(),
+        instruments: run
+            .keys
+            .iter()
+            .map(ToString::to_string)
+            .zip(coverage)
+            .collect(),
         absent_days,
     }
 }
@@ -319,7 +344,10 @@ fn health_of<'a>(
             minutes: e.coverage.first().map_or(0, |c| c.expected),
             valid: e.feature_valid.iter().cloned().collect(),
         }),
-        regime: engine.map(|e| RegimeHealth { bars: &e.regime_bars, skipped: &e.regime_skipped }),
+        regime: engine.map(|e| RegimeHealth {
+            bars: &e.regime_bars,
+            skipped: &e.regime_skipped,
+        }),
         entries: engine.map(|e| e.counts.iter().map(|(s, c)| (s.name(), c)).collect()),
         backtest: engine.map_or_else(Vec::new, |e| {
             e.variants.iter().map(|v| backtest_health(e, v)).collect()
@@ -352,11 +380,16 @@ pub(crate) fn by_subtype(
     engine: &EngineOutcome,
     variant: &crate::run::engine::VariantOutcome,
 ) -> BTreeMap<&'static str, SubtypeTrades> {
-    let subtypes: BTreeMap<&str, Subtype> =
-        engine.candidates.iter().map(|c| (c.candidate.id.as_str(), c.candidate.subtype)).collect();
+    let subtypes: BTreeMap<&str, Subtype> = engine
+        .candidates
+        .iter()
+        .map(|c| (c.candidate.id.as_str(), c.candidate.subtype))
+        .collect();
     let mut out: BTreeMap<&'static str, SubtypeTrades> = BTreeMap::new();
     for trade in &variant.trades {
-        let name = subtypes.get(trade.id.as_str()).map_or("unknown", |s| s.name());
+        let name = subtypes
+            .get(trade.id.as_str())
+            .map_or("unknown", |s| s.name());
         let slot = out.entry(name).or_default();
         slot.trades += 1;
         slot.wins += u64::from(trade.net > 0.0);
@@ -371,21 +404,34 @@ fn flags_of(config: &Config, run: &RunReport, engine: Option<&EngineOutcome>) ->
     if run.is_simulated() {
         out.push(Flag {
             name: "simulated",
-            detail: "the market was made by `quant synth`: the result says nothing about a real one".to_owned(),
+            detail:
+                "the market was made by `quant synth`: the result says nothing about a real one"
+                    .to_owned(),
         });
     }
     if run.health.iter().any(|h| !h.rows_conserved) {
-        out.push(Flag { name: "rows_not_conserved", detail: "a manifest does not account for every row".to_owned() });
+        out.push(Flag {
+            name: "rows_not_conserved",
+            detail: "a manifest does not account for every row".to_owned(),
+        });
     }
     let quarantined: u64 = run.health.iter().map(|h| h.quality.quarantined).sum();
     if quarantined > 0 {
-        out.push(Flag { name: "quarantined_rows", detail: format!("{quarantined} input rows were refused; see <lake>/quarantine") });
+        out.push(Flag {
+            name: "quarantined_rows",
+            detail: format!("{quarantined} input rows were refused; see <lake>/quarantine"),
+        });
     }
     let Some(engine) = engine else { return out };
-    let Some(variant) = engine.variants.first() else { return out };
+    let Some(variant) = engine.variants.first() else {
+        return out;
+    };
     let n = variant.trades.len() as u64;
     if n < FEW_TRADES {
-        out.push(Flag { name: "few_trades", detail: format!("{n} trades, fewer than {FEW_TRADES}") });
+        out.push(Flag {
+            name: "few_trades",
+            detail: format!("{n} trades, fewer than {FEW_TRADES}"),
+        });
     }
     let ties = variant.trades.iter().filter(|t| t.ambiguous).count() as f64;
     let limit = config.raw.labeling.triple_barrier.max_tie_share;
@@ -395,12 +441,24 @@ fn flags_of(config: &Config, run: &RunReport, engine: Option<&EngineOutcome>) ->
             detail: format!("{:.1} % of exits touched both barriers in one bar, more than {:.1} %: the tie policy decides the result", 100.0 * ties / n as f64, 100.0 * limit),
         });
     }
-    let censored = variant.trades.iter().filter(|t| t.exit_reason == ExitReason::Censored).count();
+    let censored = variant
+        .trades
+        .iter()
+        .filter(|t| t.exit_reason == ExitReason::Censored)
+        .count();
     if censored > 0 {
-        out.push(Flag { name: "censored", detail: format!("{censored} trades were still open at the end and closed at the last price") });
+        out.push(Flag {
+            name: "censored",
+            detail: format!(
+                "{censored} trades were still open at the end and closed at the last price"
+            ),
+        });
     }
     if !variant.unfilled.is_empty() {
-        out.push(Flag { name: "unfilled", detail: format!("{} orders never filled", variant.unfilled.len()) });
+        out.push(Flag {
+            name: "unfilled",
+            detail: format!("{} orders never filled", variant.unfilled.len()),
+        });
     }
     out
 }

@@ -32,11 +32,19 @@ pub(crate) fn run(args: &BuildBars, ui: &Ui) -> CommandResult<ExitCode> {
     let lines: Vec<String> = reports
         .iter()
         .map(|r| {
-            let sources: Vec<String> =
-                r.sources.iter().map(|(name, n)| format!("{name} {n}")).collect();
+            let sources: Vec<String> = r
+                .sources
+                .iter()
+                .map(|(name, n)| format!("{name} {n}"))
+                .collect();
             format!(
                 "{} bar set {}: {} days built, {} up to date, {} without data (sources: {})",
-                r.instrument, r.bar_set, r.built, r.current, r.absent.len(), sources.join(", ")
+                r.instrument,
+                r.bar_set,
+                r.built,
+                r.current,
+                r.absent.len(),
+                sources.join(", ")
             )
         })
         .collect();
@@ -45,7 +53,10 @@ pub(crate) fn run(args: &BuildBars, ui: &Ui) -> CommandResult<ExitCode> {
         None => Ok(ExitCode::SUCCESS),
         Some(r) => Err(CommandError::text(
             ErrorKind::Data,
-            &format!("the lake holds nothing to build bars of `{}` from", r.instrument),
+            &format!(
+                "the lake holds nothing to build bars of `{}` from",
+                r.instrument
+            ),
         )
         .hint("ingest it first: `quant build-dataset --help`")),
     }

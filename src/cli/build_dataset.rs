@@ -40,7 +40,11 @@ pub(crate) fn run(args: &BuildDataset, ui: &Ui) -> CommandResult<ExitCode> {
         }
         None => None,
     };
-    let table = instruments::load(config.as_ref().and_then(|c| c.raw.paths.instruments.as_deref()))?;
+    let table = instruments::load(
+        config
+            .as_ref()
+            .and_then(|c| c.raw.paths.instruments.as_deref()),
+    )?;
     let lake = Lake::new(&args.lake);
     let stop = super::interrupt_flag()?;
     let bar = IngestBar::new(ui);
@@ -64,19 +68,35 @@ pub(crate) fn run(args: &BuildDataset, ui: &Ui) -> CommandResult<ExitCode> {
     let mut lines = Vec::new();
     let mut outcome = Ok(());
     for symbol in &args.symbol {
-        let key =
-            InstrumentKey { exchange: args.exchange, market: args.market, symbol: symbol.clone() };
-        let report = match (args.source, config.as_ref().and_then(|c| c.raw.ingest.csv.as_ref())) {
+        let key = InstrumentKey {
+            exchange: args.exchange,
+            market: args.market,
+            symbol: symbol.clone(),
+        };
+        let report = match (
+            args.source,
+            config.as_ref().and_then(|c| c.raw.ingest.csv.as_ref()),
+        ) {
             (SourceArg::Vision, _) => {
                 let vision = vision_source(args, config.as_ref());
-                ensure::vision(&context, &vision, &key, &args.datasets, range, table.rows_of(&key))?
+                ensure::vision(
+                    &context,
+                    &vision,
+                    &key,
+                    &args.datasets,
+                    range,
+                    table.rows_of(&key),
+                )?
             }
             (SourceArg::Csv, Some(csv)) => {
                 let terms = table.at(&key, range.start).config_error()?.clone();
-                ensure::csv(&context, csv, &key, range, &terms)?
+                ensure::csv(&context, csv, &key, Some(range), &terms)?
             }
             (SourceArg::Csv, None) => {
-                return Err(CommandError::text(ErrorKind::Config, "the config has no `ingest.csv`"));
+                return Err(CommandError::text(
+                    ErrorKind::Config,
+                    "the config has no `ingest.csv`",
+                ));
             }
         };
         if report.days_written() > 0 {
@@ -131,7 +151,9 @@ fn file_lines(symbol: &str, report: &IngestReport) -> Vec<FileLine> {
                 FileStatus::Written { days } => ("written", format!("{} day(s)", days.len())),
                 FileStatus::Current => ("current", "already in the lake".to_owned()),
                 FileStatus::NotPublished { reason } => ("not published", reason.clone()),
-                FileStatus::NotFound => ("not found", "the source has no such file (404)".to_owned()),
+                FileStatus::NotFound => {
+                    ("not found", "the source has no such file (404)".to_owned())
+                }
                 FileStatus::Failed { error } => ("refused", error.to_string()),
             };
             FileLine {
@@ -150,7 +172,10 @@ fn file_lines(symbol: &str, report: &IngestReport) -> Vec<FileLine> {
 fn text_of(lines: &[FileLine], total: &RowCounts) -> String {
     let mut out = Vec::new();
     for line in lines {
-        out.push(format!("{:<14} {:<13} {}", line.dataset, line.status, line.file));
+        out.push(format!(
+            "{:<14} {:<13} {}",
+            line.dataset, line.status, line.file
+        ));
         if line.status == "written" {
             out.push(format!("    {}", rows_text(&line.rows)));
         } else {

@@ -14,10 +14,19 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> CommandResult<ExitCode> {
             let text = format!(
                 "`{}` is valid: {} over {}",
                 args.config.display(),
-                config.raw.instruments.iter().map(|i| format!("{}:{}:{}", i.exchange, i.market, i.symbol)).collect::<Vec<_>>().join(", "),
+                config
+                    .raw
+                    .instruments
+                    .iter()
+                    .map(|i| format!("{}:{}:{}", i.exchange, i.market, i.symbol))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 config.range
             );
-            ui.answer(&serde_json::json!({"valid": true, "range": config.range}), &text)?;
+            ui.answer(
+                &serde_json::json!({"valid": true, "range": config.range}),
+                &text,
+            )?;
         }
         ConfigCommand::Show(args) => {
             let config = Config::load(&args.config, &args.set)?;

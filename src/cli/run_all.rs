@@ -40,7 +40,10 @@ pub(crate) fn run(args: &RunAll, ui: &Ui) -> CommandResult<ExitCode> {
     ingest.finish();
     let outcome = outcome?;
     if outcome.cache_hit {
-        ui.note(&format!("cache hit: run {} is there already; --force computes it again", outcome.run_id));
+        ui.note(&format!(
+            "cache hit: run {} is there already; --force computes it again",
+            outcome.run_id
+        ));
     }
     let text = format!("{}\nrun folder: {}", outcome.summary, outcome.dir.display());
     ui.answer(&outcome, &text)?;

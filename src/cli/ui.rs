@@ -118,7 +118,8 @@ impl quant_lake::ingest::Progress for IngestBar {
     }
 
     fn started(&self, file: &str) {
-        self.bar.set_message(file.rsplit('/').next().unwrap_or(file).to_owned());
+        self.bar
+            .set_message(file.rsplit('/').next().unwrap_or(file).to_owned());
     }
 
     fn finished(&self, _: &quant_lake::ingest::FileOutcome) {

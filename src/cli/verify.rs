@@ -19,14 +19,29 @@ pub(crate) fn run(args: &Verify, ui: &Ui) -> CommandResult<ExitCode> {
         )
         .hint("name its folder with --lake DIR"));
     }
-    let depth = if args.shallow { Depth::Files } else { Depth::Rows };
-    let report =
-        verify_lake(&Lake::new(&args.lake), DEFAULT_BOOK_LEVELS, depth, &HashMemo::default());
+    let depth = if args.shallow {
+        Depth::Files
+    } else {
+        Depth::Rows
+    };
+    let report = verify_lake(
+        &Lake::new(&args.lake),
+        DEFAULT_BOOK_LEVELS,
+        depth,
+        &HashMemo::default(),
+    );
     let mut lines = Vec::new();
     for problem in &report.problems {
-        let level = if problem.kind.is_warning() { "warning" } else { "problem" };
+        let level = if problem.kind.is_warning() {
+            "warning"
+        } else {
+            "problem"
+        };
         let date = problem.date.map_or_else(String::new, |d| format!(" {d}"));
-        lines.push(format!("{level}: {}{date}: {}", problem.set, problem.detail));
+        lines.push(format!(
+            "{level}: {}{date}: {}",
+            problem.set, problem.detail
+        ));
     }
     lines.push(format!(
         "{} sets, {} partitions, {} rows, {} bytes: {}",
@@ -40,7 +55,11 @@ pub(crate) fn run(args: &Verify, ui: &Ui) -> CommandResult<ExitCode> {
     if report.is_ok() {
         return Ok(ExitCode::SUCCESS);
     }
-    let n = report.problems.iter().filter(|p| !p.kind.is_warning()).count();
+    let n = report
+        .problems
+        .iter()
+        .filter(|p| !p.kind.is_warning())
+        .count();
     Err(CommandError::text(
         ErrorKind::Data,
         &format!("lake `{}` has {n} problem(s), listed above", args.lake.display()),

@@ -2,9 +2,13 @@
 
 use core::fmt;
 
+use quant_core::features::ParamViolation;
+use quant_core::regime::RegimeError;
+use quant_core::strategy::StrategyError;
 use quant_core::time::{Day, TimeRange};
 use quant_lake::schema::Dataset;
 
+use super::core_params;
 use super::raw::{IngestSource, RawConfig, Role};
 
 /// One broken rule.
@@ -45,7 +49,10 @@ struct Rules(Vec<Violation>);
 impl Rules {
     fn require(&mut self, ok: bool, key: &str, problem: impl fmt::Display) {
         if !ok {
-            self.0.push(Violation { key: key.to_owned(), problem: problem.to_string() });
+            self.0.push(Violation {
+                key: key.to_owned(),
+                problem: problem.to_string(),
+            });
         }
     }
 
@@ -66,11 +73,23 @@ impl Rules {
 pub(super) fn check(raw: &RawConfig) -> Result<Checked, ConfigErrors> {
     let mut rules = Rules::default();
     let (start, end) = (raw.run.start, raw.run.end);
-    rules.require(start < end, "run.end", format_args!("`{end}` does not lie after run.start `{start}`"));
+    rules.require(
+        start < end,
+        "run.end",
+        format_args!("`{end}` does not lie after run.start `{start}`"),
+    );
     for (at, key) in [(start, "run.start"), (end, "run.end")] {
-        rules.require(at.day().start() == at, key, "is not a UTC midnight; runs cover whole days");
+        rules.require(
+            at.day().start() == at,
+            key,
+            "is not a UTC midnight; runs cover whole days",
+        );
     }
-    rules.require(raw.run.warmup_days <= 60, "run.warmup_days", "is more than 60");
+    rules.require(
+        raw.run.warmup_days <= 60,
+        "run.warmup_days",
+        "is more than 60",
+    );
 
     let traded: Vec<usize> = (0..raw.instruments.len())
         .filter(|&i| raw.instruments[i].role == Role::Traded)
@@ -78,7 +97,10 @@ pub(super) fn check(raw: &RawConfig) -> Result<Checked, ConfigErrors> {
     rules.require(
         traded.len() == 1,
         "instruments",
-        format_args!("name {} instruments with `role: traded`; expected exactly one", traded.len()),
+        format_args!(
+            "name {} instruments with `role: traded`; expected exactly one",
+            traded.len()
+        ),
     );
     for (i, a) in raw.instruments.iter().enumerate() {
         let same = |b: &super::RawInstrument| {
@@ -124,9 +146,18 @@ pub(super) fn check(raw: &RawConfig) -> Result<Checked, ConfigErrors> {
 
 fn check_ingest(raw: &RawConfig, rules: &mut Rules) {
     let ingest = &raw.ingest;
-    rules.within(ingest.max_quarantine_share, 0.0, 1.0, "ingest.max_quarantine_share");
+    rules.within(
+        ingest.max_quarantine_share,
+        0.0,
+        1.0,
+        "ingest.max_quarantine_share",
+    );
     rules.require(!ingest.datasets.is_empty(), "ingest.datasets", "is empty");
-    rules.require(ingest.vision.timeout_s > 0, "ingest.vision.timeout_s", "is 0");
+    rules.require(
+        ingest.vision.timeout_s > 0,
+        "ingest.vision.timeout_s",
+        "is 0",
+    );
     rules.require(
         ingest.source != IngestSource::Synth || ingest.synth.is_some(),
         "ingest.synth",
@@ -142,10 +173,18 @@ fn check_ingest(raw: &RawConfig, rules: &mut Rules) {
     }
     match (&ingest.csv, ingest.source) {
         (None, IngestSource::Csv) => {
-            rules.require(false, "ingest.csv", "is missing; `ingest.source: csv` needs it");
+            rules.require(
+                false,
+                "ingest.csv",
+                "is missing; `ingest.source: csv` needs it",
+            );
         }
         (Some(csv), _) => {
-            rules.require(csv.delimiter.is_ascii(), "ingest.csv.delimiter", "is not ASCII");
+            rules.require(
+                csv.delimiter.is_ascii(),
+                "ingest.csv.delimiter",
+                "is not ASCII",
+            );
             rules.require(
                 matches!(csv.dataset, Dataset::Klines1m | Dataset::Trades),
                 "ingest.csv.dataset",
@@ -163,14 +202,21 @@ fn check_ingest(raw: &RawConfig, rules: &mut Rules) {
     }
     for dataset in &raw.bars.sources {
         rules.require(
-            matches!(dataset, Dataset::Trades | Dataset::Klines1m | Dataset::AggTrades),
+            matches!(
+                dataset,
+                Dataset::Trades | Dataset::Klines1m | Dataset::AggTrades
+            ),
             "bars.sources",
             format_args!("`{dataset}` cannot make bars; known: trades, klines_1m, agg_trades"),
         );
     }
     rules.require(!raw.bars.sources.is_empty(), "bars.sources", "is empty");
     rules.require(
-        raw.bars.sources.iter().enumerate().all(|(i, d)| !raw.bars.sources[..i].contains(d)),
+        raw.bars
+            .sources
+            .iter()
+            .enumerate()
+            .all(|(i, d)| !raw.bars.sources[..i].contains(d)),
         "bars.sources",
         "names a source twice",
     );
@@ -212,15 +258,28 @@ fn check_numbers(raw: &RawConfig, rules: &mut Rules) {
         (f.tfi_minutes, "features.tfi_minutes"),
     ] {
         rules.positive(value, key);
-        let limit = if key.ends_with("_minutes") { 1_440 } else { 288 };
-        rules.require(value <= limit, key, format_args!("is {value}; a window under one day has at most {limit}"));
+        let limit = if key.ends_with("_minutes") {
+            1_440
+        } else {
+            288
+        };
+        rules.require(
+            value <= limit,
+            key,
+            format_args!("is {value}; a window under one day has at most {limit}"),
+        );
     }
     rules.require(
         f.ema_fast_bars < f.ema_slow_bars,
         "features.ema_fast_bars",
         "is not smaller than features.ema_slow_bars",
     );
-    rules.within(f.realized_vol_min_valid_share, 0.0, 1.0, "features.realized_vol_min_valid_share");
+    rules.within(
+        f.realized_vol_min_valid_share,
+        0.0,
+        1.0,
+        "features.realized_vol_min_valid_share",
+    );
     rules.require(
         (1..=60).contains(&f.realized_vol_median_days),
         "features.realized_vol_median_days",
@@ -229,7 +288,12 @@ fn check_numbers(raw: &RawConfig, rules: &mut Rules) {
     let b = &raw.labeling.triple_barrier;
     rules.within(b.pt_mult, 0.01, 100.0, "labeling.triple_barrier.pt_mult");
     rules.within(b.sl_mult, 0.01, 100.0, "labeling.triple_barrier.sl_mult");
-    rules.within(b.max_tie_share, 0.0, 1.0, "labeling.triple_barrier.max_tie_share");
+    rules.within(
+        b.max_tie_share,
+        0.0,
+        1.0,
+        "labeling.triple_barrier.max_tie_share",
+    );
     rules.positive(b.horizon_bars, "labeling.triple_barrier.horizon_bars");
     let e = &raw.execution;
     rules.require(
@@ -239,11 +303,51 @@ fn check_numbers(raw: &RawConfig, rules: &mut Rules) {
     );
     rules.within(e.slippage_bps, 0.0, 1_000.0, "execution.slippage_bps");
     if let super::RawFees::Fixed(fees) = &e.fees {
-        rules.within(fees.maker_bps, -100.0, 1_000.0, "execution.fees.fixed.maker_bps");
-        rules.within(fees.taker_bps, -100.0, 1_000.0, "execution.fees.fixed.taker_bps");
+        rules.within(
+            fees.maker_bps,
+            -100.0,
+            1_000.0,
+            "execution.fees.fixed.maker_bps",
+        );
+        rules.within(
+            fees.taker_bps,
+            -100.0,
+            1_000.0,
+            "execution.fees.fixed.taker_bps",
+        );
     }
     rules.within(raw.risk.start_equity, 1e-6, 1e15, "risk.start_equity");
     rules.within(raw.risk.trade_notional, 1e-6, 1e15, "risk.trade_notional");
-    rules.within(raw.risk.max_gross_notional, 1e-6, 1e15, "risk.max_gross_notional");
+    rules.within(
+        raw.risk.max_gross_notional,
+        1e-6,
+        1e15,
+        "risk.max_gross_notional",
+    );
     rules.within(raw.gates.min_coverage, 0.0, 1.0, "gates.min_coverage");
+    check_core(raw, rules);
+}
+
+/// Rules the core has for its own parameters, under the keys of the config.
+fn check_core(raw: &RawConfig, rules: &mut Rules) {
+    let mut take = |section: &str, violations: Vec<ParamViolation>| {
+        for v in violations {
+            let key = format!("{section}.{}", v.key);
+            rules.require(
+                false,
+                &key,
+                format_args!("is {}; expected {}", v.value, v.expected),
+            );
+        }
+    };
+    if let Err(RegimeError::BadParams { violations }) = core_params::regime(raw).check() {
+        take("regime", violations);
+    }
+    if let Err(StrategyError::BadParams { violations }) = core_params::entries(raw).check() {
+        // Stops and targets come from the triple barrier, which has its own rules above.
+        let own = violations
+            .into_iter()
+            .filter(|v| !v.key.ends_with("stop_atr") && !v.key.ends_with("target_atr"));
+        take("entries", own.collect());
+    }
 }

@@ -6,9 +6,7 @@ use quant_core::regime::{
 };
 use quant_core::risk::{Barrier, FixedNotional, TiePolicy};
 use quant_core::sim::VenueParams;
-use quant_core::strategy::{
-    BreakoutParams, EntryColumns, EntryParams, FadeParams, PullbackParams,
-};
+use quant_core::strategy::{BreakoutParams, EntryColumns, EntryParams, FadeParams, PullbackParams};
 use quant_core::time::MICROS_PER_MINUTE;
 use quant_core::units::Micros;
 
@@ -38,7 +36,10 @@ pub fn feature_set(raw: &RawConfig) -> FeatureSetParams {
     let days_back = DAYS_BACK;
     FeatureSetParams {
         features: vec![
-            FeatureParams::Ema { bars: f.ema_fast_bars, days_back },
+            FeatureParams::Ema {
+                bars: f.ema_fast_bars,
+                days_back,
+            },
             FeatureParams::EmaSlope {
                 bars: f.ema_fast_bars,
                 lag: f.ema_slope_bars,
@@ -51,9 +52,15 @@ pub fn feature_set(raw: &RawConfig) -> FeatureSetParams {
                 atr_bars: f.atr_bars,
                 days_back,
             },
-            FeatureParams::Atr { bars: f.atr_bars, days_back },
+            FeatureParams::Atr {
+                bars: f.atr_bars,
+                days_back,
+            },
             FeatureParams::SessionVwap {},
-            FeatureParams::EfficiencyRatio { bars: f.efficiency_ratio_bars, days_back },
+            FeatureParams::EfficiencyRatio {
+                bars: f.efficiency_ratio_bars,
+                days_back,
+            },
             FeatureParams::RealisedVol {
                 minutes: f.realized_vol_minutes,
                 min_valid_share: f.realized_vol_min_valid_share,
@@ -64,9 +71,18 @@ pub fn feature_set(raw: &RawConfig) -> FeatureSetParams {
                 days: f.realized_vol_median_days,
                 min_valid_share: f.realized_vol_min_valid_share,
             },
-            FeatureParams::Extremes { bars: f.extreme_bars, days_back },
-            FeatureParams::VolumeMedian { bars: f.volume_median_bars, days_back },
-            FeatureParams::Tfi { minutes: f.tfi_minutes, days_back },
+            FeatureParams::Extremes {
+                bars: f.extreme_bars,
+                days_back,
+            },
+            FeatureParams::VolumeMedian {
+                bars: f.volume_median_bars,
+                days_back,
+            },
+            FeatureParams::Tfi {
+                minutes: f.tfi_minutes,
+                days_back,
+            },
             FeatureParams::Wick { days_back },
         ],
         watermark: watermark(raw),
@@ -101,7 +117,11 @@ pub fn regime(raw: &RawConfig) -> RegimeParams {
 }
 
 fn threshold(raw: RawThreshold) -> Threshold {
-    Threshold { enter: raw.enter, leave: raw.leave, if_missing: raw.if_missing.into() }
+    Threshold {
+        enter: raw.enter,
+        leave: raw.leave,
+        if_missing: raw.if_missing.into(),
+    }
 }
 
 /// Returns the entry rules; stop and target are the triple barrier's.
@@ -194,7 +214,12 @@ pub struct ColumnNames {
 pub fn columns(raw: &RawConfig) -> ColumnNames {
     let set = feature_set(raw);
     let name = |kind: &str, column: usize| -> Option<String> {
-        let feature = set.features.iter().find(|p| p.kind() == kind)?.build().ok()?;
+        let feature = set
+            .features
+            .iter()
+            .find(|p| p.kind() == kind)?
+            .build()
+            .ok()?;
         feature.spec().columns.get(column).cloned()
     };
     ColumnNames {

@@ -89,11 +89,15 @@ pub fn resolve(
     sets: &[String],
 ) -> Result<Value, LayerError> {
     let mut tree = read_with_extends(path, 0)?;
-    let mut vars: Vec<_> =
-        environment.iter().filter(|(key, _)| key.starts_with(ENV_PREFIX)).collect();
+    let mut vars: Vec<_> = environment
+        .iter()
+        .filter(|(key, _)| key.starts_with(ENV_PREFIX))
+        .collect();
     vars.sort();
     for (name, text) in vars {
-        let key = name[ENV_PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
+        let key = name[ENV_PREFIX.len()..]
+            .to_ascii_lowercase()
+            .replace("__", ".");
         apply(&mut tree, &key, text)?;
     }
     for set in sets {
@@ -115,7 +119,9 @@ fn read_with_extends(path: &Path, depth: usize) -> Result<Value, LayerError> {
     }
     let mut tree = read_yaml(path)?;
     let Value::Object(map) = &mut tree else {
-        return Err(LayerError::NotAMapping { path: path.to_owned() });
+        return Err(LayerError::NotAMapping {
+            path: path.to_owned(),
+        });
     };
     match map.remove("extends") {
         None => Ok(tree),
@@ -133,14 +139,22 @@ fn read_with_extends(path: &Path, depth: usize) -> Result<Value, LayerError> {
 }
 
 fn read_yaml(path: &Path) -> Result<Value, LayerError> {
-    let unreadable = |source| LayerError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| LayerError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
     let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
     if bytes > MAX_CONFIG_BYTES {
-        return Err(LayerError::TooLarge { path: path.to_owned(), bytes });
+        return Err(LayerError::TooLarge {
+            path: path.to_owned(),
+            bytes,
+        });
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    serde_saphyr::from_str(&text)
-        .map_err(|e| LayerError::NotYaml { path: path.to_owned(), message: e.to_string() })
+    serde_saphyr::from_str(&text).map_err(|e| LayerError::NotYaml {
+        path: path.to_owned(),
+        message: e.to_string(),
+    })
 }
 
 /// Lays `over` on `base`: mappings merge key by key, anything else replaces.
@@ -172,8 +186,10 @@ fn apply(tree: &mut Value, key: &str, text: &str) -> Result<(), LayerError> {
     let parts: Vec<&str> = key.split('.').collect();
     let mut slot = tree;
     for (i, part) in parts.iter().enumerate() {
-        let not_a_path =
-            || LayerError::NotAPath { key: key.to_owned(), at: parts[..i].join(".") };
+        let not_a_path = || LayerError::NotAPath {
+            key: key.to_owned(),
+            at: parts[..i].join("."),
+        };
         slot = match slot {
             Value::Object(map) => map.entry((*part).to_owned()).or_insert(Value::Null),
             Value::Array(items) => part

@@ -34,160 +34,7 @@ pub struct RawConfig {
     pub regime: RawRegime,
     /// 5m entries.
     pub entries: RawEntries,
-    impl From<IfMissing> for quant_core::features::IfMissing {
-    fn from(value: IfMissing) -> Self {
-        match value {
-            IfMissing::Block => Self::Block,
-            IfMissing::Skip => Self::Skip,
-        }
-    }
-}
-
-/// One condition of a regime.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawThreshold {
-    /// Level to enter the state.
-    pub enter: f64,
-    /// Level to stay in it, never stricter than `enter`.
-    pub leave: f64,
-    /// What a missing input does: with `block`, TREND and RANGE do not hold and HAZARD does.
-    pub if_missing: IfMissing,
-}
-
-/// TREND: all conditions, in one direction.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawTrend {
-    /// Efficiency ratio at least.
-    pub efficiency_ratio: RawThreshold,
-    /// EMA gap in the direction at least, in ATR.
-    pub ema_gap: RawThreshold,
-    /// EMA slope in the direction at least, in ATR per bar.
-    pub ema_slope: RawThreshold,
-}
-
-/// RANGE: all conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawRange {
-    /// Efficiency ratio at most.
-    pub efficiency_ratio: RawThreshold,
-    /// Absolute EMA gap at most, in ATR.
-    pub ema_gap: RawThreshold,
-    /// Absolute EMA slope at most, in ATR per bar.
-    pub ema_slope: RawThreshold,
-}
-
-/// HAZARD: any condition.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawHazard {
-    /// Realised volatility over its median of the days before.
-    pub rv_ratio: RawThreshold,
-    /// Spread over its usual level; needs a book.
-    pub spread_stress: RawThreshold,
-    /// Usual depth over depth; needs a book.
-    pub depth_stress: RawThreshold,
-    /// VPIN percentile; needs trades and a later feature set.
-    pub vpin_pct: RawThreshold,
-    /// Share of jump variation; needs a later feature set.
-    pub jump_share: RawThreshold,
-}
-
-/// Regime thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawRegime {
-    /// Bars a state lasts unless a higher one outranks it.
-    pub min_dwell_bars: u32,
-    /// First bars after a change that are reported as TRANSITION.
-    pub transition_bars: u32,
-    /// TREND.
-    pub trend: RawTrend,
-    /// RANGE.
-    pub range: RawRange,
-    /// HAZARD.
-    pub hazard: RawHazard,
-}
-
-/// Trend pullback entries; distances in ATR.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawPullback {
-    /// Switch of `trend_pullback_long`.
-    pub long: bool,
-    /// Switch of `trend_pullback_short`.
-    pub short: bool,
-    /// How near the fast EMA or session VWAP the pullback must come.
-    pub max_distance_atr: f64,
-    /// The fast EMA slope of both bars must be above this, per bar.
-    pub min_slope_atr: f64,
-    /// Without a slope of both bars.
-    pub slope_if_missing: IfMissing,
-    /// Without a previous bar to close beyond.
-    pub close_back_if_missing: IfMissing,
-}
-
-/// Trend breakout entries.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawBreakout {
-    /// Switch of `trend_breakout_long`.
-    pub long: bool,
-    /// Switch of `trend_breakout_short`.
-    pub short: bool,
-    /// How far beyond the extreme the close must be, in ATR.
-    pub buffer_atr: f64,
-    /// Volume must be above this multiple of its median.
-    pub volume_mult: f64,
-    /// Without a median volume.
-    pub volume_if_missing: IfMissing,
-    /// Trade flow imbalance in the direction at least.
-    pub min_tfi: f64,
-    /// Without trade flow.
-    pub flow_if_missing: IfMissing,
-}
-
-/// Range fade entries.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawFade {
-    /// Switch of `range_fade_long`.
-    pub long: bool,
-    /// Switch of `range_fade_short`.
-    pub short: bool,
-    /// How near the range edge the close must be, in ATR.
-    pub max_distance_atr: f64,
-    /// Smallest share of the rejection wick in the bar's range.
-    pub min_wick_share: f64,
-    /// Without a wick (a bar without range).
-    pub wick_if_missing: IfMissing,
-    /// Largest microprice deviation against the entry, in ATR.
-    pub max_wmid_against: f64,
-    /// Without a book.
-    pub wmid_if_missing: IfMissing,
-    /// Largest trade flow imbalance against the entry.
-    pub max_tfi_against: f64,
-    /// Without trade flow.
-    pub flow_if_missing: IfMissing,
-}
-
-/// 5m entries. Stops and targets are those of `labeling.triple_barrier`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawEntries {
-    /// Bars after an accepted entry during which its side accepts no other.
-    pub cooldown_bars: u32,
-    /// Trend pullback.
-    pub trend_pullback: RawPullback,
-    /// Trend breakout.
-    pub trend_breakout: RawBreakout,
-    /// Range fade.
-    pub range_fade: RawFade,
-}
-
-/// Exits and labels.
+    /// Exits and labels.
     pub labeling: RawLabeling,
     /// Fills and costs.
     pub execution: RawExecution,
@@ -446,6 +293,159 @@ pub enum IfMissing {
     Skip,
 }
 
+impl From<IfMissing> for quant_core::features::IfMissing {
+    fn from(value: IfMissing) -> Self {
+        match value {
+            IfMissing::Block => Self::Block,
+            IfMissing::Skip => Self::Skip,
+        }
+    }
+}
+
+/// One condition of a regime.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawThreshold {
+    /// Level to enter the state.
+    pub enter: f64,
+    /// Level to stay in it, never stricter than `enter`.
+    pub leave: f64,
+    /// What a missing input does: with `block`, TREND and RANGE do not hold and HAZARD does.
+    pub if_missing: IfMissing,
+}
+
+/// TREND: all conditions, in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTrend {
+    /// Efficiency ratio at least.
+    pub efficiency_ratio: RawThreshold,
+    /// EMA gap in the direction at least, in ATR.
+    pub ema_gap: RawThreshold,
+    /// EMA slope in the direction at least, in ATR per bar.
+    pub ema_slope: RawThreshold,
+}
+
+/// RANGE: all conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRange {
+    /// Efficiency ratio at most.
+    pub efficiency_ratio: RawThreshold,
+    /// Absolute EMA gap at most, in ATR.
+    pub ema_gap: RawThreshold,
+    /// Absolute EMA slope at most, in ATR per bar.
+    pub ema_slope: RawThreshold,
+}
+
+/// HAZARD: any condition.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawHazard {
+    /// Realised volatility over its median of the days before.
+    pub rv_ratio: RawThreshold,
+    /// Spread over its usual level; needs a book.
+    pub spread_stress: RawThreshold,
+    /// Usual depth over depth; needs a book.
+    pub depth_stress: RawThreshold,
+    /// VPIN percentile; needs trades and a later feature set.
+    pub vpin_pct: RawThreshold,
+    /// Share of jump variation; needs a later feature set.
+    pub jump_share: RawThreshold,
+}
+
+/// Regime thresholds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRegime {
+    /// Bars a state lasts unless a higher one outranks it.
+    pub min_dwell_bars: u32,
+    /// First bars after a change that are reported as TRANSITION.
+    pub transition_bars: u32,
+    /// TREND.
+    pub trend: RawTrend,
+    /// RANGE.
+    pub range: RawRange,
+    /// HAZARD.
+    pub hazard: RawHazard,
+}
+
+/// Trend pullback entries; distances in ATR.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPullback {
+    /// Switch of `trend_pullback_long`.
+    pub long: bool,
+    /// Switch of `trend_pullback_short`.
+    pub short: bool,
+    /// How near the fast EMA or session VWAP the pullback must come.
+    pub max_distance_atr: f64,
+    /// The fast EMA slope of both bars must be above this, per bar.
+    pub min_slope_atr: f64,
+    /// Without a slope of both bars.
+    pub slope_if_missing: IfMissing,
+    /// Without a previous bar to close beyond.
+    pub close_back_if_missing: IfMissing,
+}
+
+/// Trend breakout entries.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawBreakout {
+    /// Switch of `trend_breakout_long`.
+    pub long: bool,
+    /// Switch of `trend_breakout_short`.
+    pub short: bool,
+    /// How far beyond the extreme the close must be, in ATR.
+    pub buffer_atr: f64,
+    /// Volume must be above this multiple of its median.
+    pub volume_mult: f64,
+    /// Without a median volume.
+    pub volume_if_missing: IfMissing,
+    /// Trade flow imbalance in the direction at least.
+    pub min_tfi: f64,
+    /// Without trade flow.
+    pub flow_if_missing: IfMissing,
+}
+
+/// Range fade entries.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawFade {
+    /// Switch of `range_fade_long`.
+    pub long: bool,
+    /// Switch of `range_fade_short`.
+    pub short: bool,
+    /// How near the range edge the close must be, in ATR.
+    pub max_distance_atr: f64,
+    /// Smallest share of the rejection wick in the bar's range.
+    pub min_wick_share: f64,
+    /// Without a wick (a bar without range).
+    pub wick_if_missing: IfMissing,
+    /// Largest microprice deviation against the entry, in ATR.
+    pub max_wmid_against: f64,
+    /// Without a book.
+    pub wmid_if_missing: IfMissing,
+    /// Largest trade flow imbalance against the entry.
+    pub max_tfi_against: f64,
+    /// Without trade flow.
+    pub flow_if_missing: IfMissing,
+}
+
+/// 5m entries. Stops and targets are those of `labeling.triple_barrier`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawEntries {
+    /// Bars after an accepted entry during which its side accepts no other.
+    pub cooldown_bars: u32,
+    /// Trend pullback.
+    pub trend_pullback: RawPullback,
+    /// Trend breakout.
+    pub trend_breakout: RawBreakout,
+    /// Range fade.
+    pub range_fade: RawFade,
+}
+
 /// Exits and labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -553,7 +553,11 @@ mod time_text {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(at: &UnixMicros, s: S) -> Result<S::Ok, S::Error> {
-        if at.day().start() == *at { s.collect_str(&at.day()) } else { s.collect_str(at) }
+        if at.day().start() == *at {
+            s.collect_str(&at.day())
+        } else {
+            s.collect_str(at)
+        }
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<UnixMicros, D::Error> {

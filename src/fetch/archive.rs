@@ -24,17 +24,30 @@ impl HttpArchive {
     fn error(&self, path: &str, error: FetchError) -> SourceError {
         let url = self.host.url(path);
         match error {
-            FetchError::Status { url, status } => {
-                SourceError::Status { url, status, retry_after_s: None }
-            }
-            FetchError::RateLimited { url, status, seconds } => {
-                SourceError::Status { url, status, retry_after_s: Some(seconds) }
-            }
-            FetchError::Io { path, source } => {
-                SourceError::Io { step: "write download", path, source }
-            }
+            FetchError::Status { url, status } => SourceError::Status {
+                url,
+                status,
+                retry_after_s: None,
+            },
+            FetchError::RateLimited {
+                url,
+                status,
+                seconds,
+            } => SourceError::Status {
+                url,
+                status,
+                retry_after_s: Some(seconds),
+            },
+            FetchError::Io { path, source } => SourceError::Io {
+                step: "write download",
+                path,
+                source,
+            },
             FetchError::Interrupted { .. } => SourceError::Stopped,
-            other => SourceError::Transport { url, problem: other.to_string() },
+            other => SourceError::Transport {
+                url,
+                problem: other.to_string(),
+            },
         }
     }
 }
@@ -76,7 +89,10 @@ impl ArchiveSource for HttpArchive {
             })?;
         }
         match self.host.download(path, &dest, &self.stop) {
-            Ok(Some(_)) => Ok(Some(Fetched { path: dest, temporary: true })),
+            Ok(Some(_)) => Ok(Some(Fetched {
+                path: dest,
+                temporary: true,
+            })),
             Ok(None) => {
                 // Nothing was published: an empty file must not stay behind.
                 drop(std::fs::remove_file(&dest));

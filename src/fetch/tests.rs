@@ -54,14 +54,26 @@ fn not_found_is_an_answer_and_is_asked_once() {
 fn a_cut_download_is_resumed_where_it_stopped() {
     let (url, seen) = serve(vec![
         answer("200 OK", "Content-Length: 10\r\n", b"0123"),
-        answer("206 Partial Content", "Content-Length: 6\r\nContent-Range: bytes 4-9/10\r\n", b"456789"),
+        answer(
+            "206 Partial Content",
+            "Content-Length: 6\r\nContent-Range: bytes 4-9/10\r\n",
+            b"456789",
+        ),
     ]);
     let dir = tempfile::tempdir().unwrap();
     let dest = dir.path().join("x.zip.partial");
-    assert_eq!(host(&url, 2).download("x.zip", &dest, &go()).unwrap(), Some(10));
+    assert_eq!(
+        host(&url, 2).download("x.zip", &dest, &go()).unwrap(),
+        Some(10)
+    );
     assert_eq!(std::fs::read(&dest).unwrap(), b"0123456789");
     assert!(!seen.recv().unwrap().to_ascii_lowercase().contains("range:"));
-    assert!(seen.recv().unwrap().to_ascii_lowercase().contains("range: bytes=4-"));
+    assert!(
+        seen.recv()
+            .unwrap()
+            .to_ascii_lowercase()
+            .contains("range: bytes=4-")
+    );
 }
 
 #[test]
@@ -79,15 +91,32 @@ fn server_errors_are_retried_and_then_given_up() {
     let busy = || answer("500 Internal Server Error", "Content-Length: 0\r\n", b"");
     let (url, seen) = serve(vec![busy(), busy(), busy()]);
     let error = host(&url, 2).text("x", &go()).unwrap_err();
-    assert!(matches!(error, FetchError::Exhausted { tries: 3, .. }), "{error}");
+    assert!(
+        matches!(error, FetchError::Exhausted { tries: 3, .. }),
+        "{error}"
+    );
     assert_eq!(seen.iter().count(), 3);
 }
 
 #[test]
 fn a_long_retry_after_ends_the_download_at_once() {
-    let (url, _seen) = serve(vec![answer("429 Too Many Requests", "Retry-After: 1000000000\r\nContent-Length: 0\r\n", b"")]);
+    let (url, _seen) = serve(vec![answer(
+        "429 Too Many Requests",
+        "Retry-After: 1000000000\r\nContent-Length: 0\r\n",
+        b"",
+    )]);
     let error = host(&url, 5).text("x", &go()).unwrap_err();
-    assert!(matches!(error, FetchError::RateLimited { status: 429, seconds: 1_000_000_000, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            FetchError::RateLimited {
+                status: 429,
+                seconds: 1_000_000_000,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -107,6 +136,9 @@ fn an_interrupt_stops_before_the_next_try() {
 #[test]
 fn only_http_addresses_are_bases() {
     for url in ["ftp://x", "file:///etc", "x", ""] {
-        assert!(HttpHost::new(url, 0, Duration::from_secs(1)).is_err(), "{url}");
+        assert!(
+            HttpHost::new(url, 0, Duration::from_secs(1)).is_err(),
+            "{url}"
+        );
     }
 }

@@ -28,7 +28,10 @@ fn compose(out: &mut String, run: &RunReport) -> core::fmt::Result {
         }
     }
     writeln!(out, "## What the lake holds\n")?;
-    writeln!(out, "| set | days present | days absent | rows in | rows |\n|---|--:|--:|--:|--:|")?;
+    writeln!(
+        out,
+        "| set | days present | days absent | rows in | rows |\n|---|--:|--:|--:|--:|"
+    )?;
     for h in &run.health {
         writeln!(
             out,
@@ -36,5 +39,9 @@ fn compose(out: &mut String, run: &RunReport) -> core::fmt::Result {
             h.set, h.days_present, h.days_absent, h.rows_in, h.rows
         )?;
     }
-    writeln!(out, "\nNo number of this run is a result: exit code {}.", run.exit_code)
+    writeln!(
+        out,
+        "\nNo number of this run is a result: exit code {}.",
+        run.exit_code
+    )
 }

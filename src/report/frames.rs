@@ -25,14 +25,29 @@ pub(super) fn entries(engine: &EngineOutcome) -> CommandResult<RecordBatch> {
         .f64("width", candidate().map(|c| Some(c.width)))
         .f64("stop", candidate().map(|c| Some(c.stop)))
         .f64("target", candidate().map(|c| Some(c.target)))
-        .bool("accepted", candidate().map(|c| c.status == CandidateStatus::Accepted))
+        .bool(
+            "accepted",
+            candidate().map(|c| c.status == CandidateStatus::Accepted),
+        )
         .text("reason", rows.iter().map(reason))
-        .text("conditions", candidate().map(|c| Some(conditions(&c.reasons))))
+        .text(
+            "conditions",
+            candidate().map(|c| Some(conditions(&c.reasons))),
+        )
         .text("skipped", candidate().map(|c| Some(c.skipped.join(","))))
         .text("regime", rows.iter().map(|r| Some(r.regime.state.name())))
-        .f64("regime_trend_score", rows.iter().map(|r| r.regime.scores.trend))
-        .f64("regime_range_score", rows.iter().map(|r| r.regime.scores.range))
-        .f64("regime_hazard_score", rows.iter().map(|r| r.regime.scores.hazard))
+        .f64(
+            "regime_trend_score",
+            rows.iter().map(|r| r.regime.scores.trend),
+        )
+        .f64(
+            "regime_range_score",
+            rows.iter().map(|r| r.regime.scores.range),
+        )
+        .f64(
+            "regime_hazard_score",
+            rows.iter().map(|r| r.regime.scores.hazard),
+        )
         .finish()
         .internal_error()
 }
@@ -66,9 +81,15 @@ fn conditions(results: &[quant_core::strategy::ConditionResult]) -> String {
 }
 
 /// Every closed trade of a variant.
-pub(super) fn trades(engine: &EngineOutcome, variant: &VariantOutcome) -> CommandResult<RecordBatch> {
-    let entries: BTreeMap<&str, &CandidateRow> =
-        engine.candidates.iter().map(|c| (c.candidate.id.as_str(), c)).collect();
+pub(super) fn trades(
+    engine: &EngineOutcome,
+    variant: &VariantOutcome,
+) -> CommandResult<RecordBatch> {
+    let entries: BTreeMap<&str, &CandidateRow> = engine
+        .candidates
+        .iter()
+        .map(|c| (c.candidate.id.as_str(), c))
+        .collect();
     let rows = &variant.trades;
     let entry = |id: &str| entries.get(id).copied();
     let regime_at = |at: UnixMicros| {
@@ -77,7 +98,11 @@ pub(super) fn trades(engine: &EngineOutcome, variant: &VariantOutcome) -> Comman
     };
     Table::new()
         .text("id", rows.iter().map(|t| Some(&t.id)))
-        .text("subtype", rows.iter().map(|t| entry(&t.id).map(|c| c.candidate.subtype.name())))
+        .text(
+            "subtype",
+            rows.iter()
+                .map(|t| entry(&t.id).map(|c| c.candidate.subtype.name())),
+        )
         .i64("side", rows.iter().map(|t| Some(i64::from(t.side.sign()))))
         .i64("qty_lots", rows.iter().map(|t| Some(t.qty_lots)))
         .f64("qty", rows.iter().map(|t| Some(t.qty)))
@@ -93,9 +118,15 @@ pub(super) fn trades(engine: &EngineOutcome, variant: &VariantOutcome) -> Comman
         .f64("px_sl", rows.iter().map(|t| Some(t.px_sl)))
         .f64("px_exit_ref", rows.iter().map(|t| Some(t.px_exit_ref)))
         .f64("px_exit", rows.iter().map(|t| Some(t.px_exit)))
-        .text("level_entry", rows.iter().map(|t| Some(t.level_entry.name())))
+        .text(
+            "level_entry",
+            rows.iter().map(|t| Some(t.level_entry.name())),
+        )
         .text("level_exit", rows.iter().map(|t| Some(t.level_exit.name())))
-        .text("exit_reason", rows.iter().map(|t| Some(t.exit_reason.name())))
+        .text(
+            "exit_reason",
+            rows.iter().map(|t| Some(t.exit_reason.name())),
+        )
         .bool("ambiguous", rows.iter().map(|t| t.ambiguous))
         .f64("mfe", rows.iter().map(|t| Some(t.mfe)))
         .f64("mae", rows.iter().map(|t| Some(t.mae)))
@@ -104,7 +135,11 @@ pub(super) fn trades(engine: &EngineOutcome, variant: &VariantOutcome) -> Comman
         .f64("fees", rows.iter().map(|t| Some(t.fees)))
         .f64("funding", rows.iter().map(|t| Some(t.funding)))
         .f64("pnl_net", rows.iter().map(|t| Some(t.net)))
-        .text("regime_entry", rows.iter().map(|t| entry(&t.id).map(|c| c.regime.state.name())))
+        .text(
+            "regime_entry",
+            rows.iter()
+                .map(|t| entry(&t.id).map(|c| c.regime.state.name())),
+        )
         .text("regime_exit", rows.iter().map(|t| regime_at(t.ts_known)))
         .finish()
         .internal_error()
@@ -117,8 +152,14 @@ pub(super) fn equity(variant: &VariantOutcome) -> CommandResult<RecordBatch> {
         .ts("ts", rows.iter().map(|p| Some(p.ts)))
         .f64("equity", rows.iter().map(|p| Some(p.equity)))
         .f64("cash", rows.iter().map(|p| Some(p.cash)))
-        .f64("position_value", rows.iter().map(|p| Some(p.position_value)))
-        .f64("gross_exposure", rows.iter().map(|p| Some(p.gross_exposure)))
+        .f64(
+            "position_value",
+            rows.iter().map(|p| Some(p.position_value)),
+        )
+        .f64(
+            "gross_exposure",
+            rows.iter().map(|p| Some(p.gross_exposure)),
+        )
         .f64("realised", rows.iter().map(|p| Some(p.realised)))
         .f64("unrealised", rows.iter().map(|p| Some(p.unrealised)))
         .f64("fees", rows.iter().map(|p| Some(p.fees)))

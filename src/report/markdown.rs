@@ -30,7 +30,10 @@ fn compose(
     let id = &run.identity;
     writeln!(out, "# Run {}\n", id.run_id)?;
     if run.is_simulated() {
-        writeln!(out, "**SIMULATED: no instrument of this run was ever traded.**\n")?;
+        writeln!(
+            out,
+            "**SIMULATED: no instrument of this run was ever traded.**\n"
+        )?;
     }
     writeln!(out, "`{}` over {}\n", run.keys[run.traded], run.range)?;
     writeln!(out, "{}\n", verdict(run))?;
@@ -56,26 +59,35 @@ fn compose(
     writeln!(out, "| inputs | `{}` |", id.inputs_hash)?;
     writeln!(out, "| instruments | `{}` |", id.instruments_hash)?;
     writeln!(out, "| code | `{}` |", id.code_version)?;
-    writeln!(out, "\nEvery number above is in `metrics.json`, `pipeline_health.json`, `data_gap_report.json` or a Parquet file of this folder.")
+    writeln!(
+        out,
+        "\nEvery number above is in `metrics.json`, `pipeline_health.json`, `data_gap_report.json` or a Parquet file of this folder."
+    )
 }
 
 /// One sentence on whether an edge was shown, from the interval of the Sharpe ratio after costs.
 fn verdict(run: &RunReport) -> String {
-    let sharpe = run.variants.first().and_then(|v| v.metrics.iter().find(|m| m.name == "sharpe_ann"));
+    let sharpe = run
+        .variants
+        .first()
+        .and_then(|v| v.metrics.iter().find(|m| m.name == "sharpe_ann"));
     match sharpe {
-        Some(Statistic { value: Some(value), detail: Some(Detail::Sharpe(d)), .. }) => {
-            match (d.ci_low, d.ci_high) {
-                (Some(low), Some(high)) if low > 0.0 => format!(
-                    "Verdict after costs: the 95 % interval of the annual Sharpe ratio, {low:.2} to {high:.2} around {value:.2} over {} days, lies above 0. One run, not corrected for how many were tried.",
-                    d.n_days
-                ),
-                (Some(low), Some(high)) => format!(
-                    "Verdict after costs: **no edge shown**. The 95 % interval of the annual Sharpe ratio is {low:.2} to {high:.2} around {value:.2}, over {} days.",
-                    d.n_days
-                ),
-                _ => "Verdict after costs: **not enough data** for an interval of the Sharpe ratio.".to_owned(),
-            }
-        }
+        Some(Statistic {
+            value: Some(value),
+            detail: Some(Detail::Sharpe(d)),
+            ..
+        }) => match (d.ci_low, d.ci_high) {
+            (Some(low), Some(high)) if low > 0.0 => format!(
+                "Verdict after costs: the 95 % interval of the annual Sharpe ratio, {low:.2} to {high:.2} around {value:.2} over {} days, lies above 0. One run, not corrected for how many were tried.",
+                d.n_days
+            ),
+            (Some(low), Some(high)) => format!(
+                "Verdict after costs: **no edge shown**. The 95 % interval of the annual Sharpe ratio is {low:.2} to {high:.2} around {value:.2}, over {} days.",
+                d.n_days
+            ),
+            _ => "Verdict after costs: **not enough data** for an interval of the Sharpe ratio."
+                .to_owned(),
+        },
         _ => "Verdict after costs: **not enough data** for a Sharpe ratio.".to_owned(),
     }
 }
@@ -85,25 +97,42 @@ fn results(out: &mut String, run: &RunReport) -> core::fmt::Result {
     let names: Vec<&str> = run.variants.iter().map(|v| v.name).collect();
     writeln!(out, "| statistic | unit | n | {} |", names.join(" | "))?;
     writeln!(out, "|---|---|--:|{}", "--:|".repeat(names.len()))?;
-    let Some(first) = run.variants.first() else { return Ok(()) };
+    let Some(first) = run.variants.first() else {
+        return Ok(());
+    };
     for (i, metric) in first.metrics.iter().enumerate() {
         let cells: Vec<String> = run
             .variants
             .iter()
             .map(|v| v.metrics.get(i).map_or_else(String::new, cell))
             .collect();
-        writeln!(out, "| {} | {} | {} | {} |", metric.name, metric.unit, metric.n, cells.join(" | "))?;
+        writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            metric.name,
+            metric.unit,
+            metric.n,
+            cells.join(" | ")
+        )?;
     }
     writeln!(out)?;
     for variant in &run.variants {
         for metric in &variant.metrics {
             match &metric.detail {
                 Some(Detail::Sharpe(d)) if metric.name == "sharpe_ann" => {
-                    let show = |x: Option<f64>| x.map_or_else(|| "undefined".to_owned(), |x| format!("{x:.3}"));
+                    let show = |x: Option<f64>| {
+                        x.map_or_else(|| "undefined".to_owned(), |x| format!("{x:.3}"))
+                    };
                     writeln!(
                         out,
                         "- {}: Sharpe from {} daily returns, 95 % interval {} to {}, PSR(0) {}, skew {:.2}, kurtosis {:.2}. Deflated Sharpe: not available, no trial ledger is kept yet.",
-                        variant.name, d.n_days, show(d.ci_low), show(d.ci_high), show(d.psr_zero), d.skew, d.kurtosis
+                        variant.name,
+                        d.n_days,
+                        show(d.ci_low),
+                        show(d.ci_high),
+                        show(d.psr_zero),
+                        d.skew,
+                        d.kurtosis
                     )?;
                 }
                 Some(Detail::Drawdown(d)) => writeln!(
@@ -112,7 +141,8 @@ fn results(out: &mut String, run: &RunReport) -> core::fmt::Result {
                     variant.name,
                     d.ts_peak,
                     d.ts_trough,
-                    d.ts_recovered.map_or_else(|| "not recovered".to_owned(), |t| format!("recovered {t}"))
+                    d.ts_recovered
+                        .map_or_else(|| "not recovered".to_owned(), |t| format!("recovered {t}"))
                 )?,
                 _ => {}
             }
@@ -146,10 +176,20 @@ fn number(value: f64) -> String {
 fn trades(out: &mut String, engine: &EngineOutcome) -> core::fmt::Result {
     for variant in &engine.variants {
         writeln!(out, "## Trades: {}\n", variant.name)?;
-        writeln!(out, "| subtype | n | wins | net | exits |\n|---|--:|--:|--:|---|")?;
+        writeln!(
+            out,
+            "| subtype | n | wins | net | exits |\n|---|--:|--:|--:|---|"
+        )?;
         for (name, t) in by_subtype(engine, variant) {
             let exits: Vec<String> = t.exits.iter().map(|(k, n)| format!("{k} {n}")).collect();
-            writeln!(out, "| {name} | {} | {} | {} | {} |", t.trades, t.wins, number(t.net), exits.join(", "))?;
+            writeln!(
+                out,
+                "| {name} | {} | {} | {} | {} |",
+                t.trades,
+                t.wins,
+                number(t.net),
+                exits.join(", ")
+            )?;
         }
         writeln!(out)?;
     }
@@ -157,20 +197,43 @@ fn trades(out: &mut String, engine: &EngineOutcome) -> core::fmt::Result {
 }
 
 fn entries(out: &mut String, engine: &EngineOutcome) -> core::fmt::Result {
-    writeln!(out, "## Entry candidates ({} completed 5m bars)\n", engine.bars_5m)?;
-    writeln!(out, "| subtype | considered | regime allowed | triggered | accepted | rejected by | conditions skipped |\n|---|--:|--:|--:|--:|---|---|")?;
+    writeln!(
+        out,
+        "## Entry candidates ({} completed 5m bars)\n",
+        engine.bars_5m
+    )?;
+    writeln!(
+        out,
+        "| subtype | considered | regime allowed | triggered | accepted | rejected by | conditions skipped |\n|---|--:|--:|--:|--:|---|---|"
+    )?;
     for (subtype, c) in &engine.counts {
         let list = |map: &std::collections::BTreeMap<&'static str, u64>| {
-            map.iter().map(|(k, n)| format!("{k} {n}")).collect::<Vec<_>>().join(", ")
+            map.iter()
+                .map(|(k, n)| format!("{k} {n}"))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         writeln!(
             out,
             "| {} | {} | {} | {} | {} | {} | {} |",
-            subtype.name(), c.considered, c.gated, c.triggered, c.accepted, list(&c.rejected), list(&c.skipped)
+            subtype.name(),
+            c.considered,
+            c.gated,
+            c.triggered,
+            c.accepted,
+            list(&c.rejected),
+            list(&c.skipped)
         )?;
     }
-    let refused = engine.candidates.iter().filter(|c| c.refusal.is_some()).count();
-    writeln!(out, "\nAccepted but not ordered for their size: {refused}. A skipped condition had no input (no flow or no book in the source).\n")
+    let refused = engine
+        .candidates
+        .iter()
+        .filter(|c| c.refusal.is_some())
+        .count();
+    writeln!(
+        out,
+        "\nAccepted but not ordered for their size: {refused}. A skipped condition had no input (no flow or no book in the source).\n"
+    )
 }
 
 fn regime(out: &mut String, engine: &EngineOutcome) -> core::fmt::Result {
@@ -178,40 +241,70 @@ fn regime(out: &mut String, engine: &EngineOutcome) -> core::fmt::Result {
     let bars: Vec<String> = engine
         .regime_bars
         .iter()
-        .map(|(name, n)| format!("{name} {n} ({:.1} %)", 100.0 * *n as f64 / engine.bars_5m.max(1) as f64))
+        .map(|(name, n)| {
+            format!(
+                "{name} {n} ({:.1} %)",
+                100.0 * *n as f64 / engine.bars_5m.max(1) as f64
+            )
+        })
         .collect();
     writeln!(out, "5m bars: {}.\n", bars.join(", "))?;
     if !engine.regime_skipped.is_empty() {
-        let skipped: Vec<String> =
-            engine.regime_skipped.iter().map(|(name, n)| format!("{name} on {n}")).collect();
-        writeln!(out, "Conditions without input, in bars: {}.\n", skipped.join(", "))?;
+        let skipped: Vec<String> = engine
+            .regime_skipped
+            .iter()
+            .map(|(name, n)| format!("{name} on {n}"))
+            .collect();
+        writeln!(
+            out,
+            "Conditions without input, in bars: {}.\n",
+            skipped.join(", ")
+        )?;
     }
     Ok(())
 }
 
 fn coverage(out: &mut String, run: &RunReport, engine: &EngineOutcome) -> core::fmt::Result {
     writeln!(out, "## Coverage of the evaluated range\n")?;
-    writeln!(out, "| instrument | minutes | real | without trades | absent | share | longest gap |\n|---|--:|--:|--:|--:|--:|---|")?;
+    writeln!(
+        out,
+        "| instrument | minutes | real | without trades | absent | share | longest gap |\n|---|--:|--:|--:|--:|--:|---|"
+    )?;
     for (key, c) in run.keys.iter().zip(&engine.coverage) {
         let longest = c.gaps.iter().max_by_key(|g| g.minutes).map_or_else(
             || "none".to_owned(),
             |g| format!("{} min from {} ({})", g.minutes, g.start, g.kind),
         );
         let share = c.share().map_or_else(String::new, |s| format!("{:.4}", s));
-        writeln!(out, "| `{key}` | {} | {} | {} | {} | {share} | {longest} |", c.expected, c.real, c.empty, c.absent)?;
+        writeln!(
+            out,
+            "| `{key}` | {} | {} | {} | {} | {share} | {longest} |",
+            c.expected, c.real, c.empty, c.absent
+        )?;
     }
     writeln!(out)
 }
 
 fn inputs(out: &mut String, run: &RunReport) -> core::fmt::Result {
     writeln!(out, "## Inputs (warm-up included)\n")?;
-    writeln!(out, "| set | days | absent | rows in | written | duplicate | filtered | quarantined | out of order |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|")?;
+    writeln!(
+        out,
+        "| set | days | absent | rows in | written | duplicate | filtered | quarantined | out of order |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    )?;
     for h in &run.health {
         let q = &h.quality;
         writeln!(
             out,
             "| `{}` | {} | {} | {} | {} | {} | {} | {} | {} |",
-            h.set, h.days_present, h.days_absent, h.rows_in, h.rows, q.duplicates, q.filtered, q.quarantined, q.out_of_order
+            h.set,
+            h.days_present,
+            h.days_absent,
+            h.rows_in,
+            h.rows,
+            q.duplicates,
+            q.filtered,
+            q.quarantined,
+            q.out_of_order
         )?;
     }
     writeln!(out)
@@ -243,5 +336,8 @@ fn assumptions(out: &mut String, config: &Config) -> core::fmt::Result {
             crate::config::RawTiePolicy::TpFirst => "target reached",
         }
     )?;
-    writeln!(out, "- Rules with fixed thresholds; nothing was trained on this data. `baseline_zero_cost` takes the same orders without fees and slippage.\n")
+    writeln!(
+        out,
+        "- Rules with fixed thresholds; nothing was trained on this data. `baseline_zero_cost` takes the same orders without fees and slippage.\n"
+    )
 }

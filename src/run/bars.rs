@@ -45,7 +45,11 @@ pub struct BarSetSpec {
 impl BarSetSpec {
     /// Returns the set of 1m bars made from `sources`.
     pub fn minutes(sources: &[Dataset]) -> Self {
-        Self { builder: BUILDER_VERSION, interval_minutes: 1, sources: sources.to_vec() }
+        Self {
+            builder: BUILDER_VERSION,
+            interval_minutes: 1,
+            sources: sources.to_vec(),
+        }
     }
 
     /// Returns the id: first 16 hex digits of the sha256 of the specification.
@@ -91,7 +95,10 @@ impl RawSets {
     fn open(lake: &Lake, instrument: &InstrumentKey, sources: &[Dataset]) -> CommandResult<Self> {
         let mut sets = Vec::new();
         for &dataset in sources {
-            let key = DatasetKey { instrument: instrument.clone(), dataset };
+            let key = DatasetKey {
+                instrument: instrument.clone(),
+                dataset,
+            };
             let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
             if let Some(set) = PartitionSet::open_if_present(lake, &spec).data_error()? {
                 sets.push((dataset, set));
@@ -101,13 +108,19 @@ impl RawSets {
     }
 
     fn choose(&self, day: Day) -> Option<(Dataset, Partition)> {
-        self.0.iter().find_map(|(d, set)| Some((*d, set.manifest().partition(day)?.clone())))
+        self.0
+            .iter()
+            .find_map(|(d, set)| Some((*d, set.manifest().partition(day)?.clone())))
     }
 
     fn get(&self, dataset: Dataset) -> CommandResult<&PartitionSet> {
-        self.0.iter().find(|(d, _)| *d == dataset).map(|(_, set)| set).ok_or_else(|| {
-            CommandError::text(ErrorKind::Internal, "a chosen bar source is not open")
-        })
+        self.0
+            .iter()
+            .find(|(d, _)| *d == dataset)
+            .map(|(_, set)| set)
+            .ok_or_else(|| {
+                CommandError::text(ErrorKind::Internal, "a chosen bar source is not open")
+            })
     }
 }
 
@@ -148,7 +161,12 @@ pub fn build(
             None => report.absent.push(day),
             Some((source, raw)) => {
                 *report.sources.entry(source.name()).or_default() += 1;
-                jobs.push(Job { day, source, raw, before: sets.choose(day.plus(-1)) });
+                jobs.push(Job {
+                    day,
+                    source,
+                    raw,
+                    before: sets.choose(day.plus(-1)),
+                });
             }
         }
     }
@@ -162,7 +180,10 @@ pub fn build(
     )
     .data_error()?;
     let mut params = IngestParams::new();
-    params.insert("bar_set".to_owned(), serde_json::to_value(spec).internal_error()?);
+    params.insert(
+        "bar_set".to_owned(),
+        serde_json::to_value(spec).internal_error()?,
+    );
     let bars = DatasetWriter::open(
         lake,
         bar_set_spec(instrument, &bar_set).data_error()?,
@@ -185,8 +206,15 @@ pub fn build(
             let mut opening = Opening { last_price: None };
             if let Some((dataset, partition)) = &job.before {
                 let before = sets.get(*dataset)?;
-                let (made, price) =
-                    make_opening(&openings, job.day, before, *dataset, partition, &memo, options.force)?;
+                let (made, price) = make_opening(
+                    &openings,
+                    job.day,
+                    before,
+                    *dataset,
+                    partition,
+                    &memo,
+                    options.force,
+                )?;
                 sources.push(derived_source(openings.spec(), &made));
                 opening.last_price = price;
             }
@@ -235,7 +263,10 @@ fn make_opening(
         })
         .into_iter()
         .collect();
-    Ok((write_opening(openings, day, &rows, sources).data_error()?, price))
+    Ok((
+        write_opening(openings, day, &rows, sources).data_error()?,
+        price,
+    ))
 }
 
 /// Builds the bars of a day unless they were made from exactly these sources; says whether it did.
@@ -249,7 +280,9 @@ fn build_if_stale(
     force: bool,
 ) -> CommandResult<bool> {
     let hashes: Vec<&str> = sources.iter().map(|s| s.sha256.as_str()).collect();
-    let same_lineage = bars.partition(job.day).is_some_and(|p| p.sources == sources);
+    let same_lineage = bars
+        .partition(job.day)
+        .is_some_and(|p| p.sources == sources);
     if !force && same_lineage && bars.is_current(job.day, &hashes) {
         return Ok(false);
     }
@@ -259,8 +292,9 @@ fn build_if_stale(
         _ => BarSource::Klines,
     };
     let mut builder: MinuteBuilder = MinuteBuilder::new(job.day, source, opening);
-    let reader =
-        raw.read_day(job.day, Some(columns_of(job.source)), BATCH_ROWS, memo).data_error()?;
+    let reader = raw
+        .read_day(job.day, Some(columns_of(job.source)), BATCH_ROWS, memo)
+        .data_error()?;
     for batch in reader {
         let batch = batch.data_error()?;
         if source == BarSource::Klines {
@@ -279,7 +313,14 @@ fn build_if_stale(
 const fn columns_of(source: Dataset) -> &'static [&'static str] {
     match source {
         Dataset::Trades => &["ts_event", "price", "qty", "aggressor"],
-        Dataset::AggTrades => &["ts_event", "price", "qty", "aggressor", "first_id", "last_id"],
+        Dataset::AggTrades => &[
+            "ts_event",
+            "price",
+            "qty",
+            "aggressor",
+            "first_id",
+            "last_id",
+        ],
         _ => &[
             "ts_open",
             "ts_close",
@@ -295,8 +336,15 @@ const fn columns_of(source: Dataset) -> &'static [&'static str] {
     }
 }
 
-fn feed_trades(builder: &mut MinuteBuilder, batch: &RecordBatch, source: Dataset) -> CommandResult<()> {
-    let ts = batch.column(0).as_primitive::<TimestampMicrosecondType>().values();
+fn feed_trades(
+    builder: &mut MinuteBuilder,
+    batch: &RecordBatch,
+    source: Dataset,
+) -> CommandResult<()> {
+    let ts = batch
+        .column(0)
+        .as_primitive::<TimestampMicrosecondType>()
+        .values();
     let price = batch.column(1).as_primitive::<Float64Type>().values();
     let qty = batch.column(2).as_primitive::<Float64Type>().values();
     let aggressor = batch.column(3).as_primitive::<Int8Type>().values();
@@ -311,7 +359,11 @@ fn feed_trades(builder: &mut MinuteBuilder, batch: &RecordBatch, source: Dataset
         let n_trades = ids.as_ref().map_or(1, |(first, last)| {
             u32::try_from((last[i] - first[i]).saturating_add(1).max(1)).unwrap_or(u32::MAX)
         });
-        let side = if aggressor[i] > 0 { Side::Buy } else { Side::Sell };
+        let side = if aggressor[i] > 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
         builder
             .on_trade_fields(ts[i], price[i], qty[i], side.sign(), n_trades)
             .data_error()?;
@@ -353,15 +405,29 @@ fn last_row(
     partition: &Partition,
     memo: &HashMemo,
 ) -> CommandResult<Option<(UnixMicros, f64)>> {
-    let Some(last) = partition.ts_max else { return Ok(None) };
-    let (time, price) =
-        if dataset == Dataset::Klines1m { ("ts_open", "close") } else { ("ts_event", "price") };
+    let Some(last) = partition.ts_max else {
+        return Ok(None);
+    };
+    let (time, price) = if dataset == Dataset::Klines1m {
+        ("ts_open", "close")
+    } else {
+        ("ts_event", "price")
+    };
     // Only the rows of the last instant are wanted; row groups before it are pruned.
-    let range = TimeRange { start: last, end: partition.date.end() };
+    let range = TimeRange {
+        start: last,
+        end: partition.date.end(),
+    };
     let mut found = None;
-    for batch in set.read(range, Some(&[time, price]), BATCH_ROWS, memo).data_error()? {
+    for batch in set
+        .read(range, Some(&[time, price]), BATCH_ROWS, memo)
+        .data_error()?
+    {
         let batch = batch.data_error()?;
-        let times = batch.column(0).as_primitive::<TimestampMicrosecondType>().values();
+        let times = batch
+            .column(0)
+            .as_primitive::<TimestampMicrosecondType>()
+            .values();
         let prices = batch.column(1).as_primitive::<Float64Type>().values();
         if let (Some(ts), Some(px)) = (times.last(), prices.last()) {
             found = Some((UnixMicros(*ts), *px));

@@ -32,8 +32,13 @@ impl RunDir {
             std::fs::remove_dir_all(&temporary)
                 .map_err(|e| CommandError::io("remove", &temporary, &e))?;
         }
-        std::fs::create_dir_all(&temporary).map_err(|e| CommandError::io("create", &temporary, &e))?;
-        Ok(Self { temporary, visible: runs.join(run_id), finished: false })
+        std::fs::create_dir_all(&temporary)
+            .map_err(|e| CommandError::io("create", &temporary, &e))?;
+        Ok(Self {
+            temporary,
+            visible: runs.join(run_id),
+            finished: false,
+        })
     }
 
     /// Writes a text file.
@@ -59,7 +64,7 @@ impl RunDir {
     /// # Errors
     /// Internal, if it cannot be written.
     pub fn parquet(&self, name: &str, batch: &RecordBatch) -> CommandResult<()> {
-        quant_lake::write::write_table(&self.temporary.join(name), batch).internal_error()
+        quant_lake::table::write_table(&self.temporary.join(name), batch).internal_error()
     }
 
     /// Returns the sha256 of every file written so far, by name, leaving out `except`.
@@ -86,7 +91,9 @@ impl RunDir {
     /// Internal, if the folder cannot be moved.
     pub fn finish(mut self) -> CommandResult<PathBuf> {
         if self.visible.exists() {
-            let old = self.visible.with_extension(format!("old-{}", std::process::id()));
+            let old = self
+                .visible
+                .with_extension(format!("old-{}", std::process::id()));
             std::fs::rename(&self.visible, &old)
                 .map_err(|e| CommandError::io("replace", &self.visible, &e))?;
             self.publish()?;
@@ -133,7 +140,10 @@ pub fn finished_exit_code(dir: &Path) -> CommandResult<Option<u8>> {
         .ok_or_else(|| {
             CommandError::text(
                 ErrorKind::Data,
-                &format!("`{}` holds no exit code\nhint: run again with --force", path.display()),
+                &format!(
+                    "`{}` holds no exit code\nhint: run again with --force",
+                    path.display()
+                ),
             )
         })
 }

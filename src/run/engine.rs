@@ -271,7 +271,9 @@ impl Engine {
             self.count_coverage(ts_open, minute);
             self.deliver(ts_close, minute);
         }
-        let Some(frame) = self.features.frame() else { return Ok(()) };
+        let Some(frame) = self.features.frame() else {
+            return Ok(());
+        };
         let bar = frame.traded().bar_5m;
         let ts_decision = frame.ts_avail;
         let row = self.features.row();
@@ -282,7 +284,9 @@ impl Engine {
         }
         if let Some(bar) = bar {
             // The regime and the previous bar run on through the warm-up, so that the first day starts warm.
-            let regime = self.regime.update(&self.regime_binding.read(bar.ts_close, row));
+            let regime = self
+                .regime
+                .update(&self.regime_binding.read(bar.ts_close, row));
             let features = self.entry_binding.read(row);
             if in_range {
                 self.out.bars_5m += 1;
@@ -290,12 +294,16 @@ impl Engine {
                 for name in &regime.skipped {
                     *self.out.regime_skipped.entry(name).or_default() += 1;
                 }
-                self.out.regime_path.push((ts_decision, regime.state.name()));
+                self.out
+                    .regime_path
+                    .push((ts_decision, regime.state.name()));
                 let mut open = OpenTrades::none();
                 for subtype in self.open.values() {
                     open.0[subtype.idx()] = true;
                 }
-                let evaluation = self.entries.on_bar(ts_decision, &bar, &features, &regime, open);
+                let evaluation = self
+                    .entries
+                    .on_bar(ts_decision, &bar, &features, &regime, open);
                 for candidate in evaluation.candidates {
                     self.take(candidate, &regime)?;
                 }
@@ -323,7 +331,9 @@ impl Engine {
             }
         }
         for (idx, row) in minute.iter().enumerate() {
-            let Some(bar) = row.as_ref().and_then(to_bar) else { continue };
+            let Some(bar) = row.as_ref().and_then(to_bar) else {
+                continue;
+            };
             for variant in &mut self.variants {
                 variant.deliver(&Event::Bar(bar), idx);
             }
@@ -331,8 +341,11 @@ impl Engine {
         if !self.open.is_empty()
             && let Some(leading) = self.variants.first()
         {
-            let active: std::collections::BTreeSet<&str> =
-                leading.venue.active(self.params.traded).map(|o| o.id.as_str()).collect();
+            let active: std::collections::BTreeSet<&str> = leading
+                .venue
+                .active(self.params.traded)
+                .map(|o| o.id.as_str())
+                .collect();
             self.open.retain(|id, _| active.contains(id.as_str()));
         }
     }
@@ -359,13 +372,20 @@ impl Engine {
                             side: candidate.side,
                             qty_lots,
                             ts_decision: candidate.ts_decision,
-                            barrier: Barrier { width: candidate.width, ..self.params.barrier },
+                            barrier: Barrier {
+                                width: candidate.width,
+                                ..self.params.barrier
+                            },
                         })?;
                     }
                 }
             }
         }
-        self.out.candidates.push(CandidateRow { candidate, regime: regime.clone(), refusal });
+        self.out.candidates.push(CandidateRow {
+            candidate,
+            regime: regime.clone(),
+            refusal,
+        });
         Ok(())
     }
 
@@ -392,7 +412,12 @@ impl Engine {
                     gap.end = end;
                     gap.minutes += 1;
                 }
-                _ => coverage.gaps.push(MinuteGap { start: ts_open, end, minutes: 1, kind }),
+                _ => coverage.gaps.push(MinuteGap {
+                    start: ts_open,
+                    end,
+                    minutes: 1,
+                    kind,
+                }),
             }
         }
     }
@@ -401,7 +426,11 @@ impl Engine {
     pub fn finish(mut self) -> EngineOutcome {
         self.out.counts = self.entries.counts().clone();
         for mut variant in self.variants {
-            collect(variant.venue.finish(), &mut variant.trades, &mut variant.unfilled);
+            collect(
+                variant.venue.finish(),
+                &mut variant.trades,
+                &mut variant.unfilled,
+            );
             // The last point carries the costs of closing what was still open.
             variant.venue.mark(self.params.range.end);
             let mut equity = variant.venue.account().equity().to_vec();

@@ -9,14 +9,18 @@ use quant_core::market::{Instrument, InstrumentKey};
 use quant_core::synth::SynthParams;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::ingest::{
-    ArchiveSource, IngestError, IngestOptions, IngestReport, IngestRequest, LocalArchive, Progress,
-    ingest_vision,
+    ArchiveSource, CsvRequest, IngestError, IngestOptions, IngestReport, IngestRequest,
+    LocalArchive, Progress, ingest_csv, ingest_vision,
 };
 use quant_lake::layout::Lake;
 use quant_lake::schema::Dataset;
+use quant_lake::venues::csv::{
+    CsvHeader, CsvMapping, CsvRows, KlineColumns, QtyUnit, SideColumn, Stamp, TimeFormat,
+    TradeColumns,
+};
 
 use super::synth_archive::{self, SynthRequest, is_simulated, profile_of};
-use crate::config::{RawSynth, RawVision};
+use crate::config::{RawCsv, RawSynth, RawVision, VolumeUnit};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::fetch::{HttpArchive, HttpHost};
 
@@ -50,7 +54,11 @@ pub fn vision(
         if is_simulated(root) && !key.exchange.simulated {
             return Err(CommandError::text(
                 ErrorKind::Config,
-                &format!("`{}` holds simulated archives and `{}` is a real exchange", root.display(), key.exchange),
+                &format!(
+                    "`{}` holds simulated archives and `{}` is a real exchange",
+                    root.display(),
+                    key.exchange
+                ),
             )
             .hint(format!("ingest it as `--exchange sim-{}`", key.exchange)));
         }
@@ -59,7 +67,10 @@ pub fn vision(
         if key.exchange.simulated {
             return Err(CommandError::text(
                 ErrorKind::Config,
-                &format!("`{}` is simulated: it has no host to download from", key.exchange),
+                &format!(
+                    "`{}` is simulated: it has no host to download from",
+                    key.exchange
+                ),
             )
             .hint("write it with `quant synth --out DIR`, then give `--root DIR`"));
         }
@@ -75,8 +86,14 @@ pub fn vision(
         options: context.options.clone(),
         created_at: context.created_at,
     };
-    ingest_vision(context.lake, archive.as_ref(), &request, context.progress, context.stop)
-        .map_err(|e| ingest_error(&e))
+    ingest_vision(
+        context.lake,
+        archive.as_ref(),
+        &request,
+        context.progress,
+        context.stop,
+    )
+    .map_err(|e| ingest_error(&e))
 }
 
 /// Simulates one instrument if its archive is not there yet, then ingests it like any other.
@@ -93,11 +110,14 @@ pub fn synth(
     on_day: &dyn Fn(Day),
 ) -> CommandResult<IngestReport> {
     let profile = profile_of(&synth.profile).ok_or_else(|| {
-        CommandError::text(ErrorKind::Config, &format!("unknown profile `{}`", synth.profile))
+        CommandError::text(
+            ErrorKind::Config,
+            &format!("unknown profile `{}`", synth.profile),
+        )
     })?;
     let first = range.start.day();
-    let base = SynthParams::btcusdt_like(synth.seed, key.symbol.clone(), profile, first)
-        .config_error()?;
+    let base =
+        SynthParams::btcusdt_like(synth.seed, key.symbol.clone(), profile, first).config_error()?;
     let request = SynthRequest {
         params: SynthParams {
             tick_size: terms.tick_size,
@@ -119,12 +139,22 @@ pub fn synth(
         retries: 0,
         timeout_s: 1,
     };
-    vision(context, &local, key, datasets, range, std::slice::from_ref(terms))
+    vision(
+        context,
+        &local,
+        key,
+        datasets,
+        range,
+        std::slice::from_ref(terms),
+    )
 }
 
 /// Returns where the simulated archive of a request is kept, inside the lake but outside its datasets.
 fn synth_root(lake: &Lake, request: &SynthRequest) -> CommandResult<PathBuf> {
-    Ok(lake.root().join("synth").join(format!("{}-{}d", request.id()?, request.days)))
+    Ok(lake
+        .root()
+        .join("synth")
+        .join(format!("{}-{}d", request.id()?, request.days)))
 }
 
 /// Fails if any file of a report was refused, naming the first ones.
@@ -133,18 +163,23 @@ fn synth_root(lake: &Lake, request: &SynthRequest) -> CommandResult<PathBuf> {
 /// Data error; interrupted if the caller asked to stop.
 pub fn require_success(report: &IngestReport) -> CommandResult<()> {
     if report.stopped {
-        return Err(CommandError::text(ErrorKind::Interrupted, "interrupted while ingesting")
-            .hint("run the same command again: finished days are kept"));
+        return Err(
+            CommandError::text(ErrorKind::Interrupted, "interrupted while ingesting")
+                .hint("run the same command again: finished days are kept"),
+        );
     }
     let mut failures = report.failures();
-    let Some((file, error)) = failures.next() else { return Ok(()) };
+    let Some((file, error)) = failures.next() else {
+        return Ok(());
+    };
     let mut out = CommandError::new(ErrorKind::Data, error);
     if !out.message.contains(&file.file) {
         out.message = format!("`{}`: {}", file.file, out.message);
     }
     let more = failures.count();
     if more > 0 {
-        out.message.push_str(&format!("\n  and {more} more file(s) refused"));
+        out.message
+            .push_str(&format!("\n  and {more} more file(s) refused"));
     }
     Err(out)
 }
@@ -159,3 +194,130 @@ pub fn ingest_error(error: &IngestError) -> CommandError {
     CommandError::new(kind, error)
 }
 
+/// Ingests one CSV file of one instrument; all its rows unless a range is given.
+///
+/// # Errors
+/// Configuration errors for a mapping that cannot be used; data errors are in the report.
+pub fn csv(
+    context: &IngestContext<'_>,
+    raw: &RawCsv,
+    key: &InstrumentKey,
+    range: Option<TimeRange>,
+    terms: &Instrument,
+) -> CommandResult<IngestReport> {
+    let request = CsvRequest {
+        path: raw.path.clone(),
+        key: key.clone(),
+        mapping: csv_mapping(raw, terms)?,
+        range,
+        options: context.options.clone(),
+        created_at: context.created_at,
+    };
+    if !raw.path.is_file() {
+        return Err(CommandError::text(
+            ErrorKind::Config,
+            &format!("there is no CSV file at `{}`", raw.path.display()),
+        )
+        .hint("name it with --set ingest.csv.path=FILE (relative to the working directory)"));
+    }
+    ingest_csv(context.lake, &request, context.progress, context.stop).map_err(|e| ingest_error(&e))
+}
+
+/// Turns the declared columns into a mapping, naming every missing or unknown one.
+fn csv_mapping(raw: &RawCsv, terms: &Instrument) -> CommandResult<CsvMapping> {
+    let is_klines = raw.dataset == Dataset::Klines1m;
+    let (required, optional): (&[&str], &[&str]) = if is_klines {
+        (
+            &["time", "open", "high", "low", "close", "volume"],
+            &["quote_volume", "n_trades", "taker_buy_volume"],
+        )
+    } else {
+        (&["time", "price", "qty"], &["side", "is_buyer_maker", "id"])
+    };
+    let mut problems: Vec<String> = required
+        .iter()
+        .filter(|name| !raw.columns.contains_key(**name))
+        .map(|name| format!("`ingest.csv.columns.{name}` is missing"))
+        .collect();
+    problems.extend(
+        raw.columns
+            .keys()
+            .filter(|name| !required.contains(&name.as_str()) && !optional.contains(&name.as_str()))
+            .map(|name| {
+                format!(
+                    "`ingest.csv.columns.{name}` is not a column of {}",
+                    raw.dataset
+                )
+            }),
+    );
+    if !is_klines && raw.columns.contains_key("side") == raw.columns.contains_key("is_buyer_maker")
+    {
+        problems.push("`ingest.csv.columns` needs either `side` or `is_buyer_maker`".to_owned());
+    }
+    if !problems.is_empty() {
+        return Err(CommandError::text(ErrorKind::Config, &problems.join("\n")));
+    }
+    let column = |name: &str| raw.columns.get(name).cloned();
+    let named = |name: &str| column(name).unwrap_or_default();
+    let unit = match raw.volume_unit {
+        VolumeUnit::Base => QtyUnit::Base,
+        VolumeUnit::Quote => QtyUnit::Quote,
+        VolumeUnit::Contracts if terms.inverse => QtyUnit::InverseContracts {
+            quote_per_contract: terms.contract_value,
+        },
+        VolumeUnit::Contracts => QtyUnit::Contracts {
+            base_per_contract: terms.contract_value,
+        },
+    };
+    let rows = if is_klines {
+        CsvRows::Klines(KlineColumns {
+            timestamp: named("time"),
+            open: named("open"),
+            high: named("high"),
+            low: named("low"),
+            close: named("close"),
+            volume: named("volume"),
+            quote_volume: column("quote_volume"),
+            n_trades: column("n_trades"),
+            taker_buy_volume: column("taker_buy_volume"),
+            stamp: match raw.stamp {
+                Some(crate::config::Stamp::Close) => Stamp::Close,
+                Some(crate::config::Stamp::Open) => Stamp::Open,
+                None => {
+                    return Err(CommandError::text(
+                        ErrorKind::Config,
+                        "`ingest.csv.stamp` is missing",
+                    ));
+                }
+            },
+            volume_unit: unit,
+        })
+    } else {
+        CsvRows::Trades(TradeColumns {
+            timestamp: named("time"),
+            price: named("price"),
+            qty: named("qty"),
+            side: match column("is_buyer_maker") {
+                Some(name) => SideColumn::IsBuyerMaker(name),
+                None => SideColumn::Aggressor(named("side")),
+            },
+            trade_id: column("id"),
+            qty_unit: unit,
+        })
+    };
+    Ok(CsvMapping {
+        rows,
+        time: match raw.time_format {
+            crate::config::TimeFormat::Iso => TimeFormat::Text,
+            crate::config::TimeFormat::EpochS => TimeFormat::EpochS,
+            crate::config::TimeFormat::EpochMs => TimeFormat::EpochMs,
+            crate::config::TimeFormat::EpochUs => TimeFormat::EpochUs,
+            crate::config::TimeFormat::EpochNs => TimeFormat::EpochNs,
+        },
+        header: raw
+            .header
+            .clone()
+            .map_or(CsvHeader::FirstLine, CsvHeader::Columns),
+        delimiter: raw.delimiter,
+    })
+}

@@ -47,11 +47,15 @@ impl Identity {
         sorted.sort();
         let mut hash = Sha256::new();
         for input in sorted {
-            hash.update(format!("{}\0{}\0{}\n", input.set, input.date, input.content_sha256));
+            hash.update(format!(
+                "{}\0{}\0{}\n",
+                input.set, input.date, input.content_sha256
+            ));
         }
         let inputs_hash = hex(&hash.finalize());
         let run_id = sha256_hex(
-            format!("{config_hash}\n{inputs_hash}\n{instruments_hash}\n{CODE_VERSION}\n").as_bytes(),
+            format!("{config_hash}\n{inputs_hash}\n{instruments_hash}\n{CODE_VERSION}\n")
+                .as_bytes(),
         )[..16]
             .to_owned();
         Self {
@@ -71,11 +75,13 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     use core::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        // Writing to a String cannot fail.
-        drop(write!(out, "{b:02x}"));
-        out
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+            // Writing to a String cannot fail.
+            drop(write!(out, "{b:02x}"));
+            out
+        })
 }
 
 /// Writes JSON with sorted keys and no spaces: one text per value.
@@ -91,7 +97,10 @@ fn canonical(value: &Value) -> String {
             format!("{{{}}}", body.join(","))
         }
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(","))
+            format!(
+                "[{}]",
+                items.iter().map(canonical).collect::<Vec<_>>().join(",")
+            )
         }
         other => other.to_string(),
     }
@@ -103,7 +112,12 @@ mod tests {
     use super::*;
 
     fn input(set: &str, day: i32, hash: &str) -> Input {
-        Input { set: set.to_owned(), date: Day(day), content_sha256: hash.to_owned(), rows: 1 }
+        Input {
+            set: set.to_owned(),
+            date: Day(day),
+            content_sha256: hash.to_owned(),
+            rows: 1,
+        }
     }
 
     #[test]
@@ -114,8 +128,14 @@ mod tests {
         let id = Identity::of(&config, &[a.clone(), b.clone()], "i");
         assert_eq!(id, Identity::of(&same, &[b.clone(), a.clone()], "i"));
         let other = serde_json::json!({"b": 2, "a": {"y": 0.1, "x": [1, 2]}});
-        assert_ne!(id.run_id, Identity::of(&other, &[a.clone(), b.clone()], "i").run_id);
-        assert_ne!(id.run_id, Identity::of(&config, &[a.clone(), input("raw/a", 2, "h2")], "i").run_id);
+        assert_ne!(
+            id.run_id,
+            Identity::of(&other, &[a.clone(), b.clone()], "i").run_id
+        );
+        assert_ne!(
+            id.run_id,
+            Identity::of(&config, &[a.clone(), input("raw/a", 2, "h2")], "i").run_id
+        );
         assert_ne!(id.run_id, Identity::of(&config, &[a, b], "j").run_id);
     }
 }

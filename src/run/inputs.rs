@@ -54,7 +54,10 @@ pub fn collect(
     let mut out = Inputs::default();
     for instrument in instruments {
         for &dataset in datasets {
-            let key = DatasetKey { instrument: instrument.clone(), dataset };
+            let key = DatasetKey {
+                instrument: instrument.clone(),
+                dataset,
+            };
             let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
             let set = PartitionSet::open_if_present(lake, &spec).data_error()?;
             let mut health = DatasetHealth {
@@ -75,7 +78,10 @@ pub fn collect(
                     health.rows += p.rows;
                     health.quality.add(&p.quality);
                     health.rows_conserved &= p.rows_in
-                        == p.rows + p.quality.duplicates + p.quality.filtered + p.quality.quarantined;
+                        == p.rows
+                            + p.quality.duplicates
+                            + p.quality.filtered
+                            + p.quality.quarantined;
                 } else {
                     health.days_absent += 1;
                 }

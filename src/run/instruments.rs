@@ -33,7 +33,10 @@ struct InstrumentsFile {
 /// Configuration errors: unreadable, not the expected shape, or contradicting itself.
 pub fn load(file: Option<&Path>) -> CommandResult<InstrumentTable> {
     let (name, text) = match file {
-        None => ("configs/instruments.yaml (built in)".to_owned(), BUILT_IN.to_owned()),
+        None => (
+            "configs/instruments.yaml (built in)".to_owned(),
+            BUILT_IN.to_owned(),
+        ),
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|e| {
                 CommandError::text(
@@ -45,7 +48,10 @@ pub fn load(file: Option<&Path>) -> CommandResult<InstrumentTable> {
         }
     };
     let parsed: InstrumentsFile = serde_saphyr::from_str(&text).map_err(|e| {
-        CommandError::text(ErrorKind::Config, &format!("instruments table `{name}`: {e}"))
+        CommandError::text(
+            ErrorKind::Config,
+            &format!("instruments table `{name}`: {e}"),
+        )
     })?;
     InstrumentTable::new(parsed.instruments).config_error()
 }
@@ -84,7 +90,10 @@ pub fn write_to_lake(
     if rows.is_empty() {
         return Ok(());
     }
-    let dataset = DatasetKey { instrument: key.clone(), dataset: Dataset::Instruments };
+    let dataset = DatasetKey {
+        instrument: key.clone(),
+        dataset: Dataset::Instruments,
+    };
     let writer = DatasetWriter::open(
         lake,
         PartitionSetSpec::raw(&dataset, DEFAULT_BOOK_LEVELS),
@@ -94,7 +103,10 @@ pub fn write_to_lake(
     let mut start = 0;
     while start < rows.len() {
         let day = rows[start].valid_from.day();
-        let n = rows[start..].iter().take_while(|r| r.valid_from.day() == day).count();
+        let n = rows[start..]
+            .iter()
+            .take_while(|r| r.valid_from.day() == day)
+            .count();
         let slice = &rows[start..start + n];
         start += n;
         let body = serde_json::to_vec(slice).internal_error()?;
@@ -110,10 +122,18 @@ pub fn write_to_lake(
             continue;
         }
         let mut partition = writer.begin(day).data_error()?;
-        partition.write(&to_batch(slice).data_error()?).data_error()?;
+        partition
+            .write(&to_batch(key, slice).data_error()?)
+            .data_error()?;
         let rows_in = partition.rows();
-        let meta = PartitionMeta { sources: vec![source], rows_in, quality: Quality::default() };
-        writer.commit(partition.finish(meta).data_error()?).data_error()?;
+        let meta = PartitionMeta {
+            sources: vec![source],
+            rows_in,
+            quality: Quality::default(),
+        };
+        writer
+            .commit(partition.finish(meta).data_error()?)
+            .data_error()?;
     }
     Ok(())
 }

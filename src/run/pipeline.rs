@@ -18,7 +18,7 @@ use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 use serde::Serialize;
 
 use super::bars::{BarSetSpec, BarsReport, BuildOptions};
-use super::dir::{RunDir, STATUS_FILE, finished_exit_code};
+use super::dir::{RunDir, finished_exit_code};
 use super::engine::{Engine, EngineOutcome, EngineParams};
 use super::gates::Gate;
 use super::identity::Identity;
@@ -85,9 +85,14 @@ pub fn run_all(config: &Config, options: &RunOptions<'_>) -> CommandResult<RunOu
         && let Some(exit_code) = finished_exit_code(&visible)?
         && report::is_intact(&visible)?
     {
-        let file = if exit_code == 0 { report::REPORT_FILE } else { report::DIAGNOSIS_FILE };
+        let file = if exit_code == 0 {
+            report::REPORT_FILE
+        } else {
+            report::DIAGNOSIS_FILE
+        };
         let path = visible.join(file);
-        let summary = std::fs::read_to_string(&path).map_err(|e| CommandError::io("read", &path, &e))?;
+        let summary =
+            std::fs::read_to_string(&path).map_err(|e| CommandError::io("read", &path, &e))?;
         return Ok(RunOutcome {
             run_id: prepared.identity.run_id,
             dir: visible,
@@ -143,7 +148,11 @@ fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
         .raw
         .instruments
         .iter()
-        .map(|i| InstrumentKey { exchange: i.exchange, market: i.market, symbol: i.symbol.clone() })
+        .map(|i| InstrumentKey {
+            exchange: i.exchange,
+            market: i.market,
+            symbol: i.symbol.clone(),
+        })
         .collect()
 }
 
@@ -219,10 +228,15 @@ fn ensure_data(
                 let on_day = |day| (options.on_day)("simulating", day);
                 ensure::synth(&context, synth, key, &raw.datasets, range, terms, &on_day)?
             }
-            (IngestSource::Csv, _, Some(csv)) => ensure::csv(&context, csv, key, terms)?,
-            (IngestSource::Vision, _, _) => {
-                ensure::vision(&context, &raw.vision, key, &raw.datasets, range, table.rows_of(key))?
-            }
+            (IngestSource::Csv, _, Some(csv)) => ensure::csv(&context, csv, key, None, terms)?,
+            (IngestSource::Vision, _, _) => ensure::vision(
+                &context,
+                &raw.vision,
+                key,
+                &raw.datasets,
+                range,
+                table.rows_of(key),
+            )?,
             _ => {
                 return Err(CommandError::text(
                     ErrorKind::Config,
@@ -289,7 +303,12 @@ fn compute(
         "data",
         days_with_data as f64,
         1.0,
-        || format!("the lake holds no trades or klines of `{traded}` in {}", config.range),
+        || {
+            format!(
+                "the lake holds no trades or klines of `{traded}` in {}",
+                config.range
+            )
+        },
         || fetch_commands(config, traded),
     ));
     if run.stopped() {
@@ -371,7 +390,14 @@ fn days_with_data(config: &Config, prepared: &Prepared) -> u64 {
         .iter()
         .map(|&dataset| {
             let instrument = prepared.keys[config.traded].clone();
-            PartitionSetSpec::raw(&DatasetKey { instrument, dataset }, DEFAULT_BOOK_LEVELS).dir
+            PartitionSetSpec::raw(
+                &DatasetKey {
+                    instrument,
+                    dataset,
+                },
+                DEFAULT_BOOK_LEVELS,
+            )
+            .dir
         })
         .collect();
     let days: std::collections::BTreeSet<Day> = prepared
@@ -389,7 +415,13 @@ fn fetch_commands(config: &Config, key: &InstrumentKey) -> Vec<String> {
     let range = config.read_range();
     let (start, end) = (range.start.day(), range.end.day());
     let lake = config.raw.paths.lake.display();
-    let datasets: Vec<&str> = config.raw.ingest.datasets.iter().map(|d| d.name()).collect();
+    let datasets: Vec<&str> = config
+        .raw
+        .ingest
+        .datasets
+        .iter()
+        .map(|d| d.name())
+        .collect();
     match config.raw.ingest.source {
         IngestSource::Csv => vec![
             "check `ingest.csv` (path, stamp, time_format) and `run.start`/`run.end` against the file".to_owned(),
@@ -425,7 +457,10 @@ fn drive(
         columns: core_params::columns(raw),
         sizing: core_params::sizing(raw),
         barrier: core_params::barrier(raw, 1.0),
-        variants: vec![("baseline", venue), ("baseline_zero_cost", venue.zero_cost())],
+        variants: vec![
+            ("baseline", venue),
+            ("baseline_zero_cost", venue.zero_cost()),
+        ],
         instruments: prepared.terms.clone(),
         traded: config.traded,
         range: config.range,
@@ -443,7 +478,10 @@ fn drive(
     }
     for day in config.read_range().days() {
         if options.stop.load(Ordering::Relaxed) {
-            return Err(CommandError::text(ErrorKind::Interrupted, "interrupted in the backtest"));
+            return Err(CommandError::text(
+                ErrorKind::Interrupted,
+                "interrupted in the backtest",
+            ));
         }
         let rows = sets
             .iter()
@@ -470,12 +508,18 @@ fn funding_of(
     use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};
     let mut out = Vec::new();
     for (idx, key) in prepared.keys.iter().enumerate() {
-        let dataset = DatasetKey { instrument: key.clone(), dataset: Dataset::Funding };
+        let dataset = DatasetKey {
+            instrument: key.clone(),
+            dataset: Dataset::Funding,
+        };
         let spec = PartitionSetSpec::raw(&dataset, DEFAULT_BOOK_LEVELS);
         let Some(set) = PartitionSet::open_if_present(&prepared.lake, &spec).data_error()? else {
             continue;
         };
-        let range = TimeRange { start: config.range.start, end: config.range.end };
+        let range = TimeRange {
+            start: config.range.start,
+            end: config.range.end,
+        };
         for batch in set.read(range, None, 4_096, memo).data_error()? {
             let batch = batch.data_error()?;
             let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
@@ -497,4 +541,3 @@ fn funding_of(
     out.sort_by_key(|(idx, f)| (f.ts_event, *idx));
     Ok(out)
 }
-

@@ -56,7 +56,9 @@ pub struct SynthReport {
 
 /// Returns the profile of a name, if there is one.
 pub fn profile_of(name: &str) -> Option<Profile> {
-    [Profile::Mixed, Profile::Null].into_iter().find(|p| p.name() == name)
+    [Profile::Mixed, Profile::Null]
+        .into_iter()
+        .find(|p| p.name() == name)
 }
 
 impl SynthRequest {
@@ -82,20 +84,31 @@ pub fn write_archive(
 ) -> CommandResult<SynthReport> {
     require_empty(out)?;
     let mut market = RegimeMarket::new(request.params.clone()).config_error()?;
-    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = out
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(|e| CommandError::io("create", parent, &e))?;
-    let name = out.file_name().map_or_else(|| "synth".into(), |n| n.to_string_lossy().into_owned());
+    let name = out
+        .file_name()
+        .map_or_else(|| "synth".into(), |n| n.to_string_lossy().into_owned());
     let staging = Staging(parent.join(format!(".tmp-{name}-{}", std::process::id())));
     let mut files = Vec::new();
     for _ in 0..request.days {
         if stop.load(Ordering::Relaxed) {
-            return Err(CommandError::text(ErrorKind::Interrupted, "interrupted while simulating"));
+            return Err(CommandError::text(
+                ErrorKind::Interrupted,
+                "interrupted while simulating",
+            ));
         }
         let day = market.next_day();
         on_day(day.day);
         for (archive, rows) in encode_day(&day, request)? {
             write_file(&staging.0.join(&archive.path()), &archive.zip)?;
-            write_file(&staging.0.join(archive.checksum_path()), archive.checksum.as_bytes())?;
+            write_file(
+                &staging.0.join(archive.checksum_path()),
+                archive.checksum.as_bytes(),
+            )?;
             files.push(SynthFile {
                 path: archive.path(),
                 bytes: archive.zip.len() as u64,
@@ -104,7 +117,11 @@ pub fn write_archive(
             });
         }
     }
-    let report = SynthReport { simulated: true, request: request.clone(), files };
+    let report = SynthReport {
+        simulated: true,
+        request: request.clone(),
+        files,
+    };
     let marker = serde_json::to_string_pretty(&report).internal_error()? + "\n";
     write_file(&staging.0.join(MARKER_FILE), marker.as_bytes())?;
     if out.exists() {
@@ -153,8 +170,14 @@ fn encode_day(day: &SimDay, request: &SynthRequest) -> CommandResult<Vec<(Archiv
         .collect();
     let (market, symbol) = (request.market, &request.params.symbol);
     Ok(vec![
-        (encode::agg_trades(market, symbol, day.day, &trades).config_error()?, trades.len() as u64),
-        (encode::klines_1m(market, symbol, day.day, &klines).config_error()?, klines.len() as u64),
+        (
+            encode::agg_trades(market, symbol, day.day, &trades).config_error()?,
+            trades.len() as u64,
+        ),
+        (
+            encode::klines_1m(market, symbol, day.day, &klines).config_error()?,
+            klines.len() as u64,
+        ),
     ])
 }
 

@@ -15,6 +15,7 @@ pub mod openings;
 pub mod quality;
 pub mod read;
 pub mod schema;
+pub mod table;
 pub mod venues;
 pub mod verify;
 pub mod write;

@@ -25,13 +25,21 @@ impl HashMemo {
     /// `Io`, `Size` or `Hash`.
     pub fn open_checked(&self, path: &Path, bytes: u64, sha256: &str) -> Result<File, ReadError> {
         let io = |step| {
-            move |source| ReadError::Io { step, path: path.to_owned(), source }
+            move |source| ReadError::Io {
+                step,
+                path: path.to_owned(),
+                source,
+            }
         };
         let mut file = File::open(path).map_err(io("open"))?;
         let metadata = file.metadata().map_err(io("inspect"))?;
         if metadata.len() != bytes {
             let (path, found) = (path.to_owned(), metadata.len());
-            return Err(ReadError::Size { path, expected: bytes, found });
+            return Err(ReadError::Size {
+                path,
+                expected: bytes,
+                found,
+            });
         }
         // Without a modification time nothing is remembered.
         let modified = metadata.modified().ok();
@@ -56,7 +64,11 @@ impl HashMemo {
         };
         if found != sha256 {
             let expected = sha256.to_owned();
-            return Err(ReadError::Hash { path: path.to_owned(), expected, found });
+            return Err(ReadError::Hash {
+                path: path.to_owned(),
+                expected,
+                found,
+            });
         }
         Ok(file)
     }

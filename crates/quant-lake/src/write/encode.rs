@@ -22,8 +22,9 @@ pub(super) fn writer<W: Write + Send>(
 ) -> Result<ArrowWriter<W>, ParquetError> {
     // The Arrow schema is not embedded: every lake type has an exact Parquet twin, and the blob is one more thing that
     // can be corrupt.
-    let options =
-        ArrowWriterOptions::new().with_properties(properties(spec)?).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties(spec)?)
+        .with_skip_arrow_metadata(true);
     ArrowWriter::try_new_with_options(out, spec.arrow_schema(), options)
 }
 

@@ -21,7 +21,10 @@ pub(crate) struct Lcg(pub(crate) u64);
 
 impl Lcg {
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         self.0 >> 33
     }
 
@@ -41,14 +44,25 @@ pub(crate) fn spec() -> PartitionSetSpec {
         market: "um".parse().unwrap(),
         symbol: "BTCUSDT".parse().unwrap(),
     };
-    PartitionSetSpec::raw(&DatasetKey { instrument, dataset: Dataset::AggTrades }, 0)
+    PartitionSetSpec::raw(
+        &DatasetKey {
+            instrument,
+            dataset: Dataset::AggTrades,
+        },
+        0,
+    )
 }
 
 pub(crate) fn ts(values: Vec<i64>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
 }
 
-pub(crate) fn batch(times: &[i64], ids: &[i64], price: Vec<Option<f64>>, qty: &[f64]) -> RecordBatch {
+pub(crate) fn batch(
+    times: &[i64],
+    ids: &[i64],
+    price: Vec<Option<f64>>,
+    qty: &[f64],
+) -> RecordBatch {
     let n = times.len();
     let at = times.iter().map(|t| day().start().0 + t).collect();
     let schema = spec().arrow_schema();
@@ -74,7 +88,12 @@ pub(crate) fn batch(times: &[i64], ids: &[i64], price: Vec<Option<f64>>, qty: &[
 }
 
 pub(crate) fn good(times: &[i64], ids: &[i64]) -> RecordBatch {
-    batch(times, ids, vec![Some(1.5); ids.len()], &vec![2.0; ids.len()])
+    batch(
+        times,
+        ids,
+        vec![Some(1.5); ids.len()],
+        &vec![2.0; ids.len()],
+    )
 }
 
 /// Aggregated trades: a price walk on a 0.1 tick, log-normal quantities with 3 decimals, ids rising by 1 or 2.
@@ -119,7 +138,6 @@ pub(crate) fn realistic(n: usize) -> RecordBatch {
     RecordBatch::try_new(schema, columns).unwrap()
 }
 
-
 /// A source whose hash repeats one digit.
 pub(crate) fn source(digit: char) -> Source {
     Source {
@@ -133,7 +151,11 @@ pub(crate) fn source(digit: char) -> Source {
 }
 
 pub(crate) fn options() -> WriterOptions {
-    WriterOptions::new("test-1", IngestParams::new(), UnixMicros(1_700_000_000_000_000))
+    WriterOptions::new(
+        "test-1",
+        IngestParams::new(),
+        UnixMicros(1_700_000_000_000_000),
+    )
 }
 
 /// Commits these batches as one day.
@@ -148,7 +170,11 @@ pub(crate) fn commit_day(
         partition.write(batch)?;
     }
     let rows_in = partition.rows();
-    let meta = PartitionMeta { sources: vec![source], rows_in, quality: Quality::default() };
+    let meta = PartitionMeta {
+        sources: vec![source],
+        rows_in,
+        quality: Quality::default(),
+    };
     writer.commit(partition.finish(meta)?)
 }
 
