@@ -131,6 +131,17 @@ fn trades_outside_the_range_do_not_count() {
 }
 
 #[test]
+fn exposure_counts_overlapping_trades_once() {
+    let trades = [
+        trade("2024-01-01T00:00", 12, 1.0, ExitReason::Tp),
+        trade("2024-01-01T01:00", 1, 1.0, ExitReason::Tp),
+        trade("2024-01-01T03:00", 2, 1.0, ExitReason::Tp),
+    ];
+    let all = MetricSet::compute(&trades, &[], range("2024-01-01", "2024-01-02"), 1_000.0);
+    near(value(&all, "exposure"), 0.5);
+}
+
+#[test]
 fn daily_equity_takes_the_last_mark_of_each_day_and_carries_it_forward() {
     let points = [
         point("2023-12-31T23:00", 5.0),

@@ -416,6 +416,19 @@ fn funding_is_charged_to_positions_held_into_the_settlement() {
     near(settle(&marked), 0.2);
     let entered_at_settlement = [funding(0, 0.001), bar(0, FLAT), bar(1, FLAT)];
     near(settle(&entered_at_settlement), 0.0);
+    // Trades come before the settlement of their own instant.
+    let traded_at_settlement = [
+        trade(MIN, 100.0),
+        funding(MIN, 0.001),
+        trade(MIN + 1, 100.0),
+    ];
+    near(settle(&traded_at_settlement), 0.0);
+    let traded_before = [
+        trade(MIN - 1, 100.0),
+        funding(MIN, 0.001),
+        trade(MIN + 1, 100.0),
+    ];
+    near(settle(&traded_before), 0.1);
     let stopped_before = [
         funding(MIN, 0.001),
         bar(0, (100.0, 100.0, 98.0, 98.0)),

@@ -164,6 +164,58 @@ fn klines_are_exactly_the_trades() {
 }
 
 #[test]
+fn a_trade_on_the_minute_belongs_to_the_minute_it_opens() {
+    let day = Day(0);
+    let trade = |ts_ms, price_ticks, qty_lots, aggressor| SimTrade {
+        agg_id: ts_ms,
+        first_id: 0,
+        last_id: 1,
+        ts_ms,
+        price_ticks,
+        qty_lots,
+        price: 0.0,
+        qty: 0.0,
+        aggressor,
+    };
+    let trades = [
+        trade(59_999, 1_000, 5, Side::Buy),
+        trade(60_000, 1_010, 7, Side::Sell),
+        trade(119_999, 1_005, 1, Side::Buy),
+    ];
+    let (tick, lot): (crate::units::Step, crate::units::Step) =
+        ("0.1".parse().unwrap(), "0.001".parse().unwrap());
+    let grid = day::Grid {
+        tick,
+        lot,
+        tick_lot: tick.product(lot).unwrap(),
+    };
+    let klines = day::klines(day, &trades, grid, 990);
+    let row = |i: usize| {
+        let k = &klines[i];
+        [
+            k.open,
+            k.high,
+            k.low,
+            k.close,
+            k.volume,
+            k.quote_volume,
+            k.taker_buy_volume,
+        ]
+    };
+    // The same bits as the decimals' own text.
+    let bits = |values: [f64; 7]| values.map(f64::to_bits);
+    let first = [100.0, 100.0, 100.0, 100.0, 0.005, 0.5, 0.005];
+    let second = [101.0, 101.0, 100.5, 100.5, 0.008, 0.8075, 0.001];
+    let empty = [100.5, 100.5, 100.5, 100.5, 0.0, 0.0, 0.0];
+    for (i, expected) in [first, second, empty].into_iter().enumerate() {
+        assert_eq!(bits(row(i)), bits(expected), "minute {i}");
+    }
+    assert_eq!((klines[1].count, klines.len()), (4, 1_440));
+    let before_any = day::klines(day, &[], grid, 990);
+    assert!((before_any[0].open - 99.0).abs() < 1e-12);
+}
+
+#[test]
 fn ids_and_prices_run_on_over_midnight() {
     let two = days(small(5, Profile::Mixed), 2);
     let (a, b) = (
