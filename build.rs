@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 fn main() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut files = Vec::new();
@@ -46,7 +48,11 @@ fn main() {
         hash.update((body.len() as u64).to_le_bytes());
         hash.update(&body);
     }
-    let digest: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let digest = hash.finalize().iter().fold(String::new(), |mut out, b| {
+        out.push(char::from(HEX[usize::from(b >> 4)]));
+        out.push(char::from(HEX[usize::from(b & 15)]));
+        out
+    });
     println!("cargo::rustc-env=QUANT_CODE_VERSION={digest}");
 }
 

@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
     };
     let ui = Ui::new(cli.output.json, cli.output.quiet);
     init_logging();
-    match dispatch(&cli, &ui) {
+    match dispatch(&cli, ui) {
         Ok(code) => code,
         Err(error) => {
             ui.error(&error);
@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: &Cli, ui: &Ui) -> CommandResult<ExitCode> {
+fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
     match &cli.command {
         Command::BuildDataset(args) => build_dataset::run(args, ui),
         Command::BuildBars(args) => build_bars::run(args, ui),

@@ -42,15 +42,15 @@ impl Config {
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
             .collect();
         let tree = layers::resolve(file, &environment, sets).config_error()?;
-        Self::from_tree(tree, file)
+        Self::from_tree(&tree, file)
     }
 
     /// Checks a resolved tree.
     ///
     /// # Errors
     /// As [`Config::load`], less the reading.
-    pub fn from_tree(tree: Value, file: &Path) -> CommandResult<Self> {
-        let raw: RawConfig = serde_path_to_error::deserialize(&tree).map_err(|error| {
+    pub fn from_tree(tree: &Value, file: &Path) -> CommandResult<Self> {
+        let raw: RawConfig = serde_path_to_error::deserialize(tree).map_err(|error| {
             let key = error.path().to_string();
             CommandError::text(
                 ErrorKind::Config,

@@ -130,10 +130,19 @@ impl std::error::Error for CommandError {}
 /// Attaches a kind to any typed error.
 pub trait Kinded<T> {
     /// Maps the error to a configuration error (exit 2).
+    ///
+    /// # Errors
+    /// The mapped error, if there is one.
     fn config_error(self) -> CommandResult<T>;
     /// Maps the error to a data error (exit 3).
+    ///
+    /// # Errors
+    /// The mapped error, if there is one.
     fn data_error(self) -> CommandResult<T>;
     /// Maps the error to an internal error (exit 1).
+    ///
+    /// # Errors
+    /// The mapped error, if there is one.
     fn internal_error(self) -> CommandResult<T>;
 }
 

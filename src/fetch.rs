@@ -18,7 +18,7 @@ use reqwest::header;
 /// Largest text answer (checksums, listings).
 const MAX_TEXT_BYTES: u64 = 1 << 20;
 /// Longest pause between two tries; a longer `Retry-After` ends the download instead of hammering on.
-const MAX_PAUSE: Duration = Duration::from_secs(60);
+const MAX_PAUSE: Duration = Duration::from_mins(1);
 
 /// Why a download failed for good.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use crate::error::{CommandError, CommandResult, ErrorKind};
 use crate::run::pipeline::{RunOptions, build_bars};
 use crate::run::worker_threads;
 
-pub(crate) fn run(args: &BuildBars, ui: &Ui) -> CommandResult<ExitCode> {
+pub(crate) fn run(args: &BuildBars, ui: Ui) -> CommandResult<ExitCode> {
     let config = Config::load(&args.config.config, &args.config.set)?;
     let stop = super::interrupt_flag()?;
     let days = config.read_range().days().count() as u64;

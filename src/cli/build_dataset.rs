@@ -27,7 +27,7 @@ struct FileLine {
     notes: Vec<String>,
 }
 
-pub(crate) fn run(args: &BuildDataset, ui: &Ui) -> CommandResult<ExitCode> {
+pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     let range = TimeRange::new(args.start, args.end).config_error()?;
     let config = match &args.config {
         Some(file) => Some(Config::load(file, &args.set)?),

@@ -7,7 +7,7 @@ use super::ui::Ui;
 use crate::config::{Config, schema_json};
 use crate::error::{CommandResult, Kinded as _};
 
-pub(crate) fn run(args: &Args, ui: &Ui) -> CommandResult<ExitCode> {
+pub(crate) fn run(args: &Args, ui: Ui) -> CommandResult<ExitCode> {
     match &args.command {
         ConfigCommand::Check(args) => {
             let config = Config::load(&args.config, &args.set)?;

@@ -11,7 +11,7 @@ use crate::error::CommandResult;
 use crate::run::pipeline::{RunOptions, run_all};
 use crate::run::worker_threads;
 
-pub(crate) fn run(args: &RunAll, ui: &Ui) -> CommandResult<ExitCode> {
+pub(crate) fn run(args: &RunAll, ui: Ui) -> CommandResult<ExitCode> {
     let config = Config::load(&args.config.config, &sets(args))?;
     let stop: Arc<AtomicBool> = super::interrupt_flag()?;
     let jobs = worker_threads(args.jobs)?;

@@ -10,7 +10,7 @@ use super::ui::Ui;
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::run::synth_archive::{SynthRequest, profile_of, write_archive};
 
-pub(crate) fn run(args: &Synth, ui: &Ui) -> CommandResult<ExitCode> {
+pub(crate) fn run(args: &Synth, ui: Ui) -> CommandResult<ExitCode> {
     let profile = profile_of(&args.profile).ok_or_else(|| {
         CommandError::text(
             ErrorKind::Config,

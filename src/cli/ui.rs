@@ -95,7 +95,7 @@ pub(crate) struct IngestBar {
 
 impl IngestBar {
     /// Returns an observer drawn like every other progress bar.
-    pub(crate) fn new(ui: &Ui) -> Self {
+    pub(crate) fn new(ui: Ui) -> Self {
         let bar = ui.progress(0, "ingest");
         if let Ok(style) = ProgressStyle::with_template(
             "{prefix} [{bar:32}] {pos}/{len} files {elapsed} eta {eta} {msg}",

@@ -11,7 +11,7 @@ use super::args::Verify;
 use super::ui::Ui;
 use crate::error::{CommandError, CommandResult, ErrorKind};
 
-pub(crate) fn run(args: &Verify, ui: &Ui) -> CommandResult<ExitCode> {
+pub(crate) fn run(args: &Verify, ui: Ui) -> CommandResult<ExitCode> {
     if !args.lake.is_dir() {
         return Err(CommandError::text(
             ErrorKind::Config,

@@ -83,7 +83,7 @@ pub enum LayerError {
 ///
 /// # Errors
 /// The first layer that cannot be read or applied.
-pub fn resolve(
+pub(super) fn resolve(
     path: &Path,
     environment: &[(String, String)],
     sets: &[String],

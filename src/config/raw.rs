@@ -229,8 +229,9 @@ pub struct RawCsv {
     pub stamp: Option<Stamp>,
     /// Unit of the volume or size column.
     pub volume_unit: VolumeUnit,
-    /// Canonical name -> column of the file. Klines: time, open, high, low, close, volume and optionally quote_volume,
-    /// n_trades, taker_buy_volume. Trades: time, price, qty, side or is_buyer_maker, and optionally id.
+    /// Canonical name -> column of the file. Klines: `time`, `open`, `high`, `low`, `close`, `volume` and optionally
+    /// `quote_volume`, `n_trades`, `taker_buy_volume`. Trades: `time`, `price`, `qty`, `side` or `is_buyer_maker`, and
+    /// optionally `id`.
     pub columns: BTreeMap<String, String>,
 }
 
@@ -552,6 +553,10 @@ mod time_text {
     use quant_core::time::UnixMicros;
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde calls"
+    )]
     pub(super) fn serialize<S: Serializer>(at: &UnixMicros, s: S) -> Result<S::Ok, S::Error> {
         if at.day().start() == *at {
             s.collect_str(&at.day())

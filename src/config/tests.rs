@@ -12,7 +12,7 @@ fn shipped(name: &str) -> PathBuf {
 fn load(sets: &[&str]) -> CommandResult<Config> {
     let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
     let tree = layers::resolve(&shipped("default.yaml"), &[], &sets).config_error()?;
-    Config::from_tree(tree, &shipped("default.yaml"))
+    Config::from_tree(&tree, &shipped("default.yaml"))
 }
 
 fn error(sets: &[&str]) -> String {
@@ -25,7 +25,7 @@ fn error(sets: &[&str]) -> String {
 fn every_shipped_config_is_valid() {
     for name in ["default.yaml", "csv_klines.yaml", "binance_btcusdt.yaml"] {
         let tree = layers::resolve(&shipped(name), &[], &[]).unwrap();
-        Config::from_tree(tree, &shipped(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        Config::from_tree(&tree, &shipped(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
 }
 

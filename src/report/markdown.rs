@@ -15,8 +15,9 @@ pub(super) fn write(
     flags: &[Flag],
 ) -> String {
     let mut out = String::new();
-    // Writing to a String cannot fail.
-    drop(compose(&mut out, config, run, engine, flags));
+    if compose(&mut out, config, run, engine, flags).is_err() {
+        out.push_str("(the rest could not be written)\n");
+    }
     out
 }
 
@@ -275,7 +276,7 @@ fn coverage(out: &mut String, run: &RunReport, engine: &EngineOutcome) -> core::
             || "none".to_owned(),
             |g| format!("{} min from {} ({})", g.minutes, g.start, g.kind),
         );
-        let share = c.share().map_or_else(String::new, |s| format!("{:.4}", s));
+        let share = c.share().map_or_else(String::new, |s| format!("{s:.4}"));
         writeln!(
             out,
             "| `{key}` | {} | {} | {} | {} | {share} | {longest} |",

@@ -18,7 +18,7 @@ use quant_core::strategy::{
     Candidate, CandidateStatus, EntryEngine, EntryParams, OpenTrades, StrategyError, Subtype,
     SubtypeCounts,
 };
-use quant_core::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY, TimeRange, UnixMicros};
+use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 use serde::Serialize;
 
 use crate::config::core_params::ColumnNames;
@@ -248,13 +248,14 @@ impl Engine {
     pub fn push_day(&mut self, day: Day, rows: &[Vec<MinuteRow>]) -> Result<(), EngineError> {
         let mut cursors = vec![0_usize; rows.len()];
         let mut minute: Vec<Option<MinuteRow>> = vec![None; rows.len()];
-        for n in 0..MINUTES_PER_DAY {
-            let ts_open = day.start().plus(n as i64 * MICROS_PER_MINUTE);
+        let mut ts_open = day.start();
+        while ts_open < day.end() {
             for ((slot, rows), at) in minute.iter_mut().zip(rows).zip(&mut cursors) {
                 *slot = rows.get(*at).copied().filter(|row| row.ts_open == ts_open);
                 *at += usize::from(slot.is_some());
             }
             self.push_minute(ts_open, &minute)?;
+            ts_open = ts_open.plus(MICROS_PER_MINUTE);
         }
         Ok(())
     }

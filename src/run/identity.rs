@@ -52,7 +52,7 @@ impl Identity {
                 input.set, input.date, input.content_sha256
             ));
         }
-        let inputs_hash = hex(&hash.finalize());
+        let inputs_hash = quant_lake::content::hex(&hash.finalize());
         let run_id = sha256_hex(
             format!("{config_hash}\n{inputs_hash}\n{instruments_hash}\n{CODE_VERSION}\n")
                 .as_bytes(),
@@ -70,18 +70,7 @@ impl Identity {
 
 /// Returns the sha256 of `bytes` as lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use core::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-            // Writing to a String cannot fail.
-            drop(write!(out, "{b:02x}"));
-            out
-        })
+    quant_lake::content::hex(&Sha256::digest(bytes))
 }
 
 /// Writes JSON with sorted keys and no spaces: one text per value.
