@@ -333,7 +333,7 @@ fn a_day_with_too_few_real_minutes_does_not_count_in_the_volatility_ratio() {
     let rows: Vec<Option<MinuteRow>> = (0..2 * DAY + 300)
         .map(|m| {
             // Day 0 jumps for 100 minutes and is silent afterwards; the others alternate quietly.
-            real.is_filled = m < DAY && m >= 100;
+            real.is_filled = (100..DAY).contains(&m);
             if !real.is_filled {
                 let step = if m < DAY { 50.0 } else { 1.0 };
                 last = if m.is_multiple_of(2) {
