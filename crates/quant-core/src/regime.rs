@@ -45,7 +45,7 @@ pub enum RegimeError {
     },
 }
 
-/// What a market is said to be.
+/// What a market is said to be; a greater value outranks a smaller one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RegimeState {

@@ -66,13 +66,15 @@ pub struct MinuteBuilder<X: MinuteStat = ()> {
     close_us: i64,
     /// Nothing may come before this.
     last_us: i64,
+    /// Trades before this need no more than a check of their numbers: the end of a minute that already has a trade.
+    fast_until_us: i64,
+    last_event_us: i64,
     previous_close: Option<f64>,
     rows: Vec<MinuteRow>,
     stat_columns: Vec<&'static str>,
     stat_values: Vec<Option<f64>>,
     n_events: u64,
     first_event: Option<UnixMicros>,
-    last_event: Option<UnixMicros>,
 }
 
 impl MinuteBuilder {
@@ -97,13 +99,14 @@ impl<X: MinuteStat> MinuteBuilder<X> {
             open_us: start,
             close_us: start + MICROS_PER_MINUTE,
             last_us: start,
+            fast_until_us: i64::MIN,
+            last_event_us: start,
             previous_close: opening.last_price.filter(|p| is_price(*p)),
             rows: Vec::with_capacity(MINUTES_PER_DAY),
             stat_values: Vec::with_capacity(MINUTES_PER_DAY * stat_columns.len()),
             stat_columns,
             n_events: 0,
             first_event: None,
-            last_event: None,
         }
     }
 
@@ -143,13 +146,15 @@ impl<X: MinuteStat> MinuteBuilder<X> {
         let usable = is_price(price)
             && (0.0..=MAX_VALUE).contains(&qty)
             && (aggressor_sign == 1 || aggressor_sign == -1);
-        if !(self.takes_trades && usable && ts_us >= self.last_us && ts_us < self.close_us) {
-            // Refused or the first trade of a later minute: a few of millions.
+        if !(usable && ts_us >= self.last_us && ts_us < self.fast_until_us) {
+            // Refused or the first trade of a minute: a few of millions.
             self.refuse_trade(ts_us, price, qty, aggressor_sign)?;
             self.roll_to(ts_us);
+            self.first_event.get_or_insert(UnixMicros(ts_us));
+            self.fast_until_us = self.close_us;
         }
         self.last_us = ts_us;
-        self.note(ts_us);
+        self.last_event_us = ts_us;
         self.kernel.add(price, qty, aggressor_sign > 0, n_trades);
         Ok(())
     }
@@ -225,7 +230,9 @@ impl<X: MinuteStat> MinuteBuilder<X> {
         self.extra.on_event(&Event::Bar(*bar));
         self.push_row(row);
         self.last_us = self.open_us;
-        self.note(ts.0);
+        self.n_events += 1;
+        self.first_event.get_or_insert(ts);
+        self.last_event_us = ts.0;
         Ok(())
     }
 
@@ -280,6 +287,7 @@ impl<X: MinuteStat> MinuteBuilder<X> {
         let until = until.0.clamp(self.day.start().0, self.day.end().0);
         let closing_price = self.kernel.last_price().or(self.previous_close);
         self.roll_to(until);
+        let n_events = self.n_events + self.kernel.n_prints();
         let whole =
             until.div_euclid(MICROS_PER_MINUTE) - self.day.start().0.div_euclid(MICROS_PER_MINUTE);
         let n_rows = usize::try_from(whole).unwrap_or(0);
@@ -290,19 +298,11 @@ impl<X: MinuteStat> MinuteBuilder<X> {
             rows: self.rows,
             stat_columns: self.stat_columns,
             stat_values: self.stat_values,
-            n_events: self.n_events,
+            n_events,
             first_event: self.first_event,
-            last_event: self.last_event,
+            last_event: self.first_event.map(|_| UnixMicros(self.last_event_us)),
             closing_price,
         }
-    }
-
-    fn note(&mut self, ts_us: i64) {
-        self.n_events += 1;
-        if self.first_event.is_none() {
-            self.first_event = Some(UnixMicros(ts_us));
-        }
-        self.last_event = Some(UnixMicros(ts_us));
     }
 
     fn advance(&mut self, ts_us: i64) -> Result<(), BarsError> {
@@ -373,7 +373,9 @@ impl<X: MinuteStat> MinuteBuilder<X> {
         self.previous_close = row.close;
         self.rows.push(row);
         self.extra.close(&mut RowWriter::new(&mut self.stat_values));
+        self.n_events += self.kernel.n_prints();
         self.kernel = Ohlcv::empty();
+        self.fast_until_us = i64::MIN;
         self.open_us = self.close_us;
         self.close_us += MICROS_PER_MINUTE;
     }

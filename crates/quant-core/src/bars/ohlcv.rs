@@ -63,6 +63,11 @@ impl Ohlcv {
         self.n_prints == 0
     }
 
+    /// Returns how many prints were added.
+    pub(crate) const fn n_prints(&self) -> u64 {
+        self.n_prints
+    }
+
     /// Returns the last price, if anything was printed.
     pub fn last_price(&self) -> Option<f64> {
         (!self.is_empty()).then_some(self.close)

@@ -1,5 +1,4 @@
 //! Tests of the feature set: golden values against the definitions, and independence of start and future.
-#![expect(clippy::float_cmp, reason = "the bits themselves are the subject")]
 
 mod golden;
 
@@ -35,6 +34,13 @@ impl Dice {
     }
 }
 
+/// Start of the minute `m` minutes after the first midnight.
+fn minute_at(m: usize) -> UnixMicros {
+    FIRST
+        .start()
+        .plus(i64::try_from(m).unwrap() * MICROS_PER_MINUTE)
+}
+
 /// Random rows: quiet and absent minutes, gaps of up to 20 minutes, unknown splits, no price at the very start.
 fn random_rows(seed: u64, n_minutes: usize) -> Vec<Option<MinuteRow>> {
     let mut dice = Dice(seed);
@@ -42,7 +48,7 @@ fn random_rows(seed: u64, n_minutes: usize) -> Vec<Option<MinuteRow>> {
     let mut quiet = dice.below(15);
     (0..n_minutes)
         .map(|m| {
-            let ts_open = FIRST.start().plus(m as i64 * MICROS_PER_MINUTE);
+            let ts_open = minute_at(m);
             if quiet == 0 && dice.below(60) == 0 {
                 quiet = dice.below(20);
             }
@@ -151,7 +157,7 @@ fn run(rows: &[Option<MinuteRow>], from: usize, features: &[FeatureParams]) -> V
         .enumerate()
         .skip(from)
         .map(|(m, row)| {
-            let ts_open = FIRST.start().plus(m as i64 * MICROS_PER_MINUTE);
+            let ts_open = minute_at(m);
             set.push(ts_open, &[*row]).unwrap().clone()
         })
         .collect()
@@ -206,8 +212,8 @@ proptest! {
 
     #[test]
     fn values_stay_inside_their_bounds(seed in any::<u64>()) {
-        let rows = random_rows(seed, 600);
         use FeatureParams as P;
+        let rows = random_rows(seed, 600);
         let features = [
             P::EfficiencyRatio { bars: 3, days_back: 0 },
             P::Tfi { minutes: 2, days_back: 0 },
@@ -244,7 +250,7 @@ fn flat(m: usize, is_filled: bool) -> Option<MinuteRow> {
         .flatten()
         .find(|r| !r.is_filled)
         .map(|r| MinuteRow {
-            ts_open: FIRST.start().plus(m as i64 * MICROS_PER_MINUTE),
+            ts_open: minute_at(m),
             is_filled,
             ..r
         })
@@ -265,7 +271,7 @@ fn a_feature_is_null_until_its_days_exist_and_while_one_of_them_is_empty() {
         let day = m / MINUTES_PER_DAY;
         // Day 2 has no real row.
         let row = flat(m, day == 2);
-        let ts_open = FIRST.start().plus(m as i64 * MICROS_PER_MINUTE);
+        let ts_open = minute_at(m);
         let values = set.push(ts_open, &[row]).unwrap().values.clone();
         if m % MINUTES_PER_DAY == 700 {
             seen.push((values[0].is_some(), values[1].is_some()));
@@ -333,7 +339,7 @@ fn the_frame_shows_a_bar_exactly_when_one_is_complete() {
     let mut set = FeatureSet::new(&params(every_kind()), 1, 0).unwrap();
     let closes: Vec<usize> = (0..20)
         .filter(|m| {
-            let ts_open = FIRST.start().plus(*m as i64 * MICROS_PER_MINUTE);
+            let ts_open = minute_at(*m);
             set.push(ts_open, &[flat(*m, false)]).unwrap();
             set.frame().unwrap().traded().bar_5m.is_some()
         })
@@ -349,7 +355,7 @@ fn a_reference_instrument_does_not_leak_into_the_traded_one() {
     let alone = run(&rows, 0, &features);
     let mut set = FeatureSet::new(&params(features), 2, 1).unwrap();
     for (m, out) in alone.iter().enumerate() {
-        let ts_open = FIRST.start().plus(m as i64 * MICROS_PER_MINUTE);
+        let ts_open = minute_at(m);
         let both = set.push(ts_open, &[reference[m], rows[m]]).unwrap();
         assert_eq!(
             bits(std::slice::from_ref(both)),
@@ -496,7 +502,7 @@ fn no_value_is_ever_nan_or_infinite() {
         flat(m, false).map(|r| MinuteRow {
             high: Some(1e15),
             low: Some(1e-300),
-            close: Some(if m % 2 == 0 { 1e15 } else { 1e-300 }),
+            close: Some(if m.is_multiple_of(2) { 1e15 } else { 1e-300 }),
             open: Some(1.0),
             volume: 1e300,
             quote_volume: Some(1e308),

@@ -315,7 +315,7 @@ fn every_condition_of_a_pullback_can_reject_it() {
         |c| {
             c.previous
                 .iter_mut()
-                .for_each(|p| p.1.fast_slope = Some(-0.1))
+                .for_each(|p| p.1.fast_slope = Some(-0.1));
         },
         Some("slope_agrees"),
     );
@@ -324,7 +324,7 @@ fn every_condition_of_a_pullback_can_reject_it() {
         |c| {
             c.previous
                 .iter_mut()
-                .for_each(|p| p.0.close = Some(PIVOT + 5.0))
+                .for_each(|p| p.0.close = Some(PIVOT + 5.0));
         },
         Some("close_back"),
     );
@@ -333,7 +333,7 @@ fn every_condition_of_a_pullback_can_reject_it() {
         |c| {
             c.previous
                 .iter_mut()
-                .for_each(|p| p.0.ts_close = UnixMicros(0))
+                .for_each(|p| p.0.ts_close = UnixMicros(0));
         },
         Some("slope_agrees"),
     );
@@ -491,9 +491,9 @@ fn a_side_cools_down_after_an_accepted_entry() {
         let free = short.evaluate_with(&params(), &engine.cooldown());
         assert_eq!(free.candidates[0].status, CandidateStatus::Accepted);
     }
-    use CandidateStatus::{Accepted, Rejected};
-    let cooling = Rejected("cooldown");
-    assert_eq!(statuses, [Accepted, cooling, cooling, Accepted, cooling]);
+    let accepted = CandidateStatus::Accepted;
+    let cooling = CandidateStatus::Rejected("cooldown");
+    assert_eq!(statuses, [accepted, cooling, cooling, accepted, cooling]);
     let counts = &engine.counts()[&Subtype::RangeFadeLong];
     assert_eq!(
         (
