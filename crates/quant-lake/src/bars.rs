@@ -72,10 +72,18 @@ pub fn bar_set_spec(
         ("is_filled", Bool, false),
     ];
     Ok(PartitionSetSpec {
-        dir: format!("bars/{}/{}", instrument_path(instrument), check_set_id(bar_set_id)?),
+        dir: format!(
+            "bars/{}/{}",
+            instrument_path(instrument),
+            check_set_id(bar_set_id)?
+        ),
         columns: columns
             .into_iter()
-            .map(|(name, ty, nullable)| Column { name: name.to_owned(), ty, nullable })
+            .map(|(name, ty, nullable)| Column {
+                name: name.to_owned(),
+                ty,
+                nullable,
+            })
             .collect(),
         sort_key: vec!["ts_open".to_owned()],
         time_column: "ts_open".to_owned(),
@@ -123,11 +131,16 @@ pub fn to_batch(spec: &PartitionSetSpec, rows: &[MinuteRow]) -> Result<RecordBat
         Arc::new(Int64Array::from(counts)),
         floats(|r| r.buy_volume),
         floats(|r| r.vwap),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.bar_source.name()))),
-        Arc::new(rows.iter().map(|r| Some(r.is_filled)).collect::<BooleanArray>()),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|r| r.bar_source.name()),
+        )),
+        Arc::new(
+            rows.iter()
+                .map(|r| Some(r.is_filled))
+                .collect::<BooleanArray>(),
+        ),
     ];
-    RecordBatch::try_new(spec.arrow_schema(), columns)
-        .map_err(|source| BarError::Batch { source })
+    RecordBatch::try_new(spec.arrow_schema(), columns).map_err(|source| BarError::Batch { source })
 }
 
 /// Appends the rows of a batch read with all columns of the bar set.
@@ -192,8 +205,15 @@ pub fn write_bar_day(
     let batch = to_batch(writer.spec(), rows)?;
     let mut partition = writer.begin(day)?;
     partition.write(&batch).map_err(CommitError::from)?;
-    let quality = Quality { gaps, ..Quality::default() };
-    let meta = PartitionMeta { sources, rows_in: partition.rows(), quality };
+    let quality = Quality {
+        gaps,
+        ..Quality::default()
+    };
+    let meta = PartitionMeta {
+        sources,
+        rows_in: partition.rows(),
+        quality,
+    };
     let staged = partition.finish(meta).map_err(CommitError::from)?;
     Ok(writer.commit(staged)?)
 }

@@ -55,7 +55,10 @@ pub fn coverage(
         .filter(|us| *us > 0)
         .and_then(|us| u64::try_from(quant_core::time::MICROS_PER_DAY / us).ok());
     out.rows_expected = per_day.map(|n| n.saturating_mul(days));
-    out.share = out.rows_expected.filter(|n| *n > 0).map(|n| out.rows as f64 / n as f64);
+    out.share = out
+        .rows_expected
+        .filter(|n| *n > 0)
+        .map(|n| out.rows as f64 / n as f64);
     out
 }
 
@@ -74,8 +77,17 @@ impl GapFinder {
     pub fn new(range: TimeRange, interval_us: i64) -> Self {
         let interval_us = interval_us.max(1);
         let floor = range.start.floor_to(interval_us).0;
-        let next = if floor < range.start.0 { floor + interval_us } else { floor };
-        Self { range, interval_us, next, missing: Vec::new() }
+        let next = if floor < range.start.0 {
+            floor + interval_us
+        } else {
+            floor
+        };
+        Self {
+            range,
+            interval_us,
+            next,
+            missing: Vec::new(),
+        }
     }
 
     /// Sees the row of the interval that `start` lies in; rows outside the range and repeated ones are ignored.
@@ -115,13 +127,18 @@ pub fn missing_intervals(
     range: TimeRange,
     memo: &HashMemo,
 ) -> Result<Vec<TimeRange>, ReadError> {
-    let Some(interval_us) = interval_us else { return Ok(Vec::new()) };
+    let Some(interval_us) = interval_us else {
+        return Ok(Vec::new());
+    };
     let mut finder = GapFinder::new(range, interval_us);
     if let Some(set) = set {
         let time = set.spec().time_column.as_str();
         for batch in set.read(range, Some(&[time]), 1 << 16, memo)? {
             let batch = batch?;
-            let times = batch.column(0).as_primitive::<TimestampMicrosecondType>().values();
+            let times = batch
+                .column(0)
+                .as_primitive::<TimestampMicrosecondType>()
+                .values();
             times.iter().for_each(|&t| finder.see(UnixMicros(t)));
         }
     }

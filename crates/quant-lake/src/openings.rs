@@ -113,7 +113,11 @@ pub enum OpeningError {
 
 /// Returns the partition set of an instrument's openings.
 pub fn openings_spec(instrument: &InstrumentKey) -> PartitionSetSpec {
-    let column = |name: &str, ty, nullable| Column { name: name.to_owned(), ty, nullable };
+    let column = |name: &str, ty, nullable| Column {
+        name: name.to_owned(),
+        ty,
+        nullable,
+    };
     PartitionSetSpec {
         dir: format!("openings/{}", instrument_path(instrument)),
         columns: vec![
@@ -158,8 +162,11 @@ pub fn write_opening(
     let batch = to_batch(writer.spec(), &rows).map_err(|source| OpeningError::Batch { source })?;
     let mut partition = writer.begin(day)?;
     partition.write(&batch).map_err(CommitError::from)?;
-    let meta =
-        PartitionMeta { sources, rows_in: partition.rows(), quality: Quality::default() };
+    let meta = PartitionMeta {
+        sources,
+        rows_in: partition.rows(),
+        quality: Quality::default(),
+    };
     let staged = partition.finish(meta).map_err(CommitError::from)?;
     Ok(writer.commit(staged)?)
 }
@@ -188,9 +195,13 @@ pub fn read_opening(
         };
         for row in 0..batch.num_rows() {
             let name = kinds.value(row);
-            let kind = OpeningKind::ALL.into_iter().find(|k| k.name() == name).ok_or_else(|| {
-                OpeningError::UnknownKind { day, kind: name.to_owned() }
-            })?;
+            let kind = OpeningKind::ALL
+                .into_iter()
+                .find(|k| k.name() == name)
+                .ok_or_else(|| OpeningError::UnknownKind {
+                    day,
+                    kind: name.to_owned(),
+                })?;
             out.push(OpeningRow {
                 kind,
                 ts_event: UnixMicros(times.value(row)),
@@ -213,7 +224,10 @@ pub fn last_trade_price(
     memo: &HashMemo,
 ) -> Result<Option<f64>, OpeningError> {
     let rows = read_opening(set, day, memo)?.unwrap_or_default();
-    Ok(rows.iter().filter(|r| r.kind == OpeningKind::LastTrade).find_map(|r| r.px))
+    Ok(rows
+        .iter()
+        .filter(|r| r.kind == OpeningKind::LastTrade)
+        .find_map(|r| r.px))
 }
 
 fn to_batch(
@@ -222,7 +236,9 @@ fn to_batch(
 ) -> Result<RecordBatch, arrow_schema::ArrowError> {
     let times: TimestampMicrosecondArray = rows.iter().map(|r| Some(r.ts_event.0)).collect();
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.kind.name()))),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|r| r.kind.name()),
+        )),
         Arc::new(times.with_timezone("UTC")),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.seq))),
         Arc::new(rows.iter().map(|r| r.px).collect::<Float64Array>()),

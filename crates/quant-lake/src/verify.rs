@@ -149,8 +149,16 @@ pub fn verify_set(
     depth: Depth,
     memo: &HashMemo,
 ) -> VerifyReport {
-    let mut report = VerifyReport { n_sets: 1, ..VerifyReport::default() };
-    let problem = |date, kind, detail| Problem { set: spec.dir.clone(), date, kind, detail };
+    let mut report = VerifyReport {
+        n_sets: 1,
+        ..VerifyReport::default()
+    };
+    let problem = |date, kind, detail| Problem {
+        set: spec.dir.clone(),
+        date,
+        kind,
+        detail,
+    };
     let set = match PartitionSet::open_if_present(lake, spec) {
         Ok(Some(set)) => set,
         Ok(None) => {
@@ -161,14 +169,18 @@ pub fn verify_set(
             return report;
         }
         Err(e) => {
-            report.problems.push(problem(None, ProblemKind::Manifest, e.to_string()));
+            report
+                .problems
+                .push(problem(None, ProblemKind::Manifest, e.to_string()));
             return report;
         }
     };
     let partitions = &set.manifest().partitions;
     report.n_partitions = partitions.len() as u64;
     report.n_rows = set.manifest().row_count;
-    report.n_bytes = partitions.iter().fold(0, |sum, p| sum.saturating_add(p.bytes));
+    report.n_bytes = partitions
+        .iter()
+        .fold(0, |sum, p| sum.saturating_add(p.bytes));
     report.problems = partitions
         .into_par_iter()
         .flat_map_iter(|p| {

@@ -148,7 +148,12 @@ pub(crate) struct TempFile {
 
 impl TempFile {
     pub(crate) fn new(store: Arc<dyn Store>, lock: Arc<File>, path: PathBuf) -> Self {
-        Self { store, path, armed: true, _lock: lock }
+        Self {
+            store,
+            path,
+            armed: true,
+            _lock: lock,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -246,7 +251,9 @@ pub struct PartitionWriter {
 
 impl core::fmt::Debug for PartitionWriter {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("PartitionWriter").field("temp", &self.temp).finish_non_exhaustive()
+        f.debug_struct("PartitionWriter")
+            .field("temp", &self.temp)
+            .finish_non_exhaustive()
     }
 }
 
@@ -265,10 +272,19 @@ impl PartitionWriter {
             source,
         })?;
         let temp = TempFile::new(store, lock, path);
-        let file = HashingFile { file, hash: Sha256::new(), bytes: 0 };
+        let file = HashingFile {
+            file,
+            hash: Sha256::new(),
+            bytes: 0,
+        };
         let schema = spec.arrow_schema();
-        let parquet = encode::writer(BufWriter::with_capacity(1 << 20, file), spec)
-            .map_err(|source| WriteError::Encode { path: temp.path().to_owned(), source })?;
+        let parquet =
+            encode::writer(BufWriter::with_capacity(1 << 20, file), spec).map_err(|source| {
+                WriteError::Encode {
+                    path: temp.path().to_owned(),
+                    source,
+                }
+            })?;
         Ok(Self {
             parquet,
             temp,
@@ -293,10 +309,15 @@ impl PartitionWriter {
         self.refused = true;
         let batch = self.checker.check(&self.schema, batch)?;
         // The checker has compared names and types, so the hasher cannot disagree.
-        self.content.update(&batch).map_err(|_| WriteError::Refused)?;
+        self.content
+            .update(&batch)
+            .map_err(|_| WriteError::Refused)?;
         self.parquet
             .write(&batch)
-            .map_err(|source| WriteError::Encode { path: self.temp.path().to_owned(), source })?;
+            .map_err(|source| WriteError::Encode {
+                path: self.temp.path().to_owned(),
+                source,
+            })?;
         self.refused = false;
         Ok(())
     }
@@ -311,15 +332,32 @@ impl PartitionWriter {
     /// # Errors
     /// `RowsNotConserved`, `SourceHash`, `Encode`, `Io` or `Refused`.
     pub fn finish(self, mut meta: PartitionMeta) -> Result<StagedPartition, WriteError> {
-        let Self { parquet, temp, checker, content, refused, set_dir, day, failpoints, .. } = self;
+        let Self {
+            parquet,
+            temp,
+            checker,
+            content,
+            refused,
+            set_dir,
+            day,
+            failpoints,
+            ..
+        } = self;
         if refused {
             return Err(WriteError::Refused);
         }
         let accounted = meta.quality.rows_accounted(checker.rows());
         if accounted != meta.rows_in {
-            return Err(WriteError::RowsNotConserved { rows_in: meta.rows_in, accounted });
+            return Err(WriteError::RowsNotConserved {
+                rows_in: meta.rows_in,
+                accounted,
+            });
         }
-        if let Some(bad) = meta.sources.iter().find(|s| !crate::layout::is_sha256(&s.sha256)) {
+        if let Some(bad) = meta
+            .sources
+            .iter()
+            .find(|s| !crate::layout::is_sha256(&s.sha256))
+        {
             return Err(WriteError::SourceHash {
                 name: bad.name.clone(),
                 sha256: bad.sha256.clone(),
@@ -328,15 +366,17 @@ impl PartitionWriter {
         meta.sources.sort();
         meta.sources.dedup();
         let path = temp.path().to_owned();
-        let buffered = parquet
-            .into_inner()
-            .map_err(|source| WriteError::Encode { path: path.clone(), source })?;
+        let buffered = parquet.into_inner().map_err(|source| WriteError::Encode {
+            path: path.clone(),
+            source,
+        })?;
         let io = |step| {
             let path = path.clone();
             move |source| WriteError::Io { step, path, source }
         };
-        let mut file =
-            buffered.into_inner().map_err(|e| io("write")(e.into_error()))?;
+        let mut file = buffered
+            .into_inner()
+            .map_err(|e| io("write")(e.into_error()))?;
         file.flush().map_err(io("write"))?;
         file.file.sync().map_err(io("sync"))?;
         let sha256 = hex(&file.hash.finalize());

@@ -13,11 +13,13 @@ fn instrument() -> InstrumentKey {
 
 /// A day whose minutes show every combination of known and unknown values.
 fn minutes(day: Day) -> Vec<MinuteRow> {
-    (0..MINUTES_PER_DAY as i64)
-        .map(|i| {
-            let some = |bit: i64, v: f64| (i >> bit & 1 == 1).then_some(v);
+    let starts = (0..).map(|i| day.start().plus(i * MICROS_PER_MINUTE));
+    (0..MINUTES_PER_DAY)
+        .zip(starts)
+        .map(|(i, ts_open)| {
+            let some = |bit: usize, v: f64| (i >> bit & 1 == 1).then_some(v);
             MinuteRow {
-                ts_open: day.start().plus(i * MICROS_PER_MINUTE),
+                ts_open,
                 open: some(0, 0.1 + i as f64),
                 high: some(0, 0.3 + i as f64),
                 low: some(0, 0.01),
@@ -27,8 +29,7 @@ fn minutes(day: Day) -> Vec<MinuteRow> {
                 n_trades: (i % 3 > 0).then_some(i as u64),
                 buy_volume: some(2, 1.0 / 7.0),
                 vwap: some(3, 2.5),
-                bar_source: [BarSource::Trades, BarSource::Klines, BarSource::AggTrades]
-                    [(i % 3) as usize],
+                bar_source: [BarSource::Trades, BarSource::Klines, BarSource::AggTrades][i % 3],
                 is_filled: i % 5 == 0,
             }
         })
@@ -42,12 +43,18 @@ fn minute_rows_come_back_as_they_were() {
     let spec = bar_set_spec(&instrument(), "0af3").unwrap();
     assert_eq!(spec.dir, "bars/binance/um/BTCUSDT/0af3");
     let writer = DatasetWriter::open(&lake, spec.clone(), options()).unwrap();
-    let derived = Source { kind: crate::manifest::SourceKind::Derived, ..source('a') };
+    let derived = Source {
+        kind: crate::manifest::SourceKind::Derived,
+        ..source('a')
+    };
     let partition = write_bar_day(&writer, day(), &minutes(day()), vec![derived], 2).unwrap();
     assert_eq!((partition.rows, partition.quality.gaps), (1440, 2));
     let set = PartitionSet::open(&lake, &spec).unwrap();
     let memo = HashMemo::default();
-    assert_eq!(read_bars(&set, day().range(), &memo).unwrap(), minutes(day()));
+    assert_eq!(
+        read_bars(&set, day().range(), &memo).unwrap(),
+        minutes(day())
+    );
     let start = day().start().plus(MICROS_PER_MINUTE);
     let hour = TimeRange::new(start, start.plus(60 * MICROS_PER_MINUTE)).unwrap();
     assert_eq!(read_bars(&set, hour, &memo).unwrap(), minutes(day())[1..61]);
@@ -72,11 +79,26 @@ fn refuses_foreign_days_and_bad_values() {
     let writer = DatasetWriter::open(&lake, spec, options()).unwrap();
     let rows = minutes(day());
     assert!(write_bar_day(&writer, day().plus(1), &rows, vec![], 0).is_err());
-    let nan = [MinuteRow { volume: f64::NAN, ..rows[0] }];
+    let nan = [MinuteRow {
+        volume: f64::NAN,
+        ..rows[0]
+    }];
     assert!(write_bar_day(&writer, day(), &nan, vec![], 0).is_err());
-    let many = [MinuteRow { n_trades: Some(u64::MAX), ..rows[0] }];
+    let many = [MinuteRow {
+        n_trades: Some(u64::MAX),
+        ..rows[0]
+    }];
     let error = write_bar_day(&writer, day(), &many, vec![], 0).unwrap_err();
-    assert!(matches!(error, BarError::BadRow { column: "n_trades", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            BarError::BadRow {
+                column: "n_trades",
+                ..
+            }
+        ),
+        "{error}"
+    );
     assert!(bar_set_spec(&instrument(), "../x").is_err());
 }
 
@@ -88,5 +110,14 @@ fn a_wrong_close_time_is_named() {
     columns[1] = columns[0].clone();
     let batch = RecordBatch::try_new(batch.schema(), columns).unwrap();
     let error = from_batch(&batch, &mut Vec::new()).unwrap_err();
-    assert!(matches!(error, BarError::BadRow { column: "ts_close", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            BarError::BadRow {
+                column: "ts_close",
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

@@ -23,7 +23,12 @@ fn files(root: &Path) -> Vec<String> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                out.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned());
+                out.push(
+                    path.strip_prefix(root)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned(),
+                );
             }
         }
     }
@@ -41,10 +46,16 @@ fn publishes_one_file_and_one_manifest() {
     assert_eq!(partition.file, "part-000.parquet");
     assert_eq!(
         files(dir.path()),
-        [format!("{SET}/date=2024-01-02/part-000.parquet"), format!("{SET}/manifest.json")]
+        [
+            format!("{SET}/date=2024-01-02/part-000.parquet"),
+            format!("{SET}/manifest.json")
+        ]
     );
     let report = check(&lake);
-    assert_eq!((report.n_partitions, report.n_rows, report.problems), (1, 3, vec![]));
+    assert_eq!(
+        (report.n_partitions, report.n_rows, report.problems),
+        (1, 3, vec![])
+    );
 }
 
 #[test]
@@ -95,7 +106,9 @@ fn days_can_be_written_on_several_threads() {
             scope.spawn(move || {
                 let mut partition = writer.begin(day().plus(n)).unwrap();
                 let shift = i64::from(n) * quant_core::time::MICROS_PER_DAY;
-                partition.write(&good(&[shift + 1, shift + 2], &[1, 2])).unwrap();
+                partition
+                    .write(&good(&[shift + 1, shift + 2], &[1, 2]))
+                    .unwrap();
                 let meta = crate::write::PartitionMeta {
                     sources: vec![source('a')],
                     rows_in: 2,
@@ -122,7 +135,10 @@ fn a_replacement_takes_a_new_name_and_the_old_file_goes() {
     }
     assert_eq!(
         files(dir.path()),
-        [format!("{SET}/date=2024-01-02/part-003.parquet"), format!("{SET}/manifest.json")]
+        [
+            format!("{SET}/date=2024-01-02/part-003.parquet"),
+            format!("{SET}/manifest.json")
+        ]
     );
 }
 
@@ -139,10 +155,28 @@ fn only_the_same_work_is_current() {
     assert!(!writer.is_current(day(), &[]));
     assert!(!writer.is_current(day().plus(1), &[&a]));
     drop(writer);
-    assert!(!open(WriterOptions { parser_version: "test-2".into(), ..options() }).is_current(day(), &[&a]));
+    assert!(
+        !open(WriterOptions {
+            parser_version: "test-2".into(),
+            ..options()
+        })
+        .is_current(day(), &[&a])
+    );
     let ingest_params = IngestParams::from([("depth".to_owned(), 5.into())]);
-    assert!(!open(WriterOptions { ingest_params, ..options() }).is_current(day(), &[&a]));
-    assert!(open(WriterOptions { created_at: UnixMicros(5), ..options() }).is_current(day(), &[&a]));
+    assert!(
+        !open(WriterOptions {
+            ingest_params,
+            ..options()
+        })
+        .is_current(day(), &[&a])
+    );
+    assert!(
+        open(WriterOptions {
+            created_at: UnixMicros(5),
+            ..options()
+        })
+        .is_current(day(), &[&a])
+    );
     std::fs::remove_file(lake.day_dir(&spec(), day()).join(partition.file)).unwrap();
     assert!(!open(options()).is_current(day(), &[&a]));
 }
@@ -151,17 +185,30 @@ fn only_the_same_work_is_current() {
 fn a_second_source_kind_needs_permission() {
     let dir = tempfile::tempdir().unwrap();
     let (lake, _) = lake_with(dir.path(), &[1]);
-    let rest = || crate::manifest::Source { kind: SourceKind::Rest, ..source('b') };
+    let rest = || crate::manifest::Source {
+        kind: SourceKind::Rest,
+        ..source('b')
+    };
     let rows = [good(&[1], &[1])];
     let writer = DatasetWriter::open(&lake, spec(), options()).unwrap();
     assert!(writer.check_source_kind(day(), SourceKind::Vision).is_ok());
     let error = commit_day(&writer, day(), &rows, rest()).unwrap_err();
-    assert!(matches!(error, CommitError::SourceKindConflict { .. }), "{error}");
-    assert!(error.to_string().ends_with("\nhint: pass --replace-source to replace it"));
+    assert!(
+        matches!(error, CommitError::SourceKindConflict { .. }),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .ends_with("\nhint: pass --replace-source to replace it")
+    );
     drop(writer);
     assert!(check(&lake).problems.is_empty());
 
-    let allowed = WriterOptions { replace_source: true, ..options() };
+    let allowed = WriterOptions {
+        replace_source: true,
+        ..options()
+    };
     let writer = DatasetWriter::open(&lake, spec(), allowed).unwrap();
     let partition = commit_day(&writer, day(), &rows, rest()).unwrap();
     assert_eq!(partition.sources, [rest()]);
@@ -194,7 +241,9 @@ fn sweeps_orphans_and_nothing_else() {
         std::fs::write(stale, b"x").unwrap();
     }
     let notes = [here.join("notes.txt"), set.join("part-000.parquet.tmp-x-1")];
-    notes.iter().for_each(|p| std::fs::write(p, b"mine").unwrap());
+    for path in &notes {
+        std::fs::write(path, b"mine").unwrap();
+    }
     assert_eq!(check(&lake).problems.len(), 6);
     drop(DatasetWriter::open(&lake, spec(), options()).unwrap());
     assert!(notes.iter().all(|p| p.exists()) && !empty.exists());
@@ -214,7 +263,10 @@ fn data_without_a_manifest_is_not_swept_away() {
     place(0);
     place(1);
     let error = DatasetWriter::open(&lake, spec(), options()).unwrap_err();
-    assert!(matches!(error, CommitError::ManifestMissing { files: 2, .. }), "{error}");
+    assert!(
+        matches!(error, CommitError::ManifestMissing { files: 2, .. }),
+        "{error}"
+    );
     assert_eq!(files(dir.path()).len(), 2);
 }
 
@@ -232,9 +284,15 @@ fn ingest_params_of_older_partitions_stay_known() {
         let rows = good(&[i64::from(n % 2) * shift], &[1]);
         commit_day(&writer, day().plus(n % 2), &[rows], source('a')).unwrap();
     }
-    let manifest = Manifest::load(&lake.set_dir(&spec()), &spec()).unwrap().unwrap();
+    let manifest = Manifest::load(&lake.set_dir(&spec()), &spec())
+        .unwrap()
+        .unwrap();
     assert_eq!(manifest.ingest_params["n"], 2);
-    let earlier: Vec<_> = manifest.earlier_ingest_params.values().map(|p| &p["n"]).collect();
+    let earlier: Vec<_> = manifest
+        .earlier_ingest_params
+        .values()
+        .map(|p| &p["n"])
+        .collect();
     assert_eq!(earlier, [&serde_json::Value::from(1)]);
 }
 
@@ -242,7 +300,10 @@ fn ingest_params_of_older_partitions_stay_known() {
 fn a_staged_partition_belongs_to_its_set() {
     let dir = tempfile::tempdir().unwrap();
     let lake = Lake::new(dir.path());
-    let other = PartitionSetSpec { dir: "raw/binance/um/ETHUSDT/agg_trades".into(), ..spec() };
+    let other = PartitionSetSpec {
+        dir: "raw/binance/um/ETHUSDT/agg_trades".into(),
+        ..spec()
+    };
     let here = DatasetWriter::open(&lake, spec(), options()).unwrap();
     let there = DatasetWriter::open(&lake, other, options()).unwrap();
     let mut partition = there.begin(day()).unwrap();
@@ -263,7 +324,15 @@ fn failpoints_come_in_their_documented_order() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     let failpoints = Failpoints::new(move |name| log.lock().unwrap().push(name));
-    let writer = DatasetWriter::open(&lake, spec(), WriterOptions { failpoints, ..options() }).unwrap();
+    let writer = DatasetWriter::open(
+        &lake,
+        spec(),
+        WriterOptions {
+            failpoints,
+            ..options()
+        },
+    )
+    .unwrap();
     commit_day(&writer, day(), &[good(&[1], &[1])], source('a')).unwrap();
     assert_eq!(
         *seen.lock().unwrap(),
@@ -296,7 +365,10 @@ fn keeps_originals_by_hash() {
     }
     std::fs::write(&original, b"abcd").unwrap();
     let error = sources::keep_source(&lake, &FsStore, &original, sha).unwrap_err();
-    assert!(matches!(error, sources::SourceError::Changed { .. }), "{error}");
+    assert!(
+        matches!(error, sources::SourceError::Changed { .. }),
+        "{error}"
+    );
     assert_eq!(files(lake.root()), [format!("sources/{sha}")]);
     assert!(sources::keep_source(&lake, &FsStore, &original, "../x").is_err());
 }

@@ -11,7 +11,11 @@ use super::*;
 use crate::schema::arrow_schema;
 
 fn column(name: &str, ty: ColumnType) -> Column {
-    Column { name: name.to_owned(), ty, nullable: true }
+    Column {
+        name: name.to_owned(),
+        ty,
+        nullable: true,
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -53,26 +57,63 @@ fn batch(rows: &[Row]) -> RecordBatch {
 
 fn hash(batches: &[RecordBatch], columns: &[Column]) -> String {
     let mut hasher = ContentHasher::new(columns);
-    batches.iter().for_each(|b| hasher.update(b).unwrap());
+    for batch in batches {
+        hasher.update(batch).unwrap();
+    }
     hasher.finish()
 }
 
 /// The definition in the module's documentation, one byte at a time.
 fn naive(rows: &[Row]) -> String {
     fn text(t: &str) -> Vec<u8> {
-        let mut out = (t.len() as u32).to_le_bytes().to_vec();
+        let mut out = u32::try_from(t.len()).unwrap().to_le_bytes().to_vec();
         out.extend(t.as_bytes());
         out
     }
     type Bytes = Box<dyn Fn(&Row) -> Option<Vec<u8>>>;
     let all: Vec<(&str, &str, Vec<u8>, Bytes)> = vec![
-        ("ts", "ts_us", vec![0; 8], Box::new(|r| Some(r.ts.to_le_bytes().to_vec()))),
-        ("f", "f64", vec![0; 8], Box::new(|r| r.f.map(|v| v.to_bits().to_le_bytes().to_vec()))),
-        ("i", "i64", vec![0; 8], Box::new(|r| r.i.map(|v| v.to_le_bytes().to_vec()))),
-        ("small", "i32", vec![0; 4], Box::new(|r| r.small.map(|v| v.to_le_bytes().to_vec()))),
-        ("side", "i8", vec![0; 1], Box::new(|r| r.side.map(|v| v.to_le_bytes().to_vec()))),
-        ("flag", "bool", vec![0; 1], Box::new(|r| r.flag.map(|v| vec![u8::from(v)]))),
-        ("text", "utf8", vec![0; 4], Box::new(|r| r.text.as_deref().map(text))),
+        (
+            "ts",
+            "ts_us",
+            vec![0; 8],
+            Box::new(|r| Some(r.ts.to_le_bytes().to_vec())),
+        ),
+        (
+            "f",
+            "f64",
+            vec![0; 8],
+            Box::new(|r| r.f.map(|v| v.to_bits().to_le_bytes().to_vec())),
+        ),
+        (
+            "i",
+            "i64",
+            vec![0; 8],
+            Box::new(|r| r.i.map(|v| v.to_le_bytes().to_vec())),
+        ),
+        (
+            "small",
+            "i32",
+            vec![0; 4],
+            Box::new(|r| r.small.map(|v| v.to_le_bytes().to_vec())),
+        ),
+        (
+            "side",
+            "i8",
+            vec![0; 1],
+            Box::new(|r| r.side.map(|v| v.to_le_bytes().to_vec())),
+        ),
+        (
+            "flag",
+            "bool",
+            vec![0; 1],
+            Box::new(|r| r.flag.map(|v| vec![u8::from(v)])),
+        ),
+        (
+            "text",
+            "utf8",
+            vec![0; 4],
+            Box::new(|r| r.text.as_deref().map(text)),
+        ),
     ];
     let mut whole = b"quant-content-1\n".to_vec();
     whole.extend((rows.len() as u64).to_le_bytes());
@@ -94,7 +135,9 @@ fn naive(rows: &[Row]) -> String {
         one.extend(Sha256::digest(values));
         whole.extend(Sha256::digest(one));
     }
-    Sha256::digest(whole).iter().map(|b| format!("{b:02x}")).collect()
+    let digest = Sha256::digest(whole);
+    let digits: Vec<String> = digest.iter().map(|b| format!("{b:02x}")).collect();
+    digits.concat()
 }
 
 fn row() -> impl Strategy<Value = Row> {
@@ -107,7 +150,15 @@ fn row() -> impl Strategy<Value = Row> {
         of(any::<bool>()),
         of("[a-zé]{0,5}"),
     )
-        .prop_map(|(ts, f, i, small, side, flag, text)| Row { ts, f, i, small, side, flag, text })
+        .prop_map(|(ts, f, i, small, side, flag, text)| Row {
+            ts,
+            f,
+            i,
+            small,
+            side,
+            flag,
+            text,
+        })
 }
 
 proptest! {
@@ -121,9 +172,13 @@ proptest! {
         late in 0_usize..90,
     ) {
         // One column stays empty at first, or altogether.
-        rows.iter_mut().take(late).for_each(|r| r.i = None);
+        for row in rows.iter_mut().take(late) {
+            row.i = None;
+        }
         if empty {
-            rows.iter_mut().for_each(|r| r.text = None);
+            for row in &mut rows {
+                row.text = None;
+            }
         }
         let expected = naive(&rows);
         let whole = batch(&rows);
@@ -172,11 +227,17 @@ fn what_lies_under_a_null_does_not_count() {
     let with = |hidden: i64| {
         let nulls = NullBuffer::from(vec![true, false, true]);
         let array = Int64Array::new(vec![1, hidden, 3].into(), Some(nulls));
-        hash(&[RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(array)]).unwrap()], &columns)
+        hash(
+            &[RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(array)]).unwrap()],
+            &columns,
+        )
     };
     assert_eq!(with(7), with(0));
     let zero = Arc::new(Int64Array::from(vec![1, 0, 3]));
-    let zero = hash(&[RecordBatch::try_new(schema.clone(), vec![zero]).unwrap()], &columns);
+    let zero = hash(
+        &[RecordBatch::try_new(schema.clone(), vec![zero]).unwrap()],
+        &columns,
+    );
     assert_ne!(with(0), zero);
 }
 

@@ -8,7 +8,9 @@ fn range(start: i64, end: i64) -> TimeRange {
 
 fn gaps(over: TimeRange, rows: &[i64]) -> Vec<TimeRange> {
     let mut finder = GapFinder::new(over, MINUTE);
-    rows.iter().for_each(|&r| finder.see(UnixMicros(r)));
+    for &row in rows {
+        finder.see(UnixMicros(row));
+    }
     finder.finish()
 }
 
@@ -16,7 +18,12 @@ fn gaps(over: TimeRange, rows: &[i64]) -> Vec<TimeRange> {
 fn finds_gaps_at_both_ends_and_inside() {
     assert_eq!(
         gaps(range(0, 600), &[60, 120, 300, 480]),
-        [range(0, 60), range(180, 300), range(360, 480), range(540, 600)]
+        [
+            range(0, 60),
+            range(180, 300),
+            range(360, 480),
+            range(540, 600)
+        ]
     );
     assert_eq!(gaps(range(0, 180), &[0, 60, 120]), []);
     assert_eq!(gaps(range(0, 180), &[]), [range(0, 180)]);
@@ -52,7 +59,10 @@ fn agrees_with_a_list_of_every_interval() {
 fn an_absent_set_covers_nothing() {
     let day: Day = "2024-01-02".parse().unwrap();
     let c = coverage(None, Some(60_000_000), day.range());
-    assert_eq!((c.days_missing, c.rows_expected, c.share), (vec![day], Some(1440), Some(0.0)));
+    assert_eq!(
+        (c.days_missing, c.rows_expected, c.share),
+        (vec![day], Some(1440), Some(0.0))
+    );
     assert_eq!(coverage(None, None, day.range()).share, None);
     let memo = HashMemo::default();
     let missing = missing_intervals(None, Some(60_000_000), day.range(), &memo).unwrap();

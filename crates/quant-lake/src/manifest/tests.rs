@@ -57,20 +57,38 @@ fn holds_every_documented_field() {
     );
     assert_eq!(
         names(&partition["sources"][0]),
-        ["bytes", "checksum_verified", "kind", "name", "sha256", "url"]
+        [
+            "bytes",
+            "checksum_verified",
+            "kind",
+            "name",
+            "sha256",
+            "url"
+        ]
     );
     let start = day().start().0;
     assert_eq!(partition["ts_min"], start + 1);
     assert_eq!(partition["ts_max"], start + 5);
     assert_eq!(value["time_range_covered"]["end"], start + 6);
-    assert_eq!((&value["row_count"], &partition["rows_in"]), (&3.into(), &3.into()));
-    let loaded = Manifest::load(path.parent().unwrap(), &spec()).unwrap().unwrap();
+    assert_eq!(
+        (&value["row_count"], &partition["rows_in"]),
+        (&3.into(), &3.into())
+    );
+    let loaded = Manifest::load(path.parent().unwrap(), &spec())
+        .unwrap()
+        .unwrap();
     assert_eq!(loaded.to_json().unwrap(), std::fs::read(&path).unwrap());
 }
 
 #[test]
 fn refuses_paths_in_file_names() {
-    for name in ["../part-000.parquet", "/etc/passwd", "a\\part-000.parquet", "part-0.parquet", ""] {
+    for name in [
+        "../part-000.parquet",
+        "/etc/passwd",
+        "a\\part-000.parquet",
+        "part-0.parquet",
+        "",
+    ] {
         let error = altered("/partitions/0/file", name.into());
         assert!(
             matches!(
@@ -88,25 +106,44 @@ fn refuses_contradictions() {
         ManifestError::Inconsistent { problem, .. } => problem,
         other => panic!("{other}"),
     };
-    assert!(matches!(problem("/row_count", 4.into()), Inconsistency::Total { .. }));
+    assert!(matches!(
+        problem("/row_count", 4.into()),
+        Inconsistency::Total { .. }
+    ));
     assert!(matches!(
         problem("/time_range_covered", serde_json::Value::Null),
         Inconsistency::Total { .. }
     ));
     assert!(matches!(
         problem("/partitions/0/rows_in", 9.into()),
-        Inconsistency::RowsNotConserved { rows_in: 9, accounted: 3, .. }
+        Inconsistency::RowsNotConserved {
+            rows_in: 9,
+            accounted: 3,
+            ..
+        }
     ));
-    assert!(matches!(problem("/partitions/0/sha256", "x".into()), Inconsistency::Hash { .. }));
+    assert!(matches!(
+        problem("/partitions/0/sha256", "x".into()),
+        Inconsistency::Hash { .. }
+    ));
     assert!(matches!(
         problem("/partitions/0/ingest_params_hash", "x".into()),
         Inconsistency::Params { .. }
     ));
-    assert!(matches!(problem("/simulated", true.into()), Inconsistency::Simulated { .. }));
-    assert!(matches!(problem("/set", "raw/x".into()), Inconsistency::Set { .. }));
+    assert!(matches!(
+        problem("/simulated", true.into()),
+        Inconsistency::Simulated { .. }
+    ));
+    assert!(matches!(
+        problem("/set", "raw/x".into()),
+        Inconsistency::Set { .. }
+    ));
     let (_dir, _path, value) = stored();
     let twice = serde_json::json!([value["partitions"][0], value["partitions"][0]]);
-    assert!(matches!(problem("/partitions", twice), Inconsistency::Order { .. }));
+    assert!(matches!(
+        problem("/partitions", twice),
+        Inconsistency::Order { .. }
+    ));
     // Absurd counts must not overflow.
     assert!(matches!(
         problem("/partitions/0/quality/filtered", u64::MAX.into()),
@@ -118,7 +155,10 @@ fn refuses_contradictions() {
 fn names_version_and_syntax_problems() {
     for found in ["2.0", "1.9", "0.9", "", "one"] {
         let error = altered("/schema_version", found.into());
-        assert!(matches!(&error, ManifestError::Version { found: f, .. } if f == found), "{error}");
+        assert!(
+            matches!(&error, ManifestError::Version { found: f, .. } if f == found),
+            "{error}"
+        );
         assert!(error.to_string().contains("\nhint: "));
     }
     let (_dir, path, mut value) = stored();
@@ -128,17 +168,27 @@ fn names_version_and_syntax_problems() {
     let error = Manifest::load(dir, &spec()).unwrap_err().to_string();
     assert!(error.contains("colour"), "{error}");
     std::fs::write(&path, b"{\"schema_version\": \"1.0\"").unwrap();
-    assert!(matches!(Manifest::load(dir, &spec()), Err(ManifestError::Malformed { .. })));
+    assert!(matches!(
+        Manifest::load(dir, &spec()),
+        Err(ManifestError::Malformed { .. })
+    ));
     let deep = vec![b'['; 100_000];
     std::fs::write(&path, deep).unwrap();
-    assert!(matches!(Manifest::load(dir, &spec()), Err(ManifestError::Malformed { .. })));
+    assert!(matches!(
+        Manifest::load(dir, &spec()),
+        Err(ManifestError::Malformed { .. })
+    ));
 }
 
 #[test]
 fn params_hash_follows_values_not_key_order() {
     let params = |text: &str| -> IngestParams { serde_json::from_str(text).unwrap() };
-    let a = ingest_params_hash(&params(r#"{"a": {"x": 1, "y": [1, {"p": 1, "q": 2}]}, "b": 2}"#));
-    let b = ingest_params_hash(&params(r#"{"b": 2, "a": {"y": [1, {"q": 2, "p": 1}], "x": 1}}"#));
+    let a = ingest_params_hash(&params(
+        r#"{"a": {"x": 1, "y": [1, {"p": 1, "q": 2}]}, "b": 2}"#,
+    ));
+    let b = ingest_params_hash(&params(
+        r#"{"b": 2, "a": {"y": [1, {"q": 2, "p": 1}], "x": 1}}"#,
+    ));
     assert_eq!(a, b);
     assert_ne!(a, ingest_params_hash(&params(r#"{"a": {"x": 1}, "b": 2}"#)));
     // sha256 of `{}`.

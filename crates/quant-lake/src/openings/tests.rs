@@ -4,7 +4,13 @@ use crate::verify::{Depth, verify_lake};
 use crate::write::fixture::{day, lake_with, options, spec};
 
 fn row(kind: OpeningKind, seq: i64, px: Option<f64>, qty: Option<f64>) -> OpeningRow {
-    OpeningRow { kind, ts_event: day().end().plus(-1_000 - seq), seq, px, qty }
+    OpeningRow {
+        kind,
+        ts_event: day().end().plus(-1_000 - seq),
+        seq,
+        px,
+        qty,
+    }
 }
 
 #[test]
@@ -26,7 +32,10 @@ fn openings_come_back_sorted_with_their_source() {
     ];
     let next = day().plus(1);
     let from = derived_source(&spec(), &trades);
-    assert_eq!(from.name, "raw/binance/um/BTCUSDT/agg_trades/date=2024-01-02");
+    assert_eq!(
+        from.name,
+        "raw/binance/um/BTCUSDT/agg_trades/date=2024-01-02"
+    );
     let partition = write_opening(&writer, next, &rows, vec![from.clone()]).unwrap();
     assert_eq!(partition.sources, [from]);
     assert_eq!(partition.sources[0].sha256, trades.content_sha256);
@@ -45,7 +54,10 @@ fn openings_come_back_sorted_with_their_source() {
         .map(|b| b.unwrap().num_rows() as u64)
         .sum();
     assert_eq!(found, 4);
-    assert_eq!(verify_lake(&Lake::new(dir.path()), 0, Depth::Rows, &memo).problems, []);
+    assert_eq!(
+        verify_lake(&Lake::new(dir.path()), 0, Depth::Rows, &memo).problems,
+        []
+    );
     let dup = [rows[1], rows[1]];
     assert!(write_opening(&writer, next, &dup, vec![]).is_err());
     // Nothing of the day itself may enter its opening.
@@ -53,5 +65,8 @@ fn openings_come_back_sorted_with_their_source() {
     let nothing = write_opening(&writer, next.plus(1), &[], vec![]).unwrap();
     assert_eq!((nothing.rows, nothing.ts_min), (0, None));
     let set = PartitionSet::open(&lake, &openings).unwrap();
-    assert_eq!(read_opening(&set, next.plus(1), &memo).unwrap(), Some(vec![]));
+    assert_eq!(
+        read_opening(&set, next.plus(1), &memo).unwrap(),
+        Some(vec![])
+    );
 }

@@ -15,7 +15,13 @@ fn rows(reader: impl Iterator<Item = Result<RecordBatch, ReadError>>) -> Vec<(i6
         assert!(batch.num_rows() > 0);
         let ids = batch.column(0).as_primitive::<Int64Type>();
         let times = batch.column(1).as_primitive::<TimestampMicrosecondType>();
-        out.extend(times.values().iter().zip(ids.values()).map(|(&t, &i)| (t, i)));
+        out.extend(
+            times
+                .values()
+                .iter()
+                .zip(ids.values())
+                .map(|(&t, &i)| (t, i)),
+        );
     }
     out
 }
@@ -43,7 +49,10 @@ fn reads_exactly_the_range_in_any_batch_size() {
     let (lake, all) = three_days(dir.path());
     let set = PartitionSet::open(&lake, &spec()).unwrap();
     let memo = HashMemo::default();
-    let edge = prop_oneof![-200_i64..2_000, (2 * MICROS_PER_DAY - 100)..(2 * MICROS_PER_DAY + 2_000)];
+    let edge = prop_oneof![
+        -200_i64..2_000,
+        (2 * MICROS_PER_DAY - 100)..(2 * MICROS_PER_DAY + 2_000)
+    ];
     proptest!(ProptestConfig::with_cases(64), |(a in edge.clone(), b in edge, size in 1_usize..70)| {
         let start = UnixMicros(day().start().0 + a.min(b));
         let range = TimeRange::new(start, UnixMicros(day().start().0 + a.max(b) + 1)).unwrap();
@@ -59,13 +68,19 @@ fn prunes_row_groups_without_changing_the_answer() {
     let lake = Lake::new(dir.path());
     let writer = DatasetWriter::open(&lake, spec(), options()).unwrap();
     let data = realistic(crate::write::ROW_GROUP_ROWS + 1_000);
-    commit_day(&writer, day(), &[data.clone()], source('a')).unwrap();
+    commit_day(&writer, day(), std::slice::from_ref(&data), source('a')).unwrap();
     let set = PartitionSet::open(&lake, &spec()).unwrap();
-    let times = data.column(0).as_primitive::<TimestampMicrosecondType>().values();
+    let times = data
+        .column(0)
+        .as_primitive::<TimestampMicrosecondType>()
+        .values();
     let last = times[times.len() - 1];
     let from = times[crate::write::ROW_GROUP_ROWS + 10];
     let range = TimeRange::new(UnixMicros(from), UnixMicros(last + 1)).unwrap();
-    let found = rows(set.read(range, COLUMNS, 8_192, &HashMemo::default()).unwrap());
+    let found = rows(
+        set.read(range, COLUMNS, 8_192, &HashMemo::default())
+            .unwrap(),
+    );
     assert_eq!(found.len(), times.iter().filter(|&&t| t >= from).count());
     assert!(found.len() < 1_000);
 }
@@ -76,8 +91,11 @@ fn keeps_values_order_and_schema() {
     let (lake, _) = three_days(dir.path());
     let set = PartitionSet::open(&lake, &spec()).unwrap();
     let memo = HashMemo::default();
-    let all: Vec<RecordBatch> =
-        set.read_day(day(), None, 1_000, &memo).unwrap().map(Result::unwrap).collect();
+    let all: Vec<RecordBatch> = set
+        .read_day(day(), None, 1_000, &memo)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].schema(), spec().arrow_schema());
     let ids: Vec<i64> = (0..50).collect();
@@ -93,7 +111,11 @@ fn keeps_values_order_and_schema() {
 fn an_absent_set_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let lake = Lake::new(dir.path());
-    assert!(PartitionSet::open_if_present(&lake, &spec()).unwrap().is_none());
+    assert!(
+        PartitionSet::open_if_present(&lake, &spec())
+            .unwrap()
+            .is_none()
+    );
     let error = PartitionSet::open(&lake, &spec()).unwrap_err();
     assert!(matches!(error, ReadError::Absent { .. }), "{error}");
 }
@@ -104,22 +126,37 @@ fn a_column_added_later_reads_as_null_and_a_changed_one_is_refused() {
     let (lake, _) = lake_with(dir.path(), &[1, 2]);
     let memo = HashMemo::default();
     let first = |spec: &PartitionSetSpec, column: &str| {
-        PartitionSet::open(&lake, spec).unwrap().read_day(day(), Some(&[column]), 10, &memo)
+        PartitionSet::open(&lake, spec)
+            .unwrap()
+            .read_day(day(), Some(&[column]), 10, &memo)
     };
     let mut newer = spec();
-    newer.columns.push(Column { name: "fee".into(), ty: ColumnType::F64, nullable: true });
+    newer.columns.push(Column {
+        name: "fee".into(),
+        ty: ColumnType::F64,
+        nullable: true,
+    });
     let batch = first(&newer, "fee").unwrap().next().unwrap().unwrap();
     assert_eq!((batch.num_rows(), batch.column(0).null_count()), (2, 2));
     newer.columns.last_mut().unwrap().nullable = false;
     let error = first(&newer, "fee").unwrap_err();
-    assert!(matches!(&error, ReadError::Schema { found, .. } if found == "missing"), "{error}");
+    assert!(
+        matches!(&error, ReadError::Schema { found, .. } if found == "missing"),
+        "{error}"
+    );
     let mut other = spec();
     other.columns[3].ty = ColumnType::I64;
     let error = first(&other, "price").unwrap_err();
-    assert!(matches!(&error, ReadError::Schema { column, .. } if column == "price"), "{error}");
+    assert!(
+        matches!(&error, ReadError::Schema { column, .. } if column == "price"),
+        "{error}"
+    );
     let mut strict = spec();
     strict.columns[1].nullable = false;
-    assert!(matches!(first(&strict, "price").unwrap_err(), ReadError::Schema { .. }));
+    assert!(matches!(
+        first(&strict, "price").unwrap_err(),
+        ReadError::Schema { .. }
+    ));
 }
 
 #[test]
@@ -133,21 +170,32 @@ fn every_flipped_byte_is_refused_before_parsing() {
         let mut bad = bytes.clone();
         bad[at] ^= 0x40;
         std::fs::write(&path, bad).unwrap();
-        let error = set.read_day(day(), None, 10, &HashMemo::default()).unwrap_err();
-        assert!(matches!(&error, ReadError::Hash { path: p, .. } if *p == path), "{error}");
+        let error = set
+            .read_day(day(), None, 10, &HashMemo::default())
+            .unwrap_err();
+        assert!(
+            matches!(&error, ReadError::Hash { path: p, .. } if *p == path),
+            "{error}"
+        );
     }
     std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
-    let error = set.read_day(day(), None, 10, &HashMemo::default()).unwrap_err();
+    let error = set
+        .read_day(day(), None, 10, &HashMemo::default())
+        .unwrap_err();
     assert!(matches!(error, ReadError::Size { .. }), "{error}");
     std::fs::remove_file(&path).unwrap();
-    let error = set.read_day(day(), None, 10, &HashMemo::default()).unwrap_err();
+    let error = set
+        .read_day(day(), None, 10, &HashMemo::default())
+        .unwrap_err();
     assert!(matches!(error, ReadError::Io { .. }), "{error}");
 }
 
 /// Replaces the data file and makes the manifest agree with it, so that the decoder meets the bytes.
 fn with_bytes(lake: &Lake, partition: &Partition, bytes: &[u8]) -> PartitionSet {
     use sha2::Digest;
-    let mut manifest = Manifest::load(&lake.set_dir(&spec()), &spec()).unwrap().unwrap();
+    let mut manifest = Manifest::load(&lake.set_dir(&spec()), &spec())
+        .unwrap()
+        .unwrap();
     let entry = &mut manifest.partitions[0];
     entry.bytes = bytes.len() as u64;
     entry.sha256 = crate::content::hex(&sha2::Sha256::digest(bytes));
@@ -189,7 +237,9 @@ fn a_corrupt_file_with_a_matching_hash_gives_an_error_that_names_it() {
 fn hashes_are_remembered_until_the_file_changes() {
     let dir = tempfile::tempdir().unwrap();
     let (lake, partition) = lake_with(dir.path(), &[1, 2]);
-    let path = PartitionSet::open(&lake, &spec()).unwrap().file_path(&partition);
+    let path = PartitionSet::open(&lake, &spec())
+        .unwrap()
+        .file_path(&partition);
     let memo = HashMemo::default();
     let open = || memo.open_checked(&path, partition.bytes, &partition.sha256);
     open().unwrap();
@@ -197,7 +247,13 @@ fn hashes_are_remembered_until_the_file_changes() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[100] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let touch = |to| std::fs::File::options().append(true).open(&path).unwrap().set_modified(to);
+    let touch = |to| {
+        std::fs::File::options()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(to)
+    };
     touch(stamp).unwrap();
     // Same size and time: the remembered hash counts.
     open().unwrap();

@@ -25,14 +25,24 @@ pub(super) fn check_rows(
             .check(&schema, &batch)
             .map_err(|e| (kind_of_row(&e), format!("`{}`: {e}", path.display())))?;
         // The values as they are stored, before the checker would mend -0.0.
-        content.update(&batch).map_err(|e| (ProblemKind::Schema, e.to_string()))?;
+        content
+            .update(&batch)
+            .map_err(|e| (ProblemKind::Schema, e.to_string()))?;
     }
     if checker.rows() != partition.rows {
-        let detail = format!("`{}` holds {} rows, not {}", path.display(), checker.rows(), partition.rows);
+        let detail = format!(
+            "`{}` holds {} rows, not {}",
+            path.display(),
+            checker.rows(),
+            partition.rows
+        );
         return Err((ProblemKind::Rows, detail));
     }
     if checker.time_bounds() != (partition.ts_min, partition.ts_max) {
-        let detail = format!("`{}`: first or last time differs from the manifest", path.display());
+        let detail = format!(
+            "`{}`: first or last time differs from the manifest",
+            path.display()
+        );
         return Err((ProblemKind::Times, detail));
     }
     let found = content.finish();

@@ -28,7 +28,10 @@ pub fn set_specs(lake: &Lake, book_levels: u16) -> (Vec<PartitionSetSpec>, Vec<U
             let names: Vec<&str> = parts.iter().map(String::as_str).collect();
             match spec_of(&names, book_levels) {
                 Ok(spec) => specs.push(spec),
-                Err(detail) => unknown.push(UnknownSet { set: parts.join("/"), detail }),
+                Err(detail) => unknown.push(UnknownSet {
+                    set: parts.join("/"),
+                    detail,
+                }),
             }
         }
     }
@@ -46,13 +49,16 @@ fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, String>
     };
     match *names {
         ["raw", e, m, s, dataset] => {
-            let dataset = dataset.parse().map_err(|e: crate::schema::UnknownDataset| e.to_string())?;
-            let key = DatasetKey { instrument: instrument(e, m, s)?, dataset };
+            let dataset = dataset
+                .parse()
+                .map_err(|e: crate::schema::UnknownDataset| e.to_string())?;
+            let key = DatasetKey {
+                instrument: instrument(e, m, s)?,
+                dataset,
+            };
             Ok(PartitionSetSpec::raw(&key, book_levels))
         }
-        ["bars", e, m, s, id] => {
-            bar_set_spec(&instrument(e, m, s)?, id).map_err(|e| e.to_string())
-        }
+        ["bars", e, m, s, id] => bar_set_spec(&instrument(e, m, s)?, id).map_err(|e| e.to_string()),
         ["openings", e, m, s] => Ok(openings_spec(&instrument(e, m, s)?)),
         _ => Err("not the place of a partition set".to_owned()),
     }
@@ -61,7 +67,10 @@ fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, String>
 /// Collects the folders that hold a manifest or day folders.
 fn walk(dir: &Path, parts: Vec<String>, found: &mut Vec<Vec<String>>) {
     let entries = entries(dir);
-    if entries.iter().any(|(n, _)| n == MANIFEST_FILE || parse_day_folder(n).is_some()) {
+    if entries
+        .iter()
+        .any(|(n, _)| n == MANIFEST_FILE || parse_day_folder(n).is_some())
+    {
         found.push(parts);
         return;
     }
@@ -81,7 +90,9 @@ fn walk(dir: &Path, parts: Vec<String>, found: &mut Vec<Vec<String>>) {
 
 /// Returns the entries of a folder by name; nothing if it cannot be read.
 pub(super) fn entries(dir: &Path) -> Vec<(String, PathBuf)> {
-    let Ok(listing) = std::fs::read_dir(dir) else { return Vec::new() };
+    let Ok(listing) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
     let mut out: Vec<(String, PathBuf)> = listing
         .filter_map(Result::ok)
         .map(|e| (e.file_name().to_string_lossy().into_owned(), e.path()))

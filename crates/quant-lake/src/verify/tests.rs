@@ -4,7 +4,13 @@ use crate::write::fixture::{commit_day, day, good, lake_with, options, source, s
 
 fn kinds(lake: &Lake, depth: Depth) -> Vec<ProblemKind> {
     let report = verify_lake(lake, 50, depth, &HashMemo::default());
-    assert_eq!(report.is_ok(), report.problems.iter().all(|p| p.kind == ProblemKind::Orphan));
+    assert_eq!(
+        report.is_ok(),
+        report
+            .problems
+            .iter()
+            .all(|p| p.kind == ProblemKind::Orphan)
+    );
     report.problems.iter().map(|p| p.kind).collect()
 }
 
@@ -23,7 +29,12 @@ fn a_sound_lake_has_no_problems() {
         };
         assert_eq!(report, expected);
     }
-    let empty = verify_lake(&Lake::new(dir.path().join("no")), 50, Depth::Rows, &HashMemo::default());
+    let empty = verify_lake(
+        &Lake::new(dir.path().join("no")),
+        50,
+        Depth::Rows,
+        &HashMemo::default(),
+    );
     assert_eq!(empty, VerifyReport::default());
 }
 
@@ -39,7 +50,10 @@ fn names_damaged_missing_and_foreign_files() {
     let report = verify_lake(&lake, 50, Depth::Files, &HashMemo::default());
     assert_eq!(report.problems.len(), 1);
     let problem = &report.problems[0];
-    assert_eq!((problem.kind, problem.date), (ProblemKind::Hash, Some(day())));
+    assert_eq!(
+        (problem.kind, problem.date),
+        (ProblemKind::Hash, Some(day()))
+    );
     assert_eq!(problem.set, "raw/binance/um/BTCUSDT/agg_trades");
     assert!(problem.detail.contains(&path.display().to_string()));
 
@@ -53,7 +67,10 @@ fn names_damaged_missing_and_foreign_files() {
     std::fs::write(lake.manifest_path(&spec()), b"{}").unwrap();
     assert_eq!(kinds(&lake, Depth::Files), [ProblemKind::Manifest]);
     std::fs::remove_file(lake.manifest_path(&spec())).unwrap();
-    assert_eq!(kinds(&lake, Depth::Files), [ProblemKind::Orphan, ProblemKind::Orphan]);
+    assert_eq!(
+        kinds(&lake, Depth::Files),
+        [ProblemKind::Orphan, ProblemKind::Orphan]
+    );
 }
 
 #[test]
@@ -66,7 +83,11 @@ fn folders_that_are_no_set_are_named() {
     let report = verify_lake(&lake, 50, Depth::Files, &HashMemo::default());
     assert_eq!(report.problems.len(), 1);
     assert_eq!(report.problems[0].kind, ProblemKind::UnknownSet);
-    assert!(report.problems[0].detail.contains("unknown dataset `candles`"));
+    assert!(
+        report.problems[0]
+            .detail
+            .contains("unknown dataset `candles`")
+    );
 }
 
 /// A manifest that lies about the rows of a sound file is found by reading them.
@@ -75,7 +96,9 @@ fn reading_the_rows_finds_a_lying_manifest() {
     let lie = |change: fn(&mut Partition)| {
         let dir = tempfile::tempdir().unwrap();
         let (lake, _) = lake_with(dir.path(), &[1, 2, 3]);
-        let mut manifest = Manifest::load(&lake.set_dir(&spec()), &spec()).unwrap().unwrap();
+        let mut manifest = Manifest::load(&lake.set_dir(&spec()), &spec())
+            .unwrap()
+            .unwrap();
         let mut partition = manifest.partitions[0].clone();
         change(&mut partition);
         manifest.insert(partition, None);
@@ -83,8 +106,14 @@ fn reading_the_rows_finds_a_lying_manifest() {
         assert_eq!(kinds(&lake, Depth::Files), []);
         kinds(&lake, Depth::Rows)
     };
-    assert_eq!(lie(|p| p.content_sha256 = "0".repeat(64)), [ProblemKind::ContentHash]);
-    assert_eq!(lie(|p| p.ts_min = p.ts_min.map(|t| t.plus(1))), [ProblemKind::Times]);
+    assert_eq!(
+        lie(|p| p.content_sha256 = "0".repeat(64)),
+        [ProblemKind::ContentHash]
+    );
+    assert_eq!(
+        lie(|p| p.ts_min = p.ts_min.map(|t| t.plus(1))),
+        [ProblemKind::Times]
+    );
     assert_eq!(
         lie(|p| {
             p.rows += 1;
@@ -99,7 +128,10 @@ fn reading_the_rows_finds_a_lying_manifest() {
 fn reading_the_rows_checks_order_and_day() {
     let dir = tempfile::tempdir().unwrap();
     let lake = Lake::new(dir.path());
-    let loose = PartitionSetSpec { sort_key: vec!["trade_id".into()], ..spec() };
+    let loose = PartitionSetSpec {
+        sort_key: vec!["trade_id".into()],
+        ..spec()
+    };
     let writer = crate::commit::DatasetWriter::open(&lake, loose, options()).unwrap();
     commit_day(&writer, day(), &[good(&[5, 3, 5], &[1, 2, 3])], source('a')).unwrap();
     assert_eq!(kinds(&lake, Depth::Rows), [ProblemKind::Order]);

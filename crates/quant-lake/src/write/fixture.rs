@@ -21,8 +21,16 @@ pub(crate) struct Lcg(pub(crate) u64);
 
 impl Lcg {
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         self.0 >> 33
+    }
+
+    /// Standard normal (Box-Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
     }
 
     /// Uniform in (0, 1).
@@ -41,14 +49,25 @@ pub(crate) fn spec() -> PartitionSetSpec {
         market: "um".parse().unwrap(),
         symbol: "BTCUSDT".parse().unwrap(),
     };
-    PartitionSetSpec::raw(&DatasetKey { instrument, dataset: Dataset::AggTrades }, 0)
+    PartitionSetSpec::raw(
+        &DatasetKey {
+            instrument,
+            dataset: Dataset::AggTrades,
+        },
+        0,
+    )
 }
 
 pub(crate) fn ts(values: Vec<i64>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
 }
 
-pub(crate) fn batch(times: &[i64], ids: &[i64], price: Vec<Option<f64>>, qty: &[f64]) -> RecordBatch {
+pub(crate) fn batch(
+    times: &[i64],
+    ids: &[i64],
+    price: Vec<Option<f64>>,
+    qty: &[f64],
+) -> RecordBatch {
     let n = times.len();
     let at = times.iter().map(|t| day().start().0 + t).collect();
     let schema = spec().arrow_schema();
@@ -74,34 +93,37 @@ pub(crate) fn batch(times: &[i64], ids: &[i64], price: Vec<Option<f64>>, qty: &[
 }
 
 pub(crate) fn good(times: &[i64], ids: &[i64]) -> RecordBatch {
-    batch(times, ids, vec![Some(1.5); ids.len()], &vec![2.0; ids.len()])
+    batch(
+        times,
+        ids,
+        vec![Some(1.5); ids.len()],
+        &vec![2.0; ids.len()],
+    )
 }
 
-/// Aggregated trades: a price walk on a 0.1 tick, log-normal quantities with 3 decimals, ids rising by 1 or 2.
+/// Aggregated trades of a busy day: exponential waits in ms, a normal price walk on a 0.1 tick, log-normal quantities
+/// with 3 decimals, agg ids without holes, one or two trades each.
 pub(crate) fn realistic(n: usize) -> RecordBatch {
     let mut rng = Lcg(7);
-    let (mut t, mut id, mut price) = (0_i64, 5_000_000_000_i64, 421_000_i64);
+    let (mut wait, mut id, mut trade) = (0.0, 2_400_000_000_i64, 5_000_000_000_i64);
+    let mut walk = 95_000.0_f64;
     let mut times = Vec::new();
     let (mut ids, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut prices, mut qtys, mut sides) = (Vec::new(), Vec::new(), Vec::new());
-    let mut trade = 9_000_000_000_i64;
     for _ in 0..n {
-        if rng.unit() < 0.5 {
-            t += (-rng.unit().ln() * 57.0) as i64;
-        }
+        wait -= rng.unit().ln() * 28.0;
         id += 1;
-        let size = 1 + i64::from(rng.unit() < 0.4);
-        times.push(day().start().0 + t * 1_000);
+        let size = 1 + i64::from(rng.unit() < 0.5);
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds of one day")]
+        let ms = wait as i64;
+        times.push(day().start().0 + ms * 1_000);
         ids.push(id);
         firsts.push(trade);
         lasts.push(trade + size - 1);
         trade += size;
-        if rng.unit() < 0.3 {
-            price += (rng.next() % 7) as i64 - 3;
-        }
-        prices.push(price as f64 / 10.0);
-        let normal = (-2.0 * rng.unit().ln()).sqrt() * (std::f64::consts::TAU * rng.unit()).cos();
-        qtys.push(((-3.5 + 1.6 * normal).exp() * 1000.0).ceil() / 1000.0);
+        walk += 0.6 * rng.normal();
+        prices.push((walk * 10.0).round() / 10.0);
+        qtys.push((((-4.0 + 1.6 * rng.normal()).exp() + 0.001) * 1000.0).round() / 1000.0);
         sides.push(if rng.unit() < 0.5 { 1_i8 } else { -1 });
     }
     let schema = spec().arrow_schema();
@@ -119,7 +141,6 @@ pub(crate) fn realistic(n: usize) -> RecordBatch {
     RecordBatch::try_new(schema, columns).unwrap()
 }
 
-
 /// A source whose hash repeats one digit.
 pub(crate) fn source(digit: char) -> Source {
     Source {
@@ -133,7 +154,11 @@ pub(crate) fn source(digit: char) -> Source {
 }
 
 pub(crate) fn options() -> WriterOptions {
-    WriterOptions::new("test-1", IngestParams::new(), UnixMicros(1_700_000_000_000_000))
+    WriterOptions::new(
+        "test-1",
+        IngestParams::new(),
+        UnixMicros(1_700_000_000_000_000),
+    )
 }
 
 /// Commits these batches as one day.
@@ -148,7 +173,11 @@ pub(crate) fn commit_day(
         partition.write(batch)?;
     }
     let rows_in = partition.rows();
-    let meta = PartitionMeta { sources: vec![source], rows_in, quality: Quality::default() };
+    let meta = PartitionMeta {
+        sources: vec![source],
+        rows_in,
+        quality: Quality::default(),
+    };
     writer.commit(partition.finish(meta)?)
 }
 
@@ -156,7 +185,7 @@ pub(crate) fn commit_day(
 pub(crate) fn lake_with(root: &Path, times: &[i64]) -> (Lake, Partition) {
     let lake = Lake::new(root);
     let writer = DatasetWriter::open(&lake, spec(), options()).unwrap();
-    let ids: Vec<i64> = (1..=times.len() as i64).collect();
+    let ids: Vec<i64> = (1..).take(times.len()).collect();
     let partition = commit_day(&writer, day(), &[good(times, &ids)], source('a')).unwrap();
     (lake, partition)
 }

@@ -2,8 +2,8 @@ use std::path::Path;
 
 use arrow_array::{ArrayRef, StringArray};
 
-use super::*;
 use super::fixture::{batch, day, good, options, realistic, source, spec};
+use super::*;
 use crate::commit::DatasetWriter;
 use crate::layout::Lake;
 
@@ -17,10 +17,16 @@ fn with_writer<T>(work: impl FnOnce(&DatasetWriter, PartitionWriter) -> T) -> T 
 fn refusal(batches: &[RecordBatch]) -> WriteError {
     with_writer(|_, mut w| {
         let (last, earlier) = batches.split_last().unwrap();
-        earlier.iter().for_each(|b| w.write(b).unwrap());
+        for batch in earlier {
+            w.write(batch).unwrap();
+        }
         let error = w.write(last).unwrap_err();
         assert!(matches!(w.write(last), Err(WriteError::Refused)));
-        let meta = PartitionMeta { sources: vec![], rows_in: 0, quality: Quality::default() };
+        let meta = PartitionMeta {
+            sources: vec![],
+            rows_in: 0,
+            quality: Quality::default(),
+        };
         assert!(matches!(w.finish(meta), Err(WriteError::Refused)));
         error
     })
@@ -29,11 +35,41 @@ fn refusal(batches: &[RecordBatch]) -> WriteError {
 #[test]
 fn refuses_what_is_not_sorted() {
     let equal = refusal(&[good(&[1, 1, 1], &[1, 2, 2])]);
-    assert!(matches!(equal, WriteError::NotSorted { row: 2, equal: true, .. }), "{equal}");
+    assert!(
+        matches!(
+            equal,
+            WriteError::NotSorted {
+                row: 2,
+                equal: true,
+                ..
+            }
+        ),
+        "{equal}"
+    );
     let falls = refusal(&[good(&[1, 2], &[1, 2]), good(&[2, 3], &[1, 9])]);
-    assert!(matches!(falls, WriteError::NotSorted { row: 2, equal: false, .. }), "{falls}");
+    assert!(
+        matches!(
+            falls,
+            WriteError::NotSorted {
+                row: 2,
+                equal: false,
+                ..
+            }
+        ),
+        "{falls}"
+    );
     let across = refusal(&[good(&[1, 2], &[1, 2]), good(&[2], &[2])]);
-    assert!(matches!(across, WriteError::NotSorted { row: 2, equal: true, .. }), "{across}");
+    assert!(
+        matches!(
+            across,
+            WriteError::NotSorted {
+                row: 2,
+                equal: true,
+                ..
+            }
+        ),
+        "{across}"
+    );
     with_writer(|_, mut w| {
         w.write(&good(&[1, 2], &[1, 2])).unwrap();
         w.write(&good(&[2, 2], &[3, 4])).unwrap();
@@ -43,8 +79,14 @@ fn refuses_what_is_not_sorted() {
 
 #[test]
 fn refuses_nulls_nan_and_other_days() {
-    let null = refusal(&[good(&[1], &[1]), batch(&[2, 3], &[2, 3], vec![Some(1.0), None], &[1.0; 2])]);
-    assert!(matches!(&null, WriteError::Null { row: 2, column } if column == "price"), "{null}");
+    let null = refusal(&[
+        good(&[1], &[1]),
+        batch(&[2, 3], &[2, 3], vec![Some(1.0), None], &[1.0; 2]),
+    ]);
+    assert!(
+        matches!(&null, WriteError::Null { row: 2, column } if column == "price"),
+        "{null}"
+    );
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let error = refusal(&[batch(&[1, 2], &[1, 2], vec![Some(1.0); 2], &[1.0, bad])]);
         assert!(
@@ -54,7 +96,10 @@ fn refuses_nulls_nan_and_other_days() {
     }
     for bad in [-1, quant_core::time::MICROS_PER_DAY] {
         let error = refusal(&[good(&[bad], &[1])]);
-        assert!(matches!(error, WriteError::OtherDay { row: 0, .. }), "{error}");
+        assert!(
+            matches!(error, WriteError::OtherDay { row: 0, .. }),
+            "{error}"
+        );
     }
 }
 
@@ -62,21 +107,35 @@ fn refuses_nulls_nan_and_other_days() {
 fn refuses_another_schema() {
     let b = good(&[1], &[1]);
     let fewer = b.project(&[0, 1, 2]).unwrap();
-    assert!(matches!(refusal(&[fewer]), WriteError::Schema { index: 3, .. }));
+    assert!(matches!(
+        refusal(&[fewer]),
+        WriteError::Schema { index: 3, .. }
+    ));
     let swapped = b.project(&[0, 1, 2, 4, 3, 5, 6, 7, 8]).unwrap();
     let error = refusal(&[swapped]).to_string();
-    assert_eq!(error, "column 3 of the batch is `qty Float64`; the schema expects `price Float64`");
+    assert_eq!(
+        error,
+        "column 3 of the batch is `qty Float64`; the schema expects `price Float64`"
+    );
     let text: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
     let more = RecordBatch::try_from_iter([("a", text)]).unwrap();
-    assert!(matches!(refusal(&[more]), WriteError::Schema { index: 0, .. }));
+    assert!(matches!(
+        refusal(&[more]),
+        WriteError::Schema { index: 0, .. }
+    ));
 }
 
 #[test]
 fn negative_zero_is_written_as_zero() {
     let hash = |qty: f64| {
         with_writer(|_, mut w| {
-            w.write(&batch(&[1], &[1], vec![Some(1.0)], &[qty])).unwrap();
-            let meta = PartitionMeta { sources: vec![], rows_in: 1, quality: Quality::default() };
+            w.write(&batch(&[1], &[1], vec![Some(1.0)], &[qty]))
+                .unwrap();
+            let meta = PartitionMeta {
+                sources: vec![],
+                rows_in: 1,
+                quality: Quality::default(),
+            };
             let staged = w.finish(meta).unwrap();
             (staged.content_sha256.clone(), staged.sha256.clone())
         })
@@ -89,11 +148,26 @@ fn negative_zero_is_written_as_zero() {
 fn rows_must_be_conserved() {
     with_writer(|_, mut w| {
         w.write(&good(&[1, 2], &[1, 2])).unwrap();
-        let quality = Quality { duplicates: 1, filtered: 2, quarantined: 3, ..Quality::default() };
-        let meta = PartitionMeta { sources: vec![], rows_in: 9, quality };
+        let quality = Quality {
+            duplicates: 1,
+            filtered: 2,
+            quarantined: 3,
+            ..Quality::default()
+        };
+        let meta = PartitionMeta {
+            sources: vec![],
+            rows_in: 9,
+            quality,
+        };
         let error = w.finish(meta).unwrap_err();
         assert!(
-            matches!(error, WriteError::RowsNotConserved { rows_in: 9, accounted: 8 }),
+            matches!(
+                error,
+                WriteError::RowsNotConserved {
+                    rows_in: 9,
+                    accounted: 8
+                }
+            ),
             "{error}"
         );
     });
@@ -109,7 +183,11 @@ fn a_dropped_partition_leaves_nothing() {
     drop(partition);
     let mut partition = writer.begin(day()).unwrap();
     partition.write(&good(&[1], &[1])).unwrap();
-    let meta = PartitionMeta { sources: vec![], rows_in: 1, quality: Quality::default() };
+    let meta = PartitionMeta {
+        sources: vec![],
+        rows_in: 1,
+        quality: Quality::default(),
+    };
     drop(partition.finish(meta).unwrap());
     drop(writer);
     assert!(!lake.set_dir(&spec()).exists());
@@ -131,14 +209,23 @@ fn slow_timing_of_each_column() {
     let all = realistic(3_000_000);
     for (i, column) in spec().columns.into_iter().enumerate() {
         let one = all.project(&[i]).unwrap();
-        let alone = PartitionSetSpec { columns: vec![column], ..spec() };
+        let alone = PartitionSetSpec {
+            columns: vec![column],
+            ..spec()
+        };
         let start = std::time::Instant::now();
         let mut writer = encode::writer(Vec::new(), &alone).unwrap();
         for from in (0..one.num_rows()).step_by(65_536) {
-            writer.write(&one.slice(from, 65_536.min(one.num_rows() - from))).unwrap();
+            writer
+                .write(&one.slice(from, 65_536.min(one.num_rows() - from)))
+                .unwrap();
         }
         let bytes = writer.into_inner().unwrap().len();
-        let text = format!("{}: {:?}, {bytes} bytes\n", alone.columns[0].name, start.elapsed());
+        let text = format!(
+            "{}: {:?}, {bytes} bytes\n",
+            alone.columns[0].name,
+            start.elapsed()
+        );
         io::stderr().write_all(text.as_bytes()).unwrap();
     }
 }
@@ -157,7 +244,8 @@ fn slow_timing_of_a_large_partition() {
         let start = std::time::Instant::now();
         let mut w = writer.begin(day()).unwrap();
         for from in (0..all.num_rows()).step_by(65_536) {
-            w.write(&all.slice(from, 65_536.min(all.num_rows() - from))).unwrap();
+            w.write(&all.slice(from, 65_536.min(all.num_rows() - from)))
+                .unwrap();
         }
         let wrote = start.elapsed();
         let meta = PartitionMeta {

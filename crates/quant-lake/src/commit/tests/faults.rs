@@ -19,7 +19,11 @@ impl FaultStore {
     fn step(&self) -> io::Result<()> {
         let n = self.steps.fetch_add(1, Ordering::SeqCst);
         let fails = n == self.fail_at || (self.stays_broken && n > self.fail_at);
-        if fails { Err(io::Error::other(format!("injected at step {n}"))) } else { Ok(()) }
+        if fails {
+            Err(io::Error::other(format!("injected at step {n}")))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -57,7 +61,10 @@ impl Store for Shared {
     fn create(&self, path: &Path) -> io::Result<Box<dyn StoreFile>> {
         self.0.step()?;
         let inner = FsStore.create(path)?;
-        Ok(Box::new(FaultFile { inner, store: Arc::clone(&self.0) }))
+        Ok(Box::new(FaultFile {
+            inner,
+            store: Arc::clone(&self.0),
+        }))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -83,13 +90,23 @@ impl Store for Shared {
 
 fn faulty(fail_at: u64, stays_broken: bool) -> (WriterOptions, Arc<AtomicU64>) {
     let steps = Arc::new(AtomicU64::new(0));
-    let store = FaultStore { steps: Arc::clone(&steps), fail_at, stays_broken };
-    (WriterOptions { store: Arc::new(Shared(Arc::new(store))), ..options() }, steps)
+    let store = FaultStore {
+        steps: Arc::clone(&steps),
+        fail_at,
+        stays_broken,
+    };
+    (
+        WriterOptions {
+            store: Arc::new(Shared(Arc::new(store))),
+            ..options()
+        },
+        steps,
+    )
 }
 
 fn attempt(lake: &Lake, options: WriterOptions, rows: &[i64]) -> Result<Partition, CommitError> {
     let writer = DatasetWriter::open(lake, spec(), options)?;
-    let ids: Vec<i64> = (1..=rows.len() as i64).collect();
+    let ids: Vec<i64> = (1..).take(rows.len()).collect();
     commit_day(&writer, day(), &[good(rows, &ids)], source('b'))
 }
 
@@ -119,11 +136,21 @@ fn every_fault(before: Option<&[i64]>, stays_broken: bool) -> u64 {
             // Only the sync after the swap can fail with the new state visible.
             Err(e) if seen != old => {
                 assert_eq!(seen.unwrap().content_sha256, expected.content_sha256);
-                let step = matches!(e, CommitError::Io { step: "sync folder", .. });
+                let step = matches!(
+                    e,
+                    CommitError::Io {
+                        step: "sync folder",
+                        ..
+                    }
+                );
                 assert!(step, "step {k}: {e}");
             }
             Err(_) if !stays_broken && old.is_none() && lake.root().exists() => {
-                assert_eq!(files(lake.root()), [""; 0], "step {k} left something behind");
+                assert_eq!(
+                    files(lake.root()),
+                    [""; 0],
+                    "step {k} left something behind"
+                );
             }
             Err(_) => {}
         }
@@ -160,7 +187,16 @@ fn after_a_failed_sync_of_the_swap_the_writer_refuses_to_go_on() {
     let writer = DatasetWriter::open(&lake, spec(), options).unwrap();
     let rows = [good(&[7], &[1])];
     let error = commit_day(&writer, day(), &rows, source('a')).unwrap_err();
-    assert!(matches!(error, CommitError::Io { step: "sync folder", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            CommitError::Io {
+                step: "sync folder",
+                ..
+            }
+        ),
+        "{error}"
+    );
     let error = commit_day(&writer, day(), &rows, source('a')).unwrap_err();
     assert!(matches!(error, CommitError::Broken { .. }), "{error}");
     drop(writer);

@@ -41,7 +41,10 @@ impl Disk {
                 } else {
                     let bytes = std::fs::read(&path).unwrap();
                     disk.live.insert(path, Node::File(disk.contents.len()));
-                    disk.contents.push(Content { written: bytes.clone(), synced: bytes });
+                    disk.contents.push(Content {
+                        written: bytes.clone(),
+                        synced: bytes,
+                    });
                 }
             }
         }
@@ -53,13 +56,18 @@ impl Disk {
         let child = |p: &PathBuf| p.parent() == Some(dir);
         self.durable.retain(|p, _| !child(p));
         let names = self.live.iter().filter(|(p, _)| child(p));
-        self.durable.extend(names.map(|(p, n)| (p.clone(), n.clone())));
+        self.durable
+            .extend(names.map(|(p, n)| (p.clone(), n.clone())));
     }
 
     /// Writes the disk found after the cut to `to`. `names_survive`: directory changes reached the disk without a sync,
     /// file contents did only in part.
     fn after_cut(&self, root: &Path, to: &Path, names_survive: bool) {
-        let names = if names_survive { &self.live } else { &self.durable };
+        let names = if names_survive {
+            &self.live
+        } else {
+            &self.durable
+        };
         for (path, node) in names {
             // A name below a lost folder is lost as well.
             let reachable = path
@@ -110,7 +118,9 @@ struct RecordedFile {
 impl Write for RecordedFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let n = self.inner.write(buf)?;
-        Recorder::record(&self.history, |d| d.contents[self.id].written.extend(&buf[..n]));
+        Recorder::record(&self.history, |d| {
+            d.contents[self.id].written.extend(&buf[..n]);
+        });
         Ok(n)
     }
 
@@ -139,12 +149,18 @@ impl Store for Recorder {
             d.contents.push(Content::default());
             d.live.insert(path.to_owned(), Node::File(id));
         });
-        Ok(Box::new(RecordedFile { inner, history: Arc::clone(&self.history), id }))
+        Ok(Box::new(RecordedFile {
+            inner,
+            history: Arc::clone(&self.history),
+            id,
+        }))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         FsStore.create_dir(path)?;
-        Self::record(&self.history, |d| drop(d.live.insert(path.to_owned(), Node::Dir)));
+        Self::record(&self.history, |d| {
+            d.live.insert(path.to_owned(), Node::Dir);
+        });
         Ok(())
     }
 
@@ -165,7 +181,9 @@ impl Store for Recorder {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         FsStore.remove(path)?;
-        Self::record(&self.history, |d| drop(d.live.remove(path)));
+        Self::record(&self.history, |d| {
+            d.live.remove(path);
+        });
         Ok(())
     }
 }
@@ -182,7 +200,9 @@ fn cut_after_every_step(before: Option<&[i64]>) {
     let lake = Lake::new(&root);
     let old = before.map(|rows| lake_with(&root, rows).1);
     let history = Arc::new(Mutex::new(vec![Disk::of(&root)]));
-    let store = Arc::new(Recorder { history: Arc::clone(&history) });
+    let store = Arc::new(Recorder {
+        history: Arc::clone(&history),
+    });
     let writer = DatasetWriter::open(&lake, spec(), WriterOptions { store, ..options() }).unwrap();
     let rows = [good(&[10, 20, 30], &[1, 2, 3])];
     let new = commit_day(&writer, day(), &rows, source('b')).unwrap();
@@ -196,9 +216,15 @@ fn cut_after_every_step(before: Option<&[i64]>) {
             disk.after_cut(&root, found.path(), names_survive);
             let lake = Lake::new(found.path());
             let report = check(&lake);
-            assert!(report.is_ok(), "cut after step {k}, {names_survive}: {report:?}");
+            assert!(
+                report.is_ok(),
+                "cut after step {k}, {names_survive}: {report:?}"
+            );
             let seen = visible(&lake);
-            assert!(seen == old || seen.as_ref() == Some(&new), "cut after step {k}");
+            assert!(
+                seen == old || seen.as_ref() == Some(&new),
+                "cut after step {k}"
+            );
             if k + 1 == history.len() {
                 assert_eq!(seen.as_ref(), Some(&new), "a finished commit was lost");
             }
@@ -207,7 +233,10 @@ fn cut_after_every_step(before: Option<&[i64]>) {
             assert_eq!(again.content_sha256, new.content_sha256);
             drop(writer);
             let report = check(&lake);
-            assert!(report.problems.is_empty(), "rerun after step {k}: {report:?}");
+            assert!(
+                report.problems.is_empty(),
+                "rerun after step {k}: {report:?}"
+            );
         }
     }
 }
