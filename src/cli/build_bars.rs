@@ -23,6 +23,7 @@ pub(crate) fn run(args: &BuildBars, ui: Ui) -> CommandResult<ExitCode> {
             jobs: worker_threads(args.jobs)?,
             stop,
             ingest_progress: &NoProgress,
+            on_ingest: &|_, _| {},
             on_stage: &|_| {},
             on_day: &|_, _| bar.inc(1),
         },

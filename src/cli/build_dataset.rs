@@ -187,7 +187,7 @@ fn text_of(lines: &[FileLine], total: &RowCounts) -> String {
     out.join("\n")
 }
 
-fn rows_text(rows: &RowCounts) -> String {
+pub(super) fn rows_text(rows: &RowCounts) -> String {
     format!(
         "rows in {} = written {} + duplicate {} + filtered {} + quarantined {}",
         rows.rows_in, rows.written, rows.duplicates, rows.filtered, rows.quarantined

@@ -26,6 +26,11 @@ pub(crate) fn run(args: &RunAll, ui: Ui) -> CommandResult<ExitCode> {
             jobs,
             stop,
             ingest_progress: &ingest,
+            on_ingest: &|key, report| {
+                let text = super::build_dataset::rows_text(&report.counts());
+                let days = report.days_written();
+                ui.note(&format!("ingest {key}: {days} day(s) written, {text}"));
+            },
             on_stage: &|stage| tracing::info!(stage, "stage"),
             on_day: &|what, _| match what {
                 "bars" => bars.inc(1),

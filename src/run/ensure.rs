@@ -178,8 +178,7 @@ pub fn require_success(report: &IngestReport) -> CommandResult<()> {
     }
     let more = failures.count();
     if more > 0 {
-        out.message
-            .push_str(&format!("\n  and {more} more file(s) refused"));
+        out.message = format!("{}\n  and {more} more file(s) refused", out.message);
     }
     Err(out)
 }

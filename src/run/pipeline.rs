@@ -41,6 +41,8 @@ pub struct RunOptions<'a> {
     pub stop: Arc<AtomicBool>,
     /// Observer of ingestion.
     pub ingest_progress: &'a dyn Progress,
+    /// Told what each ingest came to.
+    pub on_ingest: &'a dyn Fn(&InstrumentKey, &IngestReport),
     /// Told what begins.
     pub on_stage: &'a (dyn Fn(&str) + Sync),
     /// Told after each day of bars and of the backtest.
@@ -245,6 +247,7 @@ fn ensure_data(
             }
         };
         timing.ingest.push(ingest_summary(key, &report));
+        (options.on_ingest)(key, &report);
         ensure::require_success(&report)?;
     }
     Ok(())

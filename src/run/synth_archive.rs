@@ -104,7 +104,7 @@ pub fn write_archive(
         let day = market.next_day();
         on_day(day.day);
         for (archive, rows) in encode_day(&day, request)? {
-            write_file(&staging.0.join(&archive.path()), &archive.zip)?;
+            write_file(&staging.0.join(archive.path()), &archive.zip)?;
             write_file(
                 &staging.0.join(archive.checksum_path()),
                 archive.checksum.as_bytes(),

@@ -45,11 +45,13 @@ impl UnixMicros {
     }
 
     /// Returns the start of the minute this instant lies in.
+    #[must_use]
     pub const fn floor_minute(self) -> Self {
         Self(self.0 - self.0.rem_euclid(MICROS_PER_MINUTE))
     }
 
     /// Returns the largest multiple of `interval_us` (> 0) at or before this instant.
+    #[must_use]
     pub const fn floor_to(self, interval_us: i64) -> Self {
         Self(self.0 - self.0.rem_euclid(interval_us))
     }

@@ -374,7 +374,7 @@ impl DatasetWriter {
                 self.options.created_at,
             ),
         };
-        manifest.schema_version = SCHEMA_VERSION.to_owned();
+        SCHEMA_VERSION.clone_into(&mut manifest.schema_version);
         manifest
             .parser_version
             .clone_from(&self.options.parser_version);

@@ -101,6 +101,7 @@ impl Dataset {
     }
 
     /// Returns the columns, in file order. `book_levels` matters for `l2_snapshots` only.
+    #[expect(clippy::too_many_lines, reason = "one table, one row per column")]
     pub fn columns(self, book_levels: u16) -> Vec<Column> {
         use ColumnType::{Bool, F64, I8, I32, I64, Text, Ts};
         let fixed: &[(&'static str, ColumnType, bool)] = match self {

@@ -13,11 +13,13 @@ fn instrument() -> InstrumentKey {
 
 /// A day whose minutes show every combination of known and unknown values.
 fn minutes(day: Day) -> Vec<MinuteRow> {
-    (0..MINUTES_PER_DAY as i64)
-        .map(|i| {
-            let some = |bit: i64, v: f64| (i >> bit & 1 == 1).then_some(v);
+    let starts = (0..).map(|i| day.start().plus(i * MICROS_PER_MINUTE));
+    (0..MINUTES_PER_DAY)
+        .zip(starts)
+        .map(|(i, ts_open)| {
+            let some = |bit: usize, v: f64| (i >> bit & 1 == 1).then_some(v);
             MinuteRow {
-                ts_open: day.start().plus(i * MICROS_PER_MINUTE),
+                ts_open,
                 open: some(0, 0.1 + i as f64),
                 high: some(0, 0.3 + i as f64),
                 low: some(0, 0.01),
@@ -27,8 +29,7 @@ fn minutes(day: Day) -> Vec<MinuteRow> {
                 n_trades: (i % 3 > 0).then_some(i as u64),
                 buy_volume: some(2, 1.0 / 7.0),
                 vwap: some(3, 2.5),
-                bar_source: [BarSource::Trades, BarSource::Klines, BarSource::AggTrades]
-                    [(i % 3) as usize],
+                bar_source: [BarSource::Trades, BarSource::Klines, BarSource::AggTrades][i % 3],
                 is_filled: i % 5 == 0,
             }
         })

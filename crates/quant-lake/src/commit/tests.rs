@@ -241,9 +241,9 @@ fn sweeps_orphans_and_nothing_else() {
         std::fs::write(stale, b"x").unwrap();
     }
     let notes = [here.join("notes.txt"), set.join("part-000.parquet.tmp-x-1")];
-    notes
-        .iter()
-        .for_each(|p| std::fs::write(p, b"mine").unwrap());
+    for path in &notes {
+        std::fs::write(path, b"mine").unwrap();
+    }
     assert_eq!(check(&lake).problems.len(), 6);
     drop(DatasetWriter::open(&lake, spec(), options()).unwrap());
     assert!(notes.iter().all(|p| p.exists()) && !empty.exists());

@@ -57,14 +57,16 @@ fn batch(rows: &[Row]) -> RecordBatch {
 
 fn hash(batches: &[RecordBatch], columns: &[Column]) -> String {
     let mut hasher = ContentHasher::new(columns);
-    batches.iter().for_each(|b| hasher.update(b).unwrap());
+    for batch in batches {
+        hasher.update(batch).unwrap();
+    }
     hasher.finish()
 }
 
 /// The definition in the module's documentation, one byte at a time.
 fn naive(rows: &[Row]) -> String {
     fn text(t: &str) -> Vec<u8> {
-        let mut out = (t.len() as u32).to_le_bytes().to_vec();
+        let mut out = u32::try_from(t.len()).unwrap().to_le_bytes().to_vec();
         out.extend(t.as_bytes());
         out
     }
@@ -133,10 +135,9 @@ fn naive(rows: &[Row]) -> String {
         one.extend(Sha256::digest(values));
         whole.extend(Sha256::digest(one));
     }
-    Sha256::digest(whole)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    let digest = Sha256::digest(whole);
+    let digits: Vec<String> = digest.iter().map(|b| format!("{b:02x}")).collect();
+    digits.concat()
 }
 
 fn row() -> impl Strategy<Value = Row> {
@@ -171,9 +172,13 @@ proptest! {
         late in 0_usize..90,
     ) {
         // One column stays empty at first, or altogether.
-        rows.iter_mut().take(late).for_each(|r| r.i = None);
+        for row in rows.iter_mut().take(late) {
+            row.i = None;
+        }
         if empty {
-            rows.iter_mut().for_each(|r| r.text = None);
+            for row in &mut rows {
+                row.text = None;
+            }
         }
         let expected = naive(&rows);
         let whole = batch(&rows);

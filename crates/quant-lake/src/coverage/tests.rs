@@ -8,7 +8,9 @@ fn range(start: i64, end: i64) -> TimeRange {
 
 fn gaps(over: TimeRange, rows: &[i64]) -> Vec<TimeRange> {
     let mut finder = GapFinder::new(over, MINUTE);
-    rows.iter().for_each(|&r| finder.see(UnixMicros(r)));
+    for &row in rows {
+        finder.see(UnixMicros(row));
+    }
     finder.finish()
 }
 

@@ -50,17 +50,16 @@ impl HashMemo {
                 .filter(|(len, time, _)| *len == bytes && *time == modified)
                 .map(|(_, _, hash)| hash.clone())
         });
-        let found = match known {
-            Some(hash) => hash,
-            None => {
-                let hash = hash_file(&mut file).map_err(io("read"))?;
-                file.seek(SeekFrom::Start(0)).map_err(io("read"))?;
-                if let Some(modified) = modified {
-                    let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                    known.insert(path.to_owned(), (bytes, modified, hash.clone()));
-                }
-                hash
+        let found = if let Some(hash) = known {
+            hash
+        } else {
+            let hash = hash_file(&mut file).map_err(io("read"))?;
+            file.seek(SeekFrom::Start(0)).map_err(io("read"))?;
+            if let Some(modified) = modified {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.insert(path.to_owned(), (bytes, modified, hash.clone()));
             }
+            hash
         };
         if found != sha256 {
             let expected = sha256.to_owned();

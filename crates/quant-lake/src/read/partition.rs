@@ -233,7 +233,8 @@ fn check_columns(builder: &Builder, spec: &PartitionSetSpec, path: &Path) -> Res
     }
     for field in builder.schema().fields() {
         let known = spec.columns.iter().any(|c| c.name == *field.name());
-        if !known && !(field.is_nullable() && ColumnType::from_arrow(field.data_type()).is_some()) {
+        let harmless = field.is_nullable() && ColumnType::from_arrow(field.data_type()).is_some();
+        if !known && !harmless {
             let found = format!("{} {}", kind(field.is_nullable()), field.data_type());
             return mismatch(field.name(), found, "no such column".to_owned());
         }

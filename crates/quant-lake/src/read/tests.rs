@@ -68,7 +68,7 @@ fn prunes_row_groups_without_changing_the_answer() {
     let lake = Lake::new(dir.path());
     let writer = DatasetWriter::open(&lake, spec(), options()).unwrap();
     let data = realistic(crate::write::ROW_GROUP_ROWS + 1_000);
-    commit_day(&writer, day(), &[data.clone()], source('a')).unwrap();
+    commit_day(&writer, day(), std::slice::from_ref(&data), source('a')).unwrap();
     let set = PartitionSet::open(&lake, &spec()).unwrap();
     let times = data
         .column(0)

@@ -158,7 +158,7 @@ impl BatchChecker {
             .iter()
             .map(|&i| key_column(self.types[i], &columns[i]))
             .collect();
-        let rows = columns.first().map_or(0, |c| c.len());
+        let rows = columns.first().map_or(0, Array::len);
         let (Some((first, rest)), true) = (keys.split_first(), rows > 0) else {
             return Ok(());
         };
@@ -258,6 +258,10 @@ fn check_schema(schema: &SchemaRef, batch: &RecordBatch) -> Result<(), WriteErro
     Ok(())
 }
 
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches the loop is vectorised"
+)]
 fn pairs_rise(a: &[i64], b: &[i64]) -> bool {
     let earlier = a.iter().zip(b);
     let later = a.iter().zip(b).skip(1);

@@ -33,6 +33,7 @@ fn properties(spec: &PartitionSetSpec) -> Result<WriterProperties, ParquetError>
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_write_batch_size(1 << 14)
         .set_offset_index_disabled(true);
     for column in &spec.columns {
         let path = ColumnPath::new(vec![column.name.clone()]);

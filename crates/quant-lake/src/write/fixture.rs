@@ -28,6 +28,11 @@ impl Lcg {
         self.0 >> 33
     }
 
+    /// Standard normal (Box-Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
     /// Uniform in (0, 1).
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() as f64 + 0.5) / (1_u64 << 31) as f64
@@ -96,31 +101,29 @@ pub(crate) fn good(times: &[i64], ids: &[i64]) -> RecordBatch {
     )
 }
 
-/// Aggregated trades: a price walk on a 0.1 tick, log-normal quantities with 3 decimals, ids rising by 1 or 2.
+/// Aggregated trades of a busy day: exponential waits in ms, a normal price walk on a 0.1 tick, log-normal quantities
+/// with 3 decimals, agg ids without holes, one or two trades each.
 pub(crate) fn realistic(n: usize) -> RecordBatch {
     let mut rng = Lcg(7);
-    let (mut t, mut id, mut price) = (0_i64, 5_000_000_000_i64, 421_000_i64);
+    let (mut wait, mut id, mut trade) = (0.0, 2_400_000_000_i64, 5_000_000_000_i64);
+    let mut walk = 95_000.0_f64;
     let mut times = Vec::new();
     let (mut ids, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut prices, mut qtys, mut sides) = (Vec::new(), Vec::new(), Vec::new());
-    let mut trade = 9_000_000_000_i64;
     for _ in 0..n {
-        if rng.unit() < 0.5 {
-            t += (-rng.unit().ln() * 57.0) as i64;
-        }
+        wait -= rng.unit().ln() * 28.0;
         id += 1;
-        let size = 1 + i64::from(rng.unit() < 0.4);
-        times.push(day().start().0 + t * 1_000);
+        let size = 1 + i64::from(rng.unit() < 0.5);
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds of one day")]
+        let ms = wait as i64;
+        times.push(day().start().0 + ms * 1_000);
         ids.push(id);
         firsts.push(trade);
         lasts.push(trade + size - 1);
         trade += size;
-        if rng.unit() < 0.3 {
-            price += (rng.next() % 7) as i64 - 3;
-        }
-        prices.push(price as f64 / 10.0);
-        let normal = (-2.0 * rng.unit().ln()).sqrt() * (std::f64::consts::TAU * rng.unit()).cos();
-        qtys.push(((-3.5 + 1.6 * normal).exp() * 1000.0).ceil() / 1000.0);
+        walk += 0.6 * rng.normal();
+        prices.push((walk * 10.0).round() / 10.0);
+        qtys.push((((-4.0 + 1.6 * rng.normal()).exp() + 0.001) * 1000.0).round() / 1000.0);
         sides.push(if rng.unit() < 0.5 { 1_i8 } else { -1 });
     }
     let schema = spec().arrow_schema();
@@ -182,7 +185,7 @@ pub(crate) fn commit_day(
 pub(crate) fn lake_with(root: &Path, times: &[i64]) -> (Lake, Partition) {
     let lake = Lake::new(root);
     let writer = DatasetWriter::open(&lake, spec(), options()).unwrap();
-    let ids: Vec<i64> = (1..=times.len() as i64).collect();
+    let ids: Vec<i64> = (1..).take(times.len()).collect();
     let partition = commit_day(&writer, day(), &[good(times, &ids)], source('a')).unwrap();
     (lake, partition)
 }

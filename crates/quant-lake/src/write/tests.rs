@@ -17,7 +17,9 @@ fn with_writer<T>(work: impl FnOnce(&DatasetWriter, PartitionWriter) -> T) -> T 
 fn refusal(batches: &[RecordBatch]) -> WriteError {
     with_writer(|_, mut w| {
         let (last, earlier) = batches.split_last().unwrap();
-        earlier.iter().for_each(|b| w.write(b).unwrap());
+        for batch in earlier {
+            w.write(batch).unwrap();
+        }
         let error = w.write(last).unwrap_err();
         assert!(matches!(w.write(last), Err(WriteError::Refused)));
         let meta = PartitionMeta {

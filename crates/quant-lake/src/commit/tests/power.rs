@@ -119,7 +119,7 @@ impl Write for RecordedFile {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let n = self.inner.write(buf)?;
         Recorder::record(&self.history, |d| {
-            d.contents[self.id].written.extend(&buf[..n])
+            d.contents[self.id].written.extend(&buf[..n]);
         });
         Ok(n)
     }
@@ -159,7 +159,7 @@ impl Store for Recorder {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         FsStore.create_dir(path)?;
         Self::record(&self.history, |d| {
-            drop(d.live.insert(path.to_owned(), Node::Dir))
+            d.live.insert(path.to_owned(), Node::Dir);
         });
         Ok(())
     }
@@ -181,7 +181,9 @@ impl Store for Recorder {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         FsStore.remove(path)?;
-        Self::record(&self.history, |d| drop(d.live.remove(path)));
+        Self::record(&self.history, |d| {
+            d.live.remove(path);
+        });
         Ok(())
     }
 }
