@@ -147,9 +147,9 @@ pub struct KlineRow {
     pub taker_buy_quote_volume: f64,
 }
 
-/// A finished archive file, to be stored at [`ArchiveFile::path`] below the archive's root.
+/// A finished archive file, to be stored at [`EncodedFile::path`] below the archive's root.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ArchiveFile {
+pub struct EncodedFile {
     /// Folder below the root, `/` between segments: `data/futures/um/daily/aggTrades/BTCUSDT`.
     pub folder: String,
     /// File name of the zip: `BTCUSDT-aggTrades-2025-01-01.zip`.
@@ -160,7 +160,7 @@ pub struct ArchiveFile {
     pub checksum: String,
 }
 
-impl ArchiveFile {
+impl EncodedFile {
     /// Returns the path of the zip below the archive's root.
     pub fn path(&self) -> String {
         format!("{}/{}", self.folder, self.name)
@@ -181,7 +181,7 @@ pub fn agg_trades(
     symbol: &Symbol,
     day: Day,
     rows: &[AggTradeRow],
-) -> Result<ArchiveFile, EncodeError> {
+) -> Result<EncodedFile, EncodeError> {
     let form = Form::of(market, day)?;
     let mut csv = Csv::new(form, day, AGG_TRADES_HEADER, rows.len());
     for (row, t) in rows.iter().enumerate() {
@@ -205,7 +205,7 @@ pub fn trades(
     symbol: &Symbol,
     day: Day,
     rows: &[TradeRow],
-) -> Result<ArchiveFile, EncodeError> {
+) -> Result<EncodedFile, EncodeError> {
     let form = Form::of(market, day)?;
     let mut csv = Csv::new(form, day, TRADES_HEADER, rows.len());
     for (row, t) in rows.iter().enumerate() {
@@ -228,7 +228,7 @@ pub fn klines_1m(
     symbol: &Symbol,
     day: Day,
     rows: &[KlineRow],
-) -> Result<ArchiveFile, EncodeError> {
+) -> Result<EncodedFile, EncodeError> {
     let form = Form::of(market, day)?;
     let mut csv = Csv::new(form, day, KLINES_HEADER, rows.len());
     for (row, k) in rows.iter().enumerate() {
@@ -397,7 +397,7 @@ fn archive(
     kind: &str,
     interval: Option<&str>,
     csv: &[u8],
-) -> Result<ArchiveFile, EncodeError> {
+) -> Result<EncodedFile, EncodeError> {
     let base = form.folder;
     // Kline files are named and foldered by interval, all others by kind.
     let (folder, stem) = match interval {
@@ -413,7 +413,7 @@ fn archive(
     let zip = csv_zip(&format!("{stem}.csv"), csv)?;
     let name = format!("{stem}.zip");
     let checksum = checksum_line(&zip, &name);
-    Ok(ArchiveFile {
+    Ok(EncodedFile {
         folder,
         name,
         zip,

@@ -17,7 +17,7 @@ fn btc() -> Symbol {
     "BTCUSDT".parse().unwrap()
 }
 
-fn member(file: &ArchiveFile) -> (String, String) {
+fn member(file: &EncodedFile) -> (String, String) {
     let mut archive = zip::ZipArchive::new(Cursor::new(&file.zip)).unwrap();
     assert_eq!(archive.len(), 1);
     let mut entry = archive.by_index(0).unwrap();
