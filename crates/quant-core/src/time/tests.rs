@@ -72,8 +72,10 @@ proptest! {
 
 #[test]
 fn instants_are_read_from_counts_and_from_text() {
-    use serde::de::value::{BoolDeserializer, Error, I64Deserializer, StrDeserializer, U64Deserializer};
     use serde::de::IntoDeserializer;
+    use serde::de::value::{
+        BoolDeserializer, Error, I64Deserializer, StrDeserializer, U64Deserializer,
+    };
 
     let count: I64Deserializer<Error> = (-5_i64).into_deserializer();
     assert_eq!(UnixMicros::deserialize(count), Ok(UnixMicros(-5)));
@@ -84,7 +86,12 @@ fn instants_are_read_from_counts_and_from_text() {
     let text: StrDeserializer<'_, Error> = "1970-01-01T00:00:01Z".into_deserializer();
     assert_eq!(UnixMicros::deserialize(text), Ok(UnixMicros(1_000_000)));
     let text: StrDeserializer<'_, Error> = "yesterday".into_deserializer();
-    assert!(UnixMicros::deserialize(text).unwrap_err().to_string().contains("not a UTC time"));
+    assert!(
+        UnixMicros::deserialize(text)
+            .unwrap_err()
+            .to_string()
+            .contains("not a UTC time")
+    );
     let flag: BoolDeserializer<Error> = true.into_deserializer();
     assert!(UnixMicros::deserialize(flag).is_err());
 }
