@@ -177,15 +177,27 @@ fn text_of(lines: &[FileLine], total: &RowCounts) -> String {
         // A long stretch of files with the same answer and no rows is one line, not a screenful.
         let same = |l: &&FileLine| {
             (l.symbol.as_str(), l.dataset, l.status, l.detail.as_str())
-                == (line.symbol.as_str(), line.dataset, line.status, line.detail.as_str())
+                == (
+                    line.symbol.as_str(),
+                    line.dataset,
+                    line.status,
+                    line.detail.as_str(),
+                )
         };
         let n = match line.status {
             "written" | "refused" => 1,
             _ => lines[at..].iter().take_while(same).count(),
         };
         let last = &lines[at + n - 1];
-        let more = if n > 1 { format!(" ... {} ({n} files)", name_of(&last.file)) } else { String::new() };
-        out.push(format!("{:<14} {:<13} {}{more}", line.dataset, line.status, line.file));
+        let more = if n > 1 {
+            format!(" ... {} ({n} files)", name_of(&last.file))
+        } else {
+            String::new()
+        };
+        out.push(format!(
+            "{:<14} {:<13} {}{more}",
+            line.dataset, line.status, line.file
+        ));
         if line.status == "written" {
             out.push(format!("    {}", rows_text(&line.rows)));
         } else {
