@@ -18,7 +18,9 @@ mod unit;
 
 pub use csv_run::{CsvRequest, ingest_csv};
 pub use plan::{PlanOptions, Unit, plan_vision};
-pub use report::{DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts};
+pub use report::{
+    DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts,
+};
 pub use run::{IngestError, IngestOptions, IngestRequest, ingest_vision};
 pub use source::{ArchiveSource, Fetched, LocalArchive, SourceError};
 pub use unit::FileError;

@@ -144,7 +144,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_member_bytes: 64 << 30, max_ratio: 200 }
+        Self {
+            max_member_bytes: 64 << 30,
+            max_ratio: 200,
+        }
     }
 }
 
@@ -171,7 +174,10 @@ pub struct Member {
 
 impl core::fmt::Debug for Member {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Member").field("path", &self.path).field("inflated", &self.inflated).finish_non_exhaustive()
+        f.debug_struct("Member")
+            .field("path", &self.path)
+            .field("inflated", &self.inflated)
+            .finish_non_exhaustive()
     }
 }
 
@@ -181,11 +187,19 @@ impl Member {
     /// # Errors
     /// Every `ArchiveError` that the directory gives reason for.
     pub fn open(path: &Path, expected: &str, limits: Limits) -> Result<Self, ArchiveError> {
-        let io = |source| ArchiveError::Io { path: path.to_owned(), source };
+        let io = |source| ArchiveError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let file = File::open(path).map_err(io)?;
         let bad_zip = |source| match source {
-            ZipError::Io(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => io(source),
-            source => ArchiveError::NotAZip { path: path.to_owned(), source },
+            ZipError::Io(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+                io(source)
+            }
+            source => ArchiveError::NotAZip {
+                path: path.to_owned(),
+                source,
+            },
         };
         let mut zip = ZipArchive::new(BufReader::with_capacity(4096, &file)).map_err(bad_zip)?;
         let wrong = |member: &[u8], problem| ArchiveError::Member {
@@ -229,7 +243,13 @@ impl Member {
             let start = entry
                 .data_start()
                 .ok_or_else(|| bad_zip(ZipError::InvalidArchive("no data".into())))?;
-            (start, entry.compressed_size(), entry.size(), entry.crc32(), deflated)
+            (
+                start,
+                entry.compressed_size(),
+                entry.size(),
+                entry.crc32(),
+                deflated,
+            )
         };
         // Names twice in the directory, overlapping or unlisted entries, local headers that disagree.
         zip.validate_header_consistency().map_err(bad_zip)?;
@@ -264,7 +284,10 @@ impl Member {
     }
 
     fn io(&self, source: std::io::Error) -> ArchiveError {
-        ArchiveError::Io { path: self.path.clone(), source }
+        ArchiveError::Io {
+            path: self.path.clone(),
+            source,
+        }
     }
 
     fn check_size(&self, bytes: u64) -> Result<(), ArchiveError> {
@@ -273,7 +296,10 @@ impl Member {
             return Err(ArchiveError::TooLarge { path, bytes, limit });
         }
         // Tiny members may repeat a lot; a bomb is large.
-        let allowed = self.compressed.saturating_mul(self.limits.max_ratio).max(1 << 16);
+        let allowed = self
+            .compressed
+            .saturating_mul(self.limits.max_ratio)
+            .max(1 << 16);
         if bytes > allowed {
             return Err(ArchiveError::Ratio {
                 path: self.path.clone(),
@@ -289,11 +315,21 @@ impl Member {
     fn hash_only(&mut self, bytes: Option<u64>) -> Result<(), ArchiveError> {
         let mut left = bytes.unwrap_or(u64::MAX);
         while left > 0 {
-            let want = usize::try_from(left).unwrap_or(usize::MAX).min(self.input.len());
-            let n = read_some(&mut self.file, &mut self.input[..want])
-                .map_err(|source| ArchiveError::Io { path: self.path.clone(), source })?;
+            let want = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(self.input.len());
+            let n = read_some(&mut self.file, &mut self.input[..want]).map_err(|source| {
+                ArchiveError::Io {
+                    path: self.path.clone(),
+                    source,
+                }
+            })?;
             if n == 0 {
-                return if bytes.is_none() { Ok(()) } else { Err(self.corrupt()) };
+                return if bytes.is_none() {
+                    Ok(())
+                } else {
+                    Err(self.corrupt())
+                };
             }
             self.hash.update(&self.input[..n]);
             left -= n as u64;
@@ -302,11 +338,16 @@ impl Member {
     }
 
     fn corrupt(&self) -> ArchiveError {
-        ArchiveError::Corrupt { path: self.path.clone(), at: self.compressed - self.left }
+        ArchiveError::Corrupt {
+            path: self.path.clone(),
+            at: self.compressed - self.left,
+        }
     }
 
     fn refill(&mut self) -> Result<(), ArchiveError> {
-        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.input.len());
+        let want = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(self.input.len());
         let n = read_some(&mut self.file, &mut self.input[..want]).map_err(|e| self.io(e))?;
         if n == 0 {
             return Err(self.corrupt());
@@ -334,8 +375,8 @@ impl Member {
                     .inflate
                     .decompress(input, &mut out[n..], FlushDecompress::None)
                     .map_err(|_| self.corrupt())?;
-                let used = (self.inflate.total_in() - before_in) as usize;
-                let wrote = (self.inflate.total_out() - before_out) as usize;
+                let used = moved(before_in, self.inflate.total_in());
+                let wrote = moved(before_out, self.inflate.total_out());
                 self.at += used;
                 if status == Status::StreamEnd {
                     self.done = true;
@@ -365,7 +406,11 @@ impl Member {
     }
 
     fn wrong_size(&self) -> ArchiveError {
-        ArchiveError::Size { path: self.path.clone(), found: self.inflated, declared: self.declared }
+        ArchiveError::Size {
+            path: self.path.clone(),
+            found: self.inflated,
+            declared: self.declared,
+        }
     }
 
     fn check_end(&self) -> Result<(), ArchiveError> {
@@ -397,6 +442,11 @@ impl Member {
     }
 }
 
+/// Returns how far a byte counter moved within one buffer.
+fn moved(before: u64, after: u64) -> usize {
+    usize::try_from(after - before).unwrap_or(usize::MAX)
+}
+
 /// Reads once, again after an interruption.
 pub(crate) fn read_some(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     loop {
@@ -412,7 +462,10 @@ pub(crate) fn read_some(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Res
 /// # Errors
 /// `ArchiveError::Io`.
 pub fn hash_file(path: &Path) -> Result<(u64, String), ArchiveError> {
-    let io = |source| ArchiveError::Io { path: path.to_owned(), source };
+    let io = |source| ArchiveError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = File::open(path).map_err(io)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; INPUT_BYTES];

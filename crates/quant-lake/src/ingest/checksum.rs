@@ -26,7 +26,10 @@ pub struct BadChecksum {
 /// # Errors
 /// `BadChecksum` for anything else.
 pub fn parse_checksum(path: &str, text: &str) -> Result<Checksum, BadChecksum> {
-    let bad = || BadChecksum { path: path.to_owned(), text: text.chars().take(80).collect() };
+    let bad = || BadChecksum {
+        path: path.to_owned(),
+        text: text.chars().take(80).collect(),
+    };
     let mut lines = text.lines();
     let line = lines.next().ok_or_else(bad)?;
     if lines.any(|l| !l.trim().is_empty()) {
@@ -37,7 +40,10 @@ pub fn parse_checksum(path: &str, text: &str) -> Result<Checksum, BadChecksum> {
     if !is_sha256(&sha256) {
         return Err(bad());
     }
-    let name = parts.next().map(|n| n.trim().trim_start_matches('*').to_owned()).filter(|n| !n.is_empty());
+    let name = parts
+        .next()
+        .map(|n| n.trim().trim_start_matches('*').to_owned())
+        .filter(|n| !n.is_empty());
     Ok(Checksum { sha256, name })
 }
 
@@ -53,13 +59,32 @@ mod tests {
         let sum = parse_checksum("x.CHECKSUM", &text).unwrap();
         assert_eq!(sum.sha256, HEX);
         assert_eq!(sum.name.as_deref(), Some("BTCUSDT-trades-2024-07-18.zip"));
-        assert_eq!(parse_checksum("x", &HEX.to_ascii_uppercase()).unwrap().sha256, HEX);
-        assert_eq!(parse_checksum("x", &format!("{HEX} *a.zip\r\n")).unwrap().name.as_deref(), Some("a.zip"));
+        assert_eq!(
+            parse_checksum("x", &HEX.to_ascii_uppercase())
+                .unwrap()
+                .sha256,
+            HEX
+        );
+        assert_eq!(
+            parse_checksum("x", &format!("{HEX} *a.zip\r\n"))
+                .unwrap()
+                .name
+                .as_deref(),
+            Some("a.zip")
+        );
     }
 
     #[test]
     fn refuses_everything_else() {
-        for bad in ["", "\n", "abc", "<html>not found</html>", &HEX[1..], &format!("{HEX}0  a.zip"), &format!("{HEX}  a\n{HEX}  b\n")] {
+        for bad in [
+            "",
+            "\n",
+            "abc",
+            "<html>not found</html>",
+            &HEX[1..],
+            &format!("{HEX}0  a.zip"),
+            &format!("{HEX}  a\n{HEX}  b\n"),
+        ] {
             assert!(parse_checksum("x.CHECKSUM", bad).is_err(), "{bad}");
         }
     }

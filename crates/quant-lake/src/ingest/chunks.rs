@@ -10,7 +10,9 @@ pub const CHUNK_BYTES: usize = 512 * 1024;
 
 /// A line is longer than [`MAX_LINE_BYTES`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the line that starts at byte {at} is longer than {MAX_LINE_BYTES} bytes\nhint: this is not a file of rows")]
+#[error(
+    "the line that starts at byte {at} is longer than {MAX_LINE_BYTES} bytes\nhint: this is not a file of rows"
+)]
 pub struct LineTooLong {
     /// Byte of the member or file.
     pub at: u64,
@@ -54,7 +56,10 @@ impl LineChunks {
             None => 0,
         };
         if filled - cut > MAX_LINE_BYTES {
-            return Err(LineTooLong { at: self.offset + cut as u64 }.into());
+            return Err(LineTooLong {
+                at: self.offset + cut as u64,
+            }
+            .into());
         }
         let len = if self.ended { filled } else { cut };
         self.carry.extend_from_slice(&buffer[len..filled]);
@@ -84,8 +89,17 @@ mod tests {
 
     #[test]
     fn keeps_every_byte_and_cuts_at_line_ends() {
-        for total in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 7] {
-            let text: Vec<u8> = (0..total).map(|i| if i % 97 == 96 { b'\n' } else { b'x' }).collect();
+        for total in [
+            0,
+            1,
+            CHUNK_BYTES - 1,
+            CHUNK_BYTES,
+            CHUNK_BYTES + 1,
+            3 * CHUNK_BYTES + 7,
+        ] {
+            let text: Vec<u8> = (0..total)
+                .map(|i| if i % 97 == 96 { b'\n' } else { b'x' })
+                .collect();
             let chunks = split(&text).unwrap();
             assert_eq!(chunks.concat(), text);
             for chunk in chunks.iter().rev().skip(1) {

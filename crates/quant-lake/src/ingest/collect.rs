@@ -46,15 +46,33 @@ impl Comparable {
     fn new(array: &ArrayRef) -> Result<Self, ArrowError> {
         let values = match array.data_type() {
             DataType::Int64 => array.as_primitive::<Int64Type>().values().to_vec(),
-            DataType::Timestamp(_, _) => array.as_primitive::<TimestampMicrosecondType>().values().to_vec(),
-            DataType::Int32 => array.as_primitive::<Int32Type>().values().iter().map(|&v| v.into()).collect(),
-            DataType::Int8 => array.as_primitive::<Int8Type>().values().iter().map(|&v| v.into()).collect(),
-            DataType::Float64 => {
-                array.as_primitive::<Float64Type>().values().iter().map(|&v| ordered_bits(v)).collect()
-            }
+            DataType::Timestamp(_, _) => array
+                .as_primitive::<TimestampMicrosecondType>()
+                .values()
+                .to_vec(),
+            DataType::Int32 => array
+                .as_primitive::<Int32Type>()
+                .values()
+                .iter()
+                .map(|&v| v.into())
+                .collect(),
+            DataType::Int8 => array
+                .as_primitive::<Int8Type>()
+                .values()
+                .iter()
+                .map(|&v| v.into())
+                .collect(),
+            DataType::Float64 => array
+                .as_primitive::<Float64Type>()
+                .values()
+                .iter()
+                .map(|&v| ordered_bits(v))
+                .collect(),
             DataType::Boolean => {
                 let flags = array.as_boolean();
-                (0..flags.len()).map(|i| i64::from(flags.value(i))).collect()
+                (0..flags.len())
+                    .map(|i| i64::from(flags.value(i)))
+                    .collect()
             }
             other => return Err(ArrowError::NotYetImplemented(format!("comparing {other}"))),
         };
@@ -86,16 +104,31 @@ pub(super) fn sort_day(
     winner: Winner,
     number_occurrences: bool,
 ) -> Result<SortedDay, ArrowError> {
-    let schema = batches.first().map_or_else(|| dataset.arrow_schema(0), RecordBatch::schema);
+    let schema = batches
+        .first()
+        .map_or_else(|| dataset.arrow_schema(0), RecordBatch::schema);
     let mut input = concat_batches(&schema, batches)?;
     if dataset == Dataset::Liquidations && number_occurrences {
         input = numbered(&input)?;
     }
-    let all: Vec<Comparable> = input.columns().iter().map(Comparable::new).collect::<Result<_, _>>()?;
-    let keys = |names: &[&str]| names.iter().map(|name| column(&input, name)).collect::<Result<Vec<_>, _>>();
+    let all: Vec<Comparable> = input
+        .columns()
+        .iter()
+        .map(Comparable::new)
+        .collect::<Result<_, _>>()?;
+    let keys = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| column(&input, name))
+            .collect::<Result<Vec<_>, _>>()
+    };
     let (sort, dedupe) = (keys(dataset.sort_key())?, keys(dataset.dedupe_key())?);
     let by = |columns: &[Comparable], a: usize, b: usize| {
-        columns.iter().map(|c| c.cmp(a, b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+        columns
+            .iter()
+            .map(|c| c.cmp(a, b))
+            .find(|o| o.is_ne())
+            .unwrap_or(Ordering::Equal)
     };
 
     // Groups of one dedupe key, each in the order that decides who stays.
@@ -124,22 +157,37 @@ pub(super) fn sort_day(
     kept.sort_by(|&a, &b| by(&sort, a, b).then(a.cmp(&b)));
     conflicts.sort_unstable();
     let batch = take_rows(&input, &kept)?;
-    Ok(SortedDay { batch, duplicates, conflicts, input })
+    Ok(SortedDay {
+        batch,
+        duplicates,
+        conflicts,
+        input,
+    })
 }
 
 fn take_rows(batch: &RecordBatch, rows: &[usize]) -> Result<RecordBatch, ArrowError> {
     let indices = UInt64Array::from_iter_values(rows.iter().map(|&i| i as u64));
-    let columns =
-        batch.columns().iter().map(|c| take(c, &indices, None)).collect::<Result<Vec<_>, _>>()?;
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|c| take(c, &indices, None))
+        .collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new(batch.schema(), columns)
 }
 
 /// Numbers equal forced orders 0, 1, 2 ... in the order they came.
 fn numbered(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let names = ["ts_event", "side", "price", "qty"];
-    let columns: Vec<Comparable> = names.iter().map(|n| column(batch, n)).collect::<Result<_, _>>()?;
+    let columns: Vec<Comparable> = names
+        .iter()
+        .map(|n| column(batch, n))
+        .collect::<Result<_, _>>()?;
     let by = |a: usize, b: usize| {
-        columns.iter().map(|c| c.cmp(a, b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+        columns
+            .iter()
+            .map(|c| c.cmp(a, b))
+            .find(|o| o.is_ne())
+            .unwrap_or(Ordering::Equal)
     };
     let mut order: Vec<usize> = (0..batch.num_rows()).collect();
     order.sort_by(|&a, &b| by(a, b).then(a.cmp(&b)));
@@ -165,9 +213,10 @@ pub(super) fn render(batch: &RecordBatch, row: usize) -> String {
         }
         let value = match array.data_type() {
             DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
-            DataType::Timestamp(_, _) => {
-                quant_core::time::UnixMicros(array.as_primitive::<TimestampMicrosecondType>().value(row)).to_string()
-            }
+            DataType::Timestamp(_, _) => quant_core::time::UnixMicros(
+                array.as_primitive::<TimestampMicrosecondType>().value(row),
+            )
+            .to_string(),
             DataType::Int32 => array.as_primitive::<Int32Type>().value(row).to_string(),
             DataType::Int8 => array.as_primitive::<Int8Type>().value(row).to_string(),
             DataType::Float64 => array.as_primitive::<Float64Type>().value(row).to_string(),

@@ -48,9 +48,15 @@ pub fn ingest_csv(
 ) -> Result<IngestReport, IngestError> {
     request.mapping.check()?;
     progress.planned(1);
-    let key = DatasetKey { instrument: request.key.clone(), dataset: request.mapping.dataset() };
+    let key = DatasetKey {
+        instrument: request.key.clone(),
+        dataset: request.mapping.dataset(),
+    };
     let mut params = IngestParams::new();
-    params.insert("mapping".to_owned(), serde_json::to_value(&request.mapping).unwrap_or_default());
+    params.insert(
+        "mapping".to_owned(),
+        serde_json::to_value(&request.mapping).unwrap_or_default(),
+    );
     let mut options = WriterOptions::new(PARSER_VERSION, params, request.created_at);
     options.replace_source = request.options.replace_source;
     options.store = Arc::clone(&request.options.store);
@@ -89,7 +95,12 @@ pub fn ingest_csv(
             outcome.out_of_order = done.out_of_order;
             outcome.notes = done.notes;
         }
-        Err(FileError::Stopped) => return Ok(IngestReport { files: Vec::new(), stopped: true }),
+        Err(FileError::Stopped) => {
+            return Ok(IngestReport {
+                files: Vec::new(),
+                stopped: true,
+            });
+        }
         Err(error) => outcome.status = FileStatus::Failed { error },
     }
     if let FileStatus::Written { days } = &outcome.status
@@ -98,7 +109,10 @@ pub fn ingest_csv(
         (outcome.first_day, outcome.last_day) = (first.day, last.day);
     }
     progress.finished(&outcome);
-    Ok(IngestReport { files: vec![outcome], stopped: false })
+    Ok(IngestReport {
+        files: vec![outcome],
+        stopped: false,
+    })
 }
 
 fn file(
@@ -118,7 +132,10 @@ fn file(
         checksum_verified: false,
         replaces_same_name: false,
     };
-    let wanted = Wanted { range, every_day: false };
+    let wanted = Wanted {
+        range,
+        every_day: false,
+    };
     process(cx, &local, wanted, &|options| {
         parser(&request.mapping, options).map_err(FormatError::Mapping)
     })
@@ -126,7 +143,10 @@ fn file(
 
 /// Extends a range to whole days; without one, every believable day.
 fn whole_days(range: Option<TimeRange>) -> TimeRange {
-    let days = |first: Day, end: Day| TimeRange { start: first.start(), end: end.start() };
+    let days = |first: Day, end: Day| TimeRange {
+        start: first.start(),
+        end: end.start(),
+    };
     match range {
         Some(range) => days(range.start.day(), range.end.plus(-1).day().plus(1)),
         None => days(Day(0), Day(50_000)),

@@ -35,15 +35,26 @@ pub(super) struct PlainFile {
 
 impl PlainFile {
     pub(super) fn open(path: &Path) -> Result<Self, ArchiveError> {
-        let file = File::open(path).map_err(|source| ArchiveError::Io { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), file, hash: Sha256::new(), bytes: 0 })
+        let file = File::open(path).map_err(|source| ArchiveError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            hash: Sha256::new(),
+            bytes: 0,
+        })
     }
 
     fn fill(&mut self, out: &mut [u8]) -> Result<usize, ArchiveError> {
         let mut n = 0;
         while n < out.len() {
-            let got = read_some(&mut self.file, &mut out[n..])
-                .map_err(|source| ArchiveError::Io { path: self.path.clone(), source })?;
+            let got =
+                read_some(&mut self.file, &mut out[n..]).map_err(|source| ArchiveError::Io {
+                    path: self.path.clone(),
+                    source,
+                })?;
             if got == 0 {
                 break;
             }
@@ -134,14 +145,17 @@ impl Pipeline<'_> {
                     Ok(ended) => ended,
                     Err(panic) => std::panic::resume_unwind(panic),
                 };
-                Ended { parsed: written.and(ended.parsed), ..ended }
+                Ended {
+                    parsed: written.and(ended.parsed),
+                    ..ended
+                }
             }),
             _ => std::thread::scope(|scope| {
                 let (chunks, recycle, reader) = self.spawn_reader(scope, input);
                 let (to_sink, batches) = sync_channel::<Parsed>(QUEUE);
                 let parsing = scope.spawn(move || {
                     let mut forward = |parsed| to_sink.send(parsed).map_err(|_| FileError::Stopped);
-                    self.parse_all(parser, &chunks, &recycle, &mut forward)
+                    Self::parse_all(parser, &chunks, &recycle, &mut forward)
                 });
                 let written = batches.iter().try_for_each(sink);
                 drop(batches);
@@ -166,7 +180,10 @@ impl Pipeline<'_> {
         let next = chunks.next(buffer, |out| input.fill(out).map_err(ReadProblem::Archive));
         let n = next.map_err(|problem| match problem {
             ReadProblem::Archive(error) => FileError::Archive(error),
-            ReadProblem::Line(error) => FileError::Line { file: self.file.to_owned(), error },
+            ReadProblem::Line(error) => FileError::Line {
+                file: self.file.to_owned(),
+                error,
+            },
         })?;
         self.progress.advanced(n.unwrap_or(0) as u64);
         Ok(n)
@@ -202,7 +219,11 @@ impl Pipeline<'_> {
             (_, Err(e)) => Err(e),
             (Err(_), Ok(())) => Err(FileError::Stopped),
         };
-        Ended { read, hash: input.finish_hash(), parsed }
+        Ended {
+            read,
+            hash: input.finish_hash(),
+            parsed,
+        }
     }
 
     /// Starts the thread that inflates; it ends when the file does, when it fails, or when nobody listens any more.
@@ -210,7 +231,11 @@ impl Pipeline<'_> {
         &'scope self,
         scope: &'scope std::thread::Scope<'scope, '_>,
         mut input: Input,
-    ) -> (Receiver<Chunk>, std::sync::mpsc::Sender<Vec<u8>>, ReaderHandle<'scope>) {
+    ) -> (
+        Receiver<Chunk>,
+        std::sync::mpsc::Sender<Vec<u8>>,
+        ReaderHandle<'scope>,
+    ) {
         let (send, chunks) = sync_channel::<Chunk>(QUEUE);
         let (recycle, used) = channel::<Vec<u8>>();
         let handle = scope.spawn(move || {
@@ -230,7 +255,9 @@ impl Pipeline<'_> {
         let mut chunks = LineChunks::default();
         loop {
             let mut buffer = used.try_recv().unwrap_or_default();
-            let Some(n) = self.next_chunk(input, &mut chunks, &mut buffer)? else { return Ok(()) };
+            let Some(n) = self.next_chunk(input, &mut chunks, &mut buffer)? else {
+                return Ok(());
+            };
             if send.send((buffer, n)).is_err() {
                 // The parser has failed and says why.
                 return Ok(());
@@ -239,7 +266,6 @@ impl Pipeline<'_> {
     }
 
     fn parse_all(
-        &self,
         parser: &mut dyn RowParser,
         chunks: &Receiver<Chunk>,
         recycle: &std::sync::mpsc::Sender<Vec<u8>>,
@@ -255,8 +281,10 @@ impl Pipeline<'_> {
     }
 }
 
-type ReaderHandle<'scope> =
-    std::thread::ScopedJoinHandle<'scope, (Result<(), FileError>, Result<(u64, String), ArchiveError>)>;
+type ReaderHandle<'scope> = std::thread::ScopedJoinHandle<
+    'scope,
+    (Result<(), FileError>, Result<(u64, String), ArchiveError>),
+>;
 
 fn join(reader: ReaderHandle<'_>, parsed: Result<Totals, FileError>) -> Ended {
     let (read, hash) = match reader.join() {

@@ -4,7 +4,9 @@ use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
 
 use crate::schema::Dataset;
-use crate::venues::binance::{ArchiveFile, Cadence, NotPublished, Period, Published, VisionType, archive_file, published};
+use crate::venues::binance::{
+    ArchiveFile, Cadence, NotPublished, Period, Published, VisionType, archive_file, published,
+};
 
 /// How files are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,9 +44,17 @@ pub fn plan_vision(
         let cadences = VisionType::of(dataset).map_or(&[Cadence::Daily][..], VisionType::cadences);
         let monthly = !cadences.contains(&Cadence::Daily)
             || (options.monthly && cadences.contains(&Cadence::Monthly));
-        let cadence = if monthly { Cadence::Monthly } else { Cadence::Daily };
+        let cadence = if monthly {
+            Cadence::Monthly
+        } else {
+            Cadence::Daily
+        };
         for day in range.days() {
-            let period = if monthly { Period::month_of(day) } else { Period::Day(day) };
+            let period = if monthly {
+                Period::month_of(day)
+            } else {
+                Period::Day(day)
+            };
             let unpublished = match published(dataset, key.market, cadence, day) {
                 Published::Yes => None,
                 Published::No { reason } => Some(reason),
@@ -59,7 +69,13 @@ pub fn plan_vision(
                 {
                     last.last = day;
                 }
-                _ => out.push(Unit { dataset, file, first: day, last: day, unpublished }),
+                _ => out.push(Unit {
+                    dataset,
+                    file,
+                    first: day,
+                    last: day,
+                    unpublished,
+                }),
             }
         }
     }
@@ -83,7 +99,11 @@ mod tests {
     }
 
     fn paths(units: &[Unit]) -> Vec<&str> {
-        units.iter().filter_map(|u| u.file.as_ref()).map(|f| f.path.as_str()).collect()
+        units
+            .iter()
+            .filter_map(|u| u.file.as_ref())
+            .map(|f| f.path.as_str())
+            .collect()
     }
 
     #[test]
@@ -110,25 +130,59 @@ mod tests {
     #[test]
     fn unpublished_days_are_one_unit_and_not_asked_remotely() {
         let span = range("2024-03-29", "2024-04-03");
-        let options = PlanOptions { monthly: false, skip_unpublished: true };
-        let units = plan_vision(&key("um", "BTCUSDT"), &[Dataset::BookTicker], &span, options);
+        let options = PlanOptions {
+            monthly: false,
+            skip_unpublished: true,
+        };
+        let units = plan_vision(
+            &key("um", "BTCUSDT"),
+            &[Dataset::BookTicker],
+            &span,
+            options,
+        );
         assert_eq!(paths(&units).len(), 2);
         assert_eq!(units.len(), 3);
         assert_eq!(units[2].file, None);
-        assert_eq!((units[2].first.to_string(), units[2].last.to_string()), ("2024-03-31".into(), "2024-04-02".into()));
-        let asked = plan_vision(&key("um", "BTCUSDT"), &[Dataset::BookTicker], &span, PlanOptions::default());
+        assert_eq!(
+            (units[2].first.to_string(), units[2].last.to_string()),
+            ("2024-03-31".into(), "2024-04-02".into())
+        );
+        let asked = plan_vision(
+            &key("um", "BTCUSDT"),
+            &[Dataset::BookTicker],
+            &span,
+            PlanOptions::default(),
+        );
         assert_eq!(paths(&asked).len(), 5);
-        let spot = plan_vision(&key("spot", "BTCUSDT"), &[Dataset::BookTicker, Dataset::L2Deltas], &span, options);
+        let spot = plan_vision(
+            &key("spot", "BTCUSDT"),
+            &[Dataset::BookTicker, Dataset::L2Deltas],
+            &span,
+            options,
+        );
         assert_eq!(spot.len(), 2);
-        assert!(spot.iter().all(|u| u.file.is_none() && u.unpublished.is_some()));
+        assert!(
+            spot.iter()
+                .all(|u| u.file.is_none() && u.unpublished.is_some())
+        );
     }
 
     #[test]
     fn monthly_files_on_request() {
-        let options = PlanOptions { monthly: true, skip_unpublished: false };
-        let units =
-            plan_vision(&key("um", "BTCUSDT"), &[Dataset::Klines1m, Dataset::Metrics], &range("2024-01-30", "2024-02-02"), options);
+        let options = PlanOptions {
+            monthly: true,
+            skip_unpublished: false,
+        };
+        let units = plan_vision(
+            &key("um", "BTCUSDT"),
+            &[Dataset::Klines1m, Dataset::Metrics],
+            &range("2024-01-30", "2024-02-02"),
+            options,
+        );
         assert_eq!(paths(&units).len(), 2 + 3);
-        assert_eq!(units[0].file.as_ref().unwrap().path, "data/futures/um/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-01.zip");
+        assert_eq!(
+            units[0].file.as_ref().unwrap().path,
+            "data/futures/um/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-01.zip"
+        );
     }
 }

@@ -58,7 +58,10 @@ pub(super) fn write(
         out.push(b'\n');
     }
     let mut handle = File::create(&temp).map_err(io(&temp))?;
-    handle.write_all(&out).and_then(|()| handle.sync_all()).map_err(io(&temp))?;
+    handle
+        .write_all(&out)
+        .and_then(|()| handle.sync_all())
+        .map_err(io(&temp))?;
     drop(handle);
     fs::rename(&temp, &path).map_err(io(&path))?;
     Ok(path)

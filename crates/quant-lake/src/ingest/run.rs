@@ -29,7 +29,9 @@ pub enum IngestError {
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The exchange has no Vision archive.
-    #[error("`{exchange}` has no Vision archive\nhint: `vision` is a source of binance (or sim-binance)")]
+    #[error(
+        "`{exchange}` has no Vision archive\nhint: `vision` is a source of binance (or sim-binance)"
+    )]
     WrongExchange {
         /// Exchange asked for.
         exchange: String,
@@ -49,6 +51,7 @@ pub enum IngestError {
 
 /// How files are ingested.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub struct IngestOptions {
     /// Threads in total, at least 1.
     pub jobs: usize,
@@ -119,27 +122,38 @@ pub fn ingest_vision(
     stop: &AtomicBool,
 ) -> Result<IngestReport, IngestError> {
     if request.key.exchange.venue != Venue::Binance {
-        return Err(IngestError::WrongExchange { exchange: request.key.exchange.to_string() });
+        return Err(IngestError::WrongExchange {
+            exchange: request.key.exchange.to_string(),
+        });
     }
-    let plan = PlanOptions { monthly: request.options.monthly, skip_unpublished: source.is_remote() };
+    let plan = PlanOptions {
+        monthly: request.options.monthly,
+        skip_unpublished: source.is_remote(),
+    };
     let units = plan_vision(&request.key, &request.datasets, &request.range, plan);
     progress.planned(units.len());
     let scratch = lake.root().join("downloads");
     if source.is_remote() {
-        std::fs::create_dir_all(&scratch)
-            .map_err(|e| IngestError::Io { path: scratch.clone(), source: e })?;
+        std::fs::create_dir_all(&scratch).map_err(|e| IngestError::Io {
+            path: scratch.clone(),
+            source: e,
+        })?;
     }
     let mut writers = BTreeMap::new();
     for unit in units.iter().filter(|u| u.file.is_some()) {
         if !writers.contains_key(unit.dataset.name()) {
-            writers.insert(unit.dataset.name(), open_writer(lake, request, unit.dataset)?);
+            writers.insert(
+                unit.dataset.name(),
+                open_writer(lake, request, unit.dataset)?,
+            );
         }
     }
 
     let workers = request.options.jobs.clamp(1, units.len().max(1));
     let threads = (request.options.jobs / workers).max(1);
     let next = AtomicUsize::new(0);
-    let outcomes: Mutex<Vec<Option<FileOutcome>>> = Mutex::new(units.iter().map(|_| None).collect());
+    let outcomes: Mutex<Vec<Option<FileOutcome>>> =
+        Mutex::new(units.iter().map(|_| None).collect());
     let work = || {
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
@@ -147,13 +161,26 @@ pub fn ingest_vision(
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            let worker = Worker { lake, source, request, progress, stop, threads, scratch: &scratch };
+            let worker = Worker {
+                lake,
+                source,
+                request,
+                progress,
+                stop,
+                threads,
+                scratch: &scratch,
+            };
             let outcome = worker.unit(unit, writers.get(unit.dataset.name()));
-            if let FileStatus::Failed { error: FileError::Stopped } = outcome.status {
+            if let FileStatus::Failed {
+                error: FileError::Stopped,
+            } = outcome.status
+            {
                 return;
             }
             progress.finished(&outcome);
-            let mut slots = outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut slots = outcomes
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Some(slot) = slots.get_mut(i) {
                 *slot = Some(outcome);
             }
@@ -172,9 +199,14 @@ pub fn ingest_vision(
         // Stays if a partial download is in it.
         drop(std::fs::remove_dir(&scratch));
     }
-    let files = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let files = outcomes
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let stopped = files.iter().any(Option::is_none);
-    Ok(IngestReport { files: files.into_iter().flatten().collect(), stopped })
+    Ok(IngestReport {
+        files: files.into_iter().flatten().collect(),
+        stopped,
+    })
 }
 
 /// Returns what decides the rows besides the bytes: contract values, where quantities are contracts.
@@ -192,9 +224,17 @@ fn ingest_params(request: &IngestRequest) -> IngestParams {
     params
 }
 
-fn open_writer(lake: &Lake, request: &IngestRequest, dataset: Dataset) -> Result<DatasetWriter, CommitError> {
-    let key = DatasetKey { instrument: request.key.clone(), dataset };
-    let mut options = WriterOptions::new(PARSER_VERSION, ingest_params(request), request.created_at);
+fn open_writer(
+    lake: &Lake,
+    request: &IngestRequest,
+    dataset: Dataset,
+) -> Result<DatasetWriter, CommitError> {
+    let key = DatasetKey {
+        instrument: request.key.clone(),
+        dataset,
+    };
+    let mut options =
+        WriterOptions::new(PARSER_VERSION, ingest_params(request), request.created_at);
     options.replace_source = request.options.replace_source;
     options.store = Arc::clone(&request.options.store);
     options.failpoints = request.options.failpoints.clone();
@@ -213,7 +253,10 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn unit(&self, unit: &Unit, writer: Option<&DatasetWriter>) -> FileOutcome {
-        let name = unit.file.as_ref().map_or_else(|| unit.dataset.name().to_owned(), |f| f.path.clone());
+        let name = unit
+            .file
+            .as_ref()
+            .map_or_else(|| unit.dataset.name().to_owned(), |f| f.path.clone());
         let mut outcome = FileOutcome {
             dataset: unit.dataset,
             file: name,
@@ -240,7 +283,9 @@ impl Worker<'_> {
             }
             Ok(None) => {
                 if let Some(reason) = &unit.unpublished {
-                    outcome.status = FileStatus::NotPublished { reason: reason.to_string() };
+                    outcome.status = FileStatus::NotPublished {
+                        reason: reason.to_string(),
+                    };
                 }
             }
             Err(error) => outcome.status = FileStatus::Failed { error },
@@ -258,7 +303,9 @@ impl Worker<'_> {
     ) -> Result<Option<Done>, FileError> {
         let options = &self.request.options;
         let checksum = self.source.checksum(&file.path).map_err(stopped)?;
-        let days: Vec<_> = (unit.first.0..=unit.last.0).map(quant_core::time::Day).collect();
+        let days: Vec<_> = (unit.first.0..=unit.last.0)
+            .map(quant_core::time::Day)
+            .collect();
         for &day in &days {
             writer.check_source_kind(day, SourceKind::Vision)?;
         }
@@ -277,8 +324,13 @@ impl Worker<'_> {
             // The venue publishes both or neither, and a probe of the checksum is the authority on existence.
             return Ok(None);
         }
-        let fetched = self.source.archive(&file.path, expected.as_deref(), self.scratch).map_err(stopped)?;
-        let Some(fetched) = fetched else { return Ok(None) };
+        let fetched = self
+            .source
+            .archive(&file.path, expected.as_deref(), self.scratch)
+            .map_err(stopped)?;
+        let Some(fetched) = fetched else {
+            return Ok(None);
+        };
         let result = self.local_file(unit, file, writer, notes, &fetched.path, expected, &current);
         if fetched.temporary {
             // A leftover is overwritten or resumed by the next run.
@@ -287,7 +339,10 @@ impl Worker<'_> {
         result.map(Some)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, split off only to tidy up after it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, split off only to tidy up after it"
+    )]
     fn local_file(
         &self,
         unit: &Unit,
@@ -310,9 +365,16 @@ impl Worker<'_> {
                 }
                 sha256
             }
-            None => return Err(FileError::MissingChecksum { file: path.display().to_string() }),
+            None => {
+                return Err(FileError::MissingChecksum {
+                    file: path.display().to_string(),
+                });
+            }
         };
-        let key = DatasetKey { instrument: self.request.key.clone(), dataset: unit.dataset };
+        let key = DatasetKey {
+            instrument: self.request.key.clone(),
+            dataset: unit.dataset,
+        };
         let cx = Context {
             lake: self.lake,
             writer,
@@ -333,19 +395,36 @@ impl Worker<'_> {
             replaces_same_name: true,
         };
         let at = unit.first.start();
-        let instrument =
-            self.request.instruments.iter().find(|i| i.key == self.request.key && i.is_valid_at(at));
-        let terms = Terms::new(self.request.key.market, &self.request.key.symbol, instrument);
+        let instrument = self
+            .request
+            .instruments
+            .iter()
+            .find(|i| i.key == self.request.key && i.is_valid_at(at));
+        let terms = Terms::new(
+            self.request.key.market,
+            &self.request.key.symbol,
+            instrument,
+        );
         let wanted = Wanted {
-            range: TimeRange { start: unit.first.start(), end: unit.last.end() },
+            range: TimeRange {
+                start: unit.first.start(),
+                end: unit.last.end(),
+            },
             every_day: true,
         };
-        process(&cx, &local, wanted, &|parse| parser(unit.dataset, &terms, parse))
+        process(&cx, &local, wanted, &|parse| {
+            parser(unit.dataset, &terms, parse)
+        })
     }
 }
 
 fn unchanged() -> Done {
-    Done { status: FileStatus::Current, counts: RowCounts::default(), out_of_order: 0, notes: Vec::new() }
+    Done {
+        status: FileStatus::Current,
+        counts: RowCounts::default(),
+        out_of_order: 0,
+        notes: Vec::new(),
+    }
 }
 
 fn stopped(error: SourceError) -> FileError {

@@ -32,7 +32,9 @@ pub enum SourceError {
         retry_after_s: Option<u64>,
     },
     /// The answer never came, or not whole.
-    #[error("`{url}`: {problem}\nhint: check the connection and run the command again; finished days are kept")]
+    #[error(
+        "`{url}`: {problem}\nhint: check the connection and run the command again; finished days are kept"
+    )]
     Transport {
         /// Address.
         url: String,
@@ -53,7 +55,9 @@ pub enum SourceError {
 }
 
 fn retry_hint(seconds: Option<u64>) -> String {
-    seconds.map_or(String::new(), |s| format!("\nhint: the server asks to wait {s} s"))
+    seconds.map_or(String::new(), |s| {
+        format!("\nhint: the server asks to wait {s} s")
+    })
 }
 
 /// An archive file at hand.
@@ -115,9 +119,15 @@ impl LocalArchive {
         let root: PathBuf = root.into();
         let holds = |dir: &Path| dir.join("spot").is_dir() || dir.join("futures").is_dir();
         if holds(&root.join("data")) {
-            return Ok(Self { root: root.join("data") });
+            return Ok(Self {
+                root: root.join("data"),
+            });
         }
-        if holds(&root) { Ok(Self { root }) } else { Err(SourceError::NotAnArchive { path: root }) }
+        if holds(&root) {
+            Ok(Self { root })
+        } else {
+            Err(SourceError::NotAnArchive { path: root })
+        }
     }
 
     fn local(&self, path: &str) -> PathBuf {
@@ -145,17 +155,33 @@ impl ArchiveSource for LocalArchive {
         match std::fs::read(&path) {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SourceError::Io { step: "read", path, source }),
+            Err(source) => Err(SourceError::Io {
+                step: "read",
+                path,
+                source,
+            }),
         }
     }
 
-    fn archive(&self, path: &str, _: Option<&str>, _: &Path) -> Result<Option<Fetched>, SourceError> {
+    fn archive(
+        &self,
+        path: &str,
+        _: Option<&str>,
+        _: &Path,
+    ) -> Result<Option<Fetched>, SourceError> {
         let path = self.local(path);
         match std::fs::metadata(&path) {
-            Ok(meta) if meta.is_file() => Ok(Some(Fetched { path, temporary: false })),
+            Ok(meta) if meta.is_file() => Ok(Some(Fetched {
+                path,
+                temporary: false,
+            })),
             Ok(_) => Ok(None),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SourceError::Io { step: "read", path, source }),
+            Err(source) => Err(SourceError::Io {
+                step: "read",
+                path,
+                source,
+            }),
         }
     }
 }

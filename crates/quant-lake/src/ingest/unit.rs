@@ -13,10 +13,10 @@ use super::checksum::BadChecksum;
 use super::chunks::LineTooLong;
 use super::collect::{SortedDay, Winner, render, sort_day};
 use super::pipeline::{Ended, Input, Pipeline, PlainFile};
+use super::quarantine;
 use super::report::{DayOutcome, FileStatus, Progress, RowCounts};
 use super::run::IngestOptions;
 use super::source::SourceError;
-use super::quarantine;
 use crate::commit::{CommitError, DatasetWriter};
 use crate::layout::{DatasetKey, Lake};
 use crate::manifest::{Partition, Source, SourceKind};
@@ -42,13 +42,17 @@ pub enum FileError {
     #[error(transparent)]
     Checksum(#[from] BadChecksum),
     /// There is an archive but no checksum.
-    #[error("`{file}` has no .CHECKSUM file beside it\nhint: fetch it too, or pass --allow-missing-checksum to trust the file as it is")]
+    #[error(
+        "`{file}` has no .CHECKSUM file beside it\nhint: fetch it too, or pass --allow-missing-checksum to trust the file as it is"
+    )]
     MissingChecksum {
         /// Archive.
         file: String,
     },
     /// The bytes are not the ones the vendor published.
-    #[error("`{file}` ({bytes} bytes) has sha256 {found}, its checksum file says {expected}\nhint: delete it and fetch it again; if that does not help the vendor's file and checksum disagree")]
+    #[error(
+        "`{file}` ({bytes} bytes) has sha256 {found}, its checksum file says {expected}\nhint: delete it and fetch it again; if that does not help the vendor's file and checksum disagree"
+    )]
     ChecksumMismatch {
         /// Archive.
         file: String,
@@ -60,7 +64,9 @@ pub enum FileError {
         found: String,
     },
     /// The file changed while it was read.
-    #[error("`{file}` changed while it was read\nhint: run the command again when nothing writes to it")]
+    #[error(
+        "`{file}` changed while it was read\nhint: run the command again when nothing writes to it"
+    )]
     Changed {
         /// File.
         file: String,
@@ -83,7 +89,9 @@ pub enum FileError {
     #[error(transparent)]
     Format(#[from] FormatError),
     /// Too many rows to sort in memory.
-    #[error("`{file}` is not in time order and has more than {limit} rows\nhint: sort it by time, or raise `ingest.max_collect_rows` if there is memory for it")]
+    #[error(
+        "`{file}` is not in time order and has more than {limit} rows\nhint: sort it by time, or raise `ingest.max_collect_rows` if there is memory for it"
+    )]
     TooLargeToSort {
         /// File.
         file: String,
@@ -184,7 +192,8 @@ struct Ready {
 }
 
 /// Makes a parser for the file.
-pub(super) type MakeParser<'a> = dyn Fn(ParseOptions) -> Result<Box<dyn RowParser>, FormatError> + 'a;
+pub(super) type MakeParser<'a> =
+    dyn Fn(ParseOptions) -> Result<Box<dyn RowParser>, FormatError> + 'a;
 
 /// Reads one file and commits its days.
 pub(super) fn process(
@@ -197,7 +206,10 @@ pub(super) fn process(
     // Forced orders repeat and must be numbered over the whole day; metrics are never in order.
     let mut collect = matches!(dataset, Dataset::Liquidations | Dataset::Metrics);
     let bytes = std::fs::metadata(file.path)
-        .map_err(|source| ArchiveError::Io { path: file.path.to_owned(), source })?
+        .map_err(|source| ArchiveError::Io {
+            path: file.path.to_owned(),
+            source,
+        })?
         .len();
     let source = Source {
         kind: file.kind,
@@ -218,8 +230,12 @@ pub(super) fn process(
         let mut sink = Sink::new(cx, file, &source, wanted, collect);
         let ended = match open(cx, file) {
             Ok(input) => {
-                let pipeline =
-                    Pipeline { threads: cx.threads, file: &file.name, stop: cx.stop, progress: cx.progress };
+                let pipeline = Pipeline {
+                    threads: cx.threads,
+                    file: &file.name,
+                    stop: cx.stop,
+                    progress: cx.progress,
+                };
                 pipeline.run(input, parser.as_mut(), &mut |parsed| sink.take(parsed))
             }
             Err(error) => Ended {
@@ -272,7 +288,9 @@ fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<Totals, FileError> {
                 found,
             }
         } else {
-            FileError::Changed { file: file.name.clone() }
+            FileError::Changed {
+                file: file.name.clone(),
+            }
         });
     }
     read?;
@@ -283,7 +301,8 @@ fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<Totals, FileError> {
 fn union_with(cx: &Context<'_>, file: &LocalFile<'_>, day: Day) -> Option<Partition> {
     let existing = cx.writer.partition(day)?;
     let same_kind = existing.sources.iter().all(|s| s.kind == file.kind);
-    let other = |s: &Source| !(file.replaces_same_name && s.name == file.name) && s.sha256 != file.sha256;
+    let other =
+        |s: &Source| !(file.replaces_same_name && s.name == file.name) && s.sha256 != file.sha256;
     // The same bytes again (another parser version or parameter) replace their slice if it is alone.
     (same_kind && existing.sources.iter().any(other)).then_some(existing)
 }
@@ -358,7 +377,10 @@ impl<'a> Sink<'a> {
                 }
                 let limit = self.cx.options.max_collect_rows;
                 if self.n_collected > limit {
-                    return Err(FileError::TooLargeToSort { file: self.file.name.clone(), limit });
+                    return Err(FileError::TooLargeToSort {
+                        file: self.file.name.clone(),
+                        limit,
+                    });
                 }
                 Ok(())
             }
@@ -373,7 +395,10 @@ impl<'a> Sink<'a> {
 
     fn arrow(&self) -> impl Fn(ArrowError) -> FileError + use<> {
         let file = self.file.name.clone();
-        move |source| FileError::Arrow { file: file.clone(), source }
+        move |source| FileError::Arrow {
+            file: file.clone(),
+            source,
+        }
     }
 
     /// Stages the days that are still open.
@@ -411,12 +436,19 @@ impl<'a> Sink<'a> {
                 None
             }
         };
-        let meta = PartitionMeta { sources: vec![self.source.clone()], rows_in, quality };
+        let meta = PartitionMeta {
+            sources: vec![self.source.clone()],
+            rows_in,
+            quality,
+        };
         let ready = match writer {
             Some(writer) => {
                 self.out.written += writer.rows();
                 self.out.duplicates += quality.duplicates;
-                Ready { staged: writer.finish(meta)?, merged: false }
+                Ready {
+                    staged: writer.finish(meta)?,
+                    merged: false,
+                }
             }
             None => self.stage_collected(day, meta)?,
         };
@@ -431,11 +463,15 @@ impl<'a> Sink<'a> {
         let (batches, lines) = self.collected.remove(&day).unwrap_or_default();
         let sorted = sort_day(dataset, &batches, Winner::First, true).map_err(self.arrow())?;
         drop(batches);
-        self.n_collected = self.n_collected.saturating_sub(sorted.input.num_rows() as u64);
+        self.n_collected = self
+            .n_collected
+            .saturating_sub(sorted.input.num_rows() as u64);
         let mut quality = meta.quality;
         quality.duplicates += sorted.duplicates;
         quality.quarantined += sorted.conflicts.len() as u64;
-        self.out.conflicts.extend(conflicts(&sorted, day, Some(&lines)));
+        self.out
+            .conflicts
+            .extend(conflicts(&sorted, day, Some(&lines)));
         self.out.duplicates += quality.duplicates;
         self.out.written += sorted.batch.num_rows() as u64;
         let mut batch = sorted.batch;
@@ -461,7 +497,10 @@ impl<'a> Sink<'a> {
         if batch.num_rows() > 0 {
             writer.write(&batch)?;
         }
-        Ok(Ready { staged: writer.finish(meta)?, merged })
+        Ok(Ready {
+            staged: writer.finish(meta)?,
+            merged,
+        })
     }
 
     fn read_existing(&self, day: Day) -> Result<Vec<RecordBatch>, FileError> {
@@ -502,7 +541,13 @@ fn publish(
     summary: Summary,
     mut notes: Vec<String>,
 ) -> Result<Done, FileError> {
-    let Summary { ready, written, duplicates, conflicts, out_of_order } = summary;
+    let Summary {
+        ready,
+        written,
+        duplicates,
+        conflicts,
+        out_of_order,
+    } = summary;
     let mut refused = totals.quarantined;
     refused.extend(conflicts);
     refused.sort_by_key(|q| q.line);
@@ -531,14 +576,23 @@ fn publish(
         }));
     }
     if cx.options.keep_sources {
-        crate::commit::sources::keep_source(cx.lake, cx.options.store.as_ref(), file.path, &file.sha256)?;
+        crate::commit::sources::keep_source(
+            cx.lake,
+            cx.options.store.as_ref(),
+            file.path,
+            &file.sha256,
+        )?;
     }
     let quarantine = quarantine::path_of(cx.lake, cx.key, &file.sha256);
     let had_quarantine = quarantine.exists();
     if !refused.is_empty() {
         let path = quarantine::write(cx.lake, cx.key, &file.name, &file.sha256, &refused)
             .map_err(|(path, source)| FileError::Io { path, source })?;
-        notes.push(format!("{} rows refused, see `{}`", refused.len(), path.display()));
+        notes.push(format!(
+            "{} rows refused, see `{}`",
+            refused.len(),
+            path.display()
+        ));
     }
     let mut days = Vec::with_capacity(ready.len());
     for (day, Ready { staged, merged }) in ready {
@@ -556,12 +610,28 @@ fn publish(
                 }
             }
         }
-        days.push(DayOutcome { day, rows, content_sha256: content, merged, unchanged });
+        days.push(DayOutcome {
+            day,
+            rows,
+            content_sha256: content,
+            merged,
+            unchanged,
+        });
     }
     if !days.is_empty() && days.iter().all(|d| d.unchanged) {
-        return Ok(Done { status: FileStatus::Current, counts: RowCounts::default(), out_of_order: 0, notes });
+        return Ok(Done {
+            status: FileStatus::Current,
+            counts: RowCounts::default(),
+            out_of_order: 0,
+            notes,
+        });
     }
-    Ok(Done { status: FileStatus::Written { days }, counts, out_of_order, notes })
+    Ok(Done {
+        status: FileStatus::Written { days },
+        counts,
+        out_of_order,
+        notes,
+    })
 }
 
 fn notes_of(totals: &Totals) -> Vec<String> {

@@ -5,7 +5,9 @@
 mod archive;
 mod parse;
 
-pub use archive::{ArchiveFile, Cadence, NotPublished, Period, Published, VisionType, archive_file, published};
+pub use archive::{
+    ArchiveFile, Cadence, NotPublished, Period, Published, VisionType, archive_file, published,
+};
 pub use parse::{FormatError, Terms, parser};
 
 /// Version of the Binance parsers: part of the idempotence key, raised when the same bytes give other rows.

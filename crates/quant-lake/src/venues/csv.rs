@@ -6,8 +6,8 @@ mod mapping;
 mod parse;
 
 pub use mapping::{
-    CsvHeader, CsvMapping, CsvRows, KlineColumns, MappingError, QtyUnit, SideColumn, Stamp, TimeFormat,
-    TradeColumns,
+    CsvHeader, CsvMapping, CsvRows, KlineColumns, MappingError, QtyUnit, SideColumn, Stamp,
+    TimeFormat, TradeColumns,
 };
 pub use parse::parser;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    ArrayRef, ArrowPrimitiveType, BooleanArray, Float64Array, Int8Array, Int32Array, Int64Array, PrimitiveArray,
-    RecordBatch, TimestampMicrosecondArray, new_null_array,
+    ArrayRef, ArrowPrimitiveType, BooleanArray, Float64Array, Int8Array, Int32Array, Int64Array,
+    PrimitiveArray, RecordBatch, TimestampMicrosecondArray, new_null_array,
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
@@ -65,7 +65,12 @@ pub struct OptColumn<T> {
 
 impl<T> Default for OptColumn<T> {
     fn default() -> Self {
-        Self { values: Vec::new(), valid: Vec::new(), len: 0, n_valid: 0 }
+        Self {
+            values: Vec::new(),
+            valid: Vec::new(),
+            len: 0,
+            n_valid: 0,
+        }
     }
 }
 
@@ -177,7 +182,8 @@ impl Cell for Option<Ts> {
         match from.take_parts() {
             None => new_null_array(ty, len),
             Some((values, nulls)) => Arc::new(
-                TimestampMicrosecondArray::new(ScalarBuffer::from(values), nulls).with_timezone("UTC"),
+                TimestampMicrosecondArray::new(ScalarBuffer::from(values), nulls)
+                    .with_timezone("UTC"),
             ),
         }
     }
@@ -338,7 +344,6 @@ record!(
         ts_event: Ts, side: i8, price: f64, average_price: Option<f64>, qty: f64, qty_raw: Option<f64>, occurrence: i32,
     }
 );
-
 
 #[cfg(test)]
 mod tests;

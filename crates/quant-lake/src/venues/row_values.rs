@@ -17,14 +17,28 @@ pub(crate) fn number(fields: &Fields<'_>, i: usize, column: &'static str) -> Row
 #[inline]
 pub(crate) fn positive(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
     let value = number(fields, i, column)?;
-    if value > 0.0 { Ok(value) } else { Err(RowProblem::BadSign { column, required: "positive" }) }
+    if value > 0.0 {
+        Ok(value)
+    } else {
+        Err(RowProblem::BadSign {
+            column,
+            required: "positive",
+        })
+    }
 }
 
 /// Reads a number of at least zero.
 #[inline]
 pub(crate) fn not_negative(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
     let value = number(fields, i, column)?;
-    if value >= 0.0 { Ok(value) } else { Err(RowProblem::BadSign { column, required: "not negative" }) }
+    if value >= 0.0 {
+        Ok(value)
+    } else {
+        Err(RowProblem::BadSign {
+            column,
+            required: "not negative",
+        })
+    }
 }
 
 /// Reads an id or count.
@@ -41,4 +55,3 @@ pub(crate) fn check_candle(open: f64, high: f64, low: f64, close: f64) -> Row<()
         Err(RowProblem::InconsistentPrices)
     }
 }
-

@@ -129,7 +129,9 @@ pub enum ParseError {
         unknown: Vec<String>,
     },
     /// The first row has a wrong number of fields.
-    #[error("{file}, row {line}: {found} fields, {format} has {expected}\nhint: check that this is the right dataset and market")]
+    #[error(
+        "{file}, row {line}: {found} fields, {format} has {expected}\nhint: check that this is the right dataset and market"
+    )]
     Arity {
         /// File.
         file: String,
@@ -149,7 +151,9 @@ pub enum ParseError {
         file: String,
     },
     /// No row at all, not even a header.
-    #[error("{file}: the file is empty\nhint: fetch it again; a published day always has a row or a header")]
+    #[error(
+        "{file}: the file is empty\nhint: fetch it again; a published day always has a row or a header"
+    )]
     Empty {
         /// File.
         file: String,
@@ -213,7 +217,8 @@ pub trait RowFormat: Send {
     ///
     /// # Errors
     /// Why the row cannot be used.
-    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Result<Self::Record, RowProblem>;
+    fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes)
+    -> Result<Self::Record, RowProblem>;
     /// Returns, for a file without a header, the field of each column and the number of fields; `None` if in order.
     fn positions(&self) -> Option<(Vec<usize>, usize)> {
         None
@@ -379,8 +384,9 @@ impl<F: RowFormat> Parser<F> {
             (self.order, self.n_fields) = (order, n_fields);
             return Ok(false);
         }
-        let names: Vec<String> =
-            (0..fields.len()).map(|i| String::from_utf8_lossy(fields.get(i)).into_owned()).collect();
+        let names: Vec<String> = (0..fields.len())
+            .map(|i| String::from_utf8_lossy(fields.get(i)).into_owned())
+            .collect();
         let missing: Vec<String> = expected
             .iter()
             .filter(|name| !names.iter().any(|n| n == *name))
@@ -403,8 +409,10 @@ impl<F: RowFormat> Parser<F> {
                 unknown,
             });
         }
-        let order: Vec<usize> =
-            expected.iter().filter_map(|name| names.iter().position(|n| n == name)).collect();
+        let order: Vec<usize> = expected
+            .iter()
+            .filter_map(|name| names.iter().position(|n| n == name))
+            .collect();
         if order.iter().enumerate().any(|(i, &at)| i != at) {
             self.totals.notes.reordered_header = true;
             self.order = Some(order);
@@ -421,7 +429,11 @@ impl<F: RowFormat> Parser<F> {
             reason,
             text: excerpt(line, MAX_EXCERPT),
         });
-        if self.totals.quarantined.len() > MAX_QUARANTINED { Err(self.too_many()) } else { Ok(()) }
+        if self.totals.quarantined.len() > MAX_QUARANTINED {
+            Err(self.too_many())
+        } else {
+            Ok(())
+        }
     }
 
     fn too_many(&self) -> ParseError {
@@ -442,8 +454,15 @@ impl<F: RowFormat> Parser<F> {
         let batch = self
             .columns
             .take(&self.schema)
-            .map_err(|source| ParseError::Batch { file: self.options.file.clone(), source })?;
-        out.push(Parsed::Rows { day, batch, lines: std::mem::take(&mut self.lines) });
+            .map_err(|source| ParseError::Batch {
+                file: self.options.file.clone(),
+                source,
+            })?;
+        out.push(Parsed::Rows {
+            day,
+            batch,
+            lines: std::mem::take(&mut self.lines),
+        });
         Ok(())
     }
 
@@ -471,7 +490,8 @@ impl<F: RowFormat> Parser<F> {
         }
         let key = row.sort_key();
         if let Some((prev, prev_key)) = &self.prev {
-            let rises = key > *prev_key && (row.unique_id() > prev.unique_id() || row.unique_id().is_none());
+            let rises = key > *prev_key
+                && (row.unique_id() > prev.unique_id() || row.unique_id().is_none());
             if !rises {
                 if self.options.collect {
                     // The caller sorts and drops repetitions; the largest key so far stays the yardstick.
@@ -485,7 +505,10 @@ impl<F: RowFormat> Parser<F> {
                     None => key == *prev_key,
                 };
                 if !same {
-                    return Err(ParseError::OutOfOrder { file: self.file(), line: self.line });
+                    return Err(ParseError::OutOfOrder {
+                        file: self.file(),
+                        line: self.line,
+                    });
                 }
                 if row == *prev {
                     self.counts.duplicates += 1;
@@ -512,7 +535,12 @@ impl<F: RowFormat> Parser<F> {
     }
 
     #[inline]
-    fn keep(&mut self, row: F::Record, key: [i64; 5], out: &mut Vec<Parsed>) -> Result<(), ParseError> {
+    fn keep(
+        &mut self,
+        row: F::Record,
+        key: [i64; 5],
+        out: &mut Vec<Parsed>,
+    ) -> Result<(), ParseError> {
         let ts = row.ts();
         let in_day = self.day.is_some_and(|day| day.start().0 <= ts) && ts < self.day_end;
         if !in_day || self.columns.len() == BATCH_ROWS {
@@ -524,7 +552,10 @@ impl<F: RowFormat> Parser<F> {
                 && !self.options.collect
             {
                 let counts = self.totals.days.get(&before).copied().unwrap_or_default();
-                out.push(Parsed::DayEnd { day: before, counts });
+                out.push(Parsed::DayEnd {
+                    day: before,
+                    counts,
+                });
             }
         }
         self.columns.push(&row);

@@ -55,7 +55,12 @@ pub(super) fn trades(of: Day, first_id: i64, n: i64) -> Vec<String> {
         .map(|i| {
             let price = 100.0 + i as f64 / 10.0;
             let maker = i % 3 == 0;
-            format!("{},{price},0.{:03},{price},{},{maker}", first_id + i, i % 900 + 1, start + i * 1_000)
+            format!(
+                "{},{price},0.{:03},{price},{},{maker}",
+                first_id + i,
+                i % 900 + 1,
+                start + i * 1_000
+            )
         })
         .collect()
 }
@@ -78,7 +83,10 @@ impl Fixture {
     pub(super) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(root.path().join("archive/data/futures/um")).unwrap();
-        let options = IngestOptions { max_quarantine_share: 0.2, ..IngestOptions::default() };
+        let options = IngestOptions {
+            max_quarantine_share: 0.2,
+            ..IngestOptions::default()
+        };
         Self { root, options }
     }
 
@@ -91,7 +99,13 @@ impl Fixture {
     }
 
     /// Puts an archive of one day (or month) in place, with its checksum.
-    pub(super) fn put(&self, key: &InstrumentKey, dataset: Dataset, period: Period, text: &str) -> PathBuf {
+    pub(super) fn put(
+        &self,
+        key: &InstrumentKey,
+        dataset: Dataset,
+        period: Period,
+        text: &str,
+    ) -> PathBuf {
         let file = archive_file(dataset, key.market, &key.symbol, period).unwrap();
         self.put_zip(&file.path, &zip_of(&[(&file.member(), text.as_bytes())]))
     }
@@ -106,7 +120,13 @@ impl Fixture {
         at
     }
 
-    pub(super) fn request(&self, key: &InstrumentKey, dataset: Dataset, start: &str, end: &str) -> IngestRequest {
+    pub(super) fn request(
+        &self,
+        key: &InstrumentKey,
+        dataset: Dataset,
+        start: &str,
+        end: &str,
+    ) -> IngestRequest {
         IngestRequest {
             key: key.clone(),
             datasets: vec![dataset],
@@ -119,8 +139,14 @@ impl Fixture {
 
     pub(super) fn ingest(&self, request: &IngestRequest) -> IngestReport {
         let source = LocalArchive::open(self.root.path().join("archive")).unwrap();
-        let report =
-            ingest_vision(&self.lake(), &source, request, &NoProgress, &AtomicBool::new(false)).unwrap();
+        let report = ingest_vision(
+            &self.lake(),
+            &source,
+            request,
+            &NoProgress,
+            &AtomicBool::new(false),
+        )
+        .unwrap();
         for file in &report.files {
             assert!(file.counts.balanced(), "{file:?}");
         }
@@ -140,8 +166,11 @@ impl Fixture {
         let spec = spec(key, dataset);
         let set = PartitionSet::open(&self.lake(), &spec).unwrap();
         let memo = HashMemo::default();
-        let batches: Vec<RecordBatch> =
-            set.read_day(of, None, 10_000, &memo).unwrap().collect::<Result<_, _>>().unwrap();
+        let batches: Vec<RecordBatch> = set
+            .read_day(of, None, 10_000, &memo)
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
         concat_batches(&spec.arrow_schema(), &batches).unwrap()
     }
 
@@ -154,11 +183,19 @@ impl Fixture {
 }
 
 pub(super) fn spec(key: &InstrumentKey, dataset: Dataset) -> PartitionSetSpec {
-    PartitionSetSpec::raw(&DatasetKey { instrument: key.clone(), dataset }, 0)
+    PartitionSetSpec::raw(
+        &DatasetKey {
+            instrument: key.clone(),
+            dataset,
+        },
+        0,
+    )
 }
 
 fn walk(dir: &Path, out: &mut BTreeMap<PathBuf, String>) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return;
+    };
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -10,8 +10,10 @@ use crate::schema::Dataset;
 
 #[test]
 fn one_large_archive() {
-    let (Some(_), Some(folder)) = (std::env::var_os("RUN_SLOW_TESTS"), std::env::var_os("QUANT_BENCH_ARCHIVE"))
-    else {
+    let (Some(_), Some(folder)) = (
+        std::env::var_os("RUN_SLOW_TESTS"),
+        std::env::var_os("QUANT_BENCH_ARCHIVE"),
+    ) else {
         return;
     };
     let name = "BTCUSDT-aggTrades-2025-01-01.zip";
@@ -29,8 +31,16 @@ fn one_large_archive() {
         let began = Instant::now();
         let report = fixture.ingest(&request);
         let seconds = began.elapsed().as_secs_f64();
-        assert!(matches!(report.files[0].status, FileStatus::Written { .. }), "{report:?}");
+        assert!(
+            matches!(report.files[0].status, FileStatus::Written { .. }),
+            "{report:?}"
+        );
         let mut err = std::io::stderr();
-        writeln!(err, "jobs {jobs}: {seconds:.3} s, {} rows", report.counts().written).unwrap();
+        writeln!(
+            err,
+            "jobs {jobs}: {seconds:.3} s, {} rows",
+            report.counts().written
+        )
+        .unwrap();
     }
 }

@@ -51,7 +51,10 @@ impl VisionType {
             Dataset::Metrics => Self::Metrics,
             Dataset::Funding => Self::FundingRate,
             Dataset::Liquidations => Self::LiquidationSnapshot,
-            Dataset::L2Snapshots | Dataset::L2Deltas | Dataset::OpenInterest | Dataset::Instruments => return None,
+            Dataset::L2Snapshots
+            | Dataset::L2Deltas
+            | Dataset::OpenInterest
+            | Dataset::Instruments => return None,
         })
     }
 
@@ -75,7 +78,10 @@ impl VisionType {
     const fn has_interval(self) -> bool {
         matches!(
             self,
-            Self::Klines | Self::MarkPriceKlines | Self::PremiumIndexKlines | Self::IndexPriceKlines
+            Self::Klines
+                | Self::MarkPriceKlines
+                | Self::PremiumIndexKlines
+                | Self::IndexPriceKlines
         )
     }
 
@@ -120,7 +126,9 @@ impl Period {
             Self::Day(day) => (day, day.plus(1)),
             Self::Month(first) => {
                 // 31 days later is always in the next month, at most on its 4th day.
-                let Self::Month(next) = Self::month_of(first.plus(31)) else { return (first, first.plus(1)) };
+                let Self::Month(next) = Self::month_of(first.plus(31)) else {
+                    return (first, first.plus(1));
+                };
                 (first, next)
             }
         }
@@ -255,7 +263,10 @@ pub fn published(dataset: Dataset, market: Market, cadence: Cadence, on: Day) ->
     let Some(kind) = VisionType::of(dataset) else {
         return no(NotPublished::Dataset { dataset });
     };
-    let spot_has = matches!(kind, VisionType::Klines | VisionType::AggTrades | VisionType::Trades);
+    let spot_has = matches!(
+        kind,
+        VisionType::Klines | VisionType::AggTrades | VisionType::Trades
+    );
     let exists = match market {
         Market::Spot => spot_has,
         Market::Um => kind != VisionType::LiquidationSnapshot,
@@ -272,11 +283,11 @@ pub fn published(dataset: Dataset, market: Market, cadence: Cadence, on: Day) ->
         (Market::Spot, _) => (day(2017, 8, 17), None),
         (Market::Um, VisionType::BookTicker) => (day(2023, 5, 16), Some(day(2024, 3, 30))),
         (Market::Um, VisionType::Klines | VisionType::AggTrades) => (day(2019, 12, 31), None),
-        (Market::Um, VisionType::Trades) => (day(2019, 9, 1), None),
         (_, VisionType::Metrics) => (day(2020, 9, 1), None),
         (_, VisionType::BookDepth) => (day(2023, 1, 1), None),
         (_, VisionType::FundingRate) => (day(2020, 1, 1), None),
         (_, VisionType::LiquidationSnapshot) => (day(2023, 6, 25), Some(day(2024, 10, 14))),
+        // Futures began in September 2019; um trades are known from that month.
         _ => (day(2019, 9, 1), None),
     };
     let inside = match cadence {
@@ -286,13 +297,27 @@ pub fn published(dataset: Dataset, market: Market, cadence: Cadence, on: Day) ->
             first < end && last.is_none_or(|last| begin <= last)
         }
     };
-    if inside { Published::Yes } else { no(NotPublished::Window { dataset, market, first, last }) }
+    if inside {
+        Published::Yes
+    } else {
+        no(NotPublished::Window {
+            dataset,
+            market,
+            first,
+            last,
+        })
+    }
 }
 
 /// Returns the archive file of a dataset, or `None` where the archive has no such folder.
 ///
 /// Coin-margined index klines are filed under the bare pair (`BTCUSD` for `BTCUSD_PERP`).
-pub fn archive_file(dataset: Dataset, market: Market, symbol: &Symbol, period: Period) -> Option<ArchiveFile> {
+pub fn archive_file(
+    dataset: Dataset,
+    market: Market,
+    symbol: &Symbol,
+    period: Period,
+) -> Option<ArchiveFile> {
     let kind = VisionType::of(dataset)?;
     let market = match market {
         Market::Spot => "spot",
@@ -308,8 +333,15 @@ pub fn archive_file(dataset: Dataset, market: Market, symbol: &Symbol, period: P
         Period::Day(_) => "daily",
         Period::Month(_) => "monthly",
     };
-    let (folder, infix) = if kind.has_interval() { ("/1m", "1m") } else { ("", kind.name()) };
+    let (folder, infix) = if kind.has_interval() {
+        ("/1m", "1m")
+    } else {
+        ("", kind.name())
+    };
     let stem = format!("{name}-{infix}-{period}");
-    let path = format!("data/{market}/{cadence}/{}/{name}{folder}/{stem}.zip", kind.name());
+    let path = format!(
+        "data/{market}/{cadence}/{}/{name}{folder}/{stem}.zip",
+        kind.name()
+    );
     Some(ArchiveFile { path, stem, period })
 }

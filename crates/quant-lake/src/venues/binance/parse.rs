@@ -8,8 +8,8 @@ use quant_core::time::{MICROS_PER_MINUTE, parse_naive};
 use crate::schema::Dataset;
 use crate::venues::number::{EpochUnit, parse_epoch, parse_flag};
 use crate::venues::records::{
-    AggTrade, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, LiquidationRow, MarkKline, MetricsRow,
-    PremiumKline, TradeRow, Ts,
+    AggTrade, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, LiquidationRow,
+    MarkKline, MetricsRow, PremiumKline, TradeRow, Ts,
 };
 use crate::venues::row_values::{check_candle, count, not_negative, number, positive};
 use crate::venues::rows::{Fields, Notes, ParseOptions, RowFormat, RowParser, RowProblem, boxed};
@@ -56,8 +56,14 @@ pub struct Terms {
 impl Terms {
     /// Returns what parsers need of an instrument's key and, where known, its terms on the day of the file.
     pub fn new(market: Market, symbol: &Symbol, instrument: Option<&Instrument>) -> Self {
-        let contract_value = instrument.map(|i| i.contract_value).filter(|v| v.is_finite() && *v > 0.0);
-        Self { market, symbol: symbol.clone(), contract_value }
+        let contract_value = instrument
+            .map(|i| i.contract_value)
+            .filter(|v| v.is_finite() && *v > 0.0);
+        Self {
+            market,
+            symbol: symbol.clone(),
+            contract_value,
+        }
     }
 }
 
@@ -66,31 +72,63 @@ impl Terms {
 /// # Errors
 /// `FormatError::NoFormat` for a product the archive does not have; `FormatError::MissingTerms` if quantities are
 /// contracts and the contract value is unknown.
-pub fn parser(dataset: Dataset, terms: &Terms, options: ParseOptions) -> Result<Box<dyn RowParser>, FormatError> {
+pub fn parser(
+    dataset: Dataset,
+    terms: &Terms,
+    options: ParseOptions,
+) -> Result<Box<dyn RowParser>, FormatError> {
     let market = terms.market;
     let is_spot = market == Market::Spot;
     let inverse = market == Market::Cm;
     let contracts = if inverse { terms.contract_value } else { None };
-    let needs_value = matches!(dataset, Dataset::AggTrades | Dataset::BookTicker | Dataset::Liquidations);
+    let needs_value = matches!(
+        dataset,
+        Dataset::AggTrades | Dataset::BookTicker | Dataset::Liquidations
+    );
     if inverse && needs_value && contracts.is_none() {
-        return Err(FormatError::MissingTerms { dataset, market, symbol: terms.symbol.clone() });
+        return Err(FormatError::MissingTerms {
+            dataset,
+            market,
+            symbol: terms.symbol.clone(),
+        });
     }
     let no_format = Err(FormatError::NoFormat { dataset, market });
     if !matches!(market, Market::Spot | Market::Um | Market::Cm) {
         return no_format;
     }
     Ok(match dataset {
-        Dataset::Klines1m => boxed(KlineFormat { inverse, contract_value: contracts }, options),
-        Dataset::AggTrades => boxed(AggTradeFormat { is_spot, contract_value: contracts }, options),
+        Dataset::Klines1m => boxed(
+            KlineFormat {
+                inverse,
+                contract_value: contracts,
+            },
+            options,
+        ),
+        Dataset::AggTrades => boxed(
+            AggTradeFormat {
+                is_spot,
+                contract_value: contracts,
+            },
+            options,
+        ),
         Dataset::Trades => boxed(TradeFormat { is_spot, inverse }, options),
         _ if is_spot => return no_format,
-        Dataset::BookTicker => boxed(BookTickerFormat { contract_value: contracts }, options),
+        Dataset::BookTicker => boxed(
+            BookTickerFormat {
+                contract_value: contracts,
+            },
+            options,
+        ),
         Dataset::DepthBands => boxed(BookDepthFormat, options),
         Dataset::MarkKlines => boxed(MarkFormat, options),
         Dataset::PremiumKlines => boxed(PremiumFormat, options),
         Dataset::IndexKlines => boxed(IndexFormat, options),
         Dataset::Metrics => boxed(
-            MetricsFormat { inverse, contract_value: contracts, symbol: terms.symbol.as_str().to_owned() },
+            MetricsFormat {
+                inverse,
+                contract_value: contracts,
+                symbol: terms.symbol.as_str().to_owned(),
+            },
             options,
         ),
         Dataset::Funding => boxed(FundingFormat, options),
@@ -98,14 +136,21 @@ pub fn parser(dataset: Dataset, terms: &Terms, options: ParseOptions) -> Result<
             Some(contract_value) => boxed(LiquidationFormat { contract_value }, options),
             None => return no_format,
         },
-        Dataset::L2Snapshots | Dataset::L2Deltas | Dataset::OpenInterest | Dataset::Instruments => return no_format,
+        Dataset::L2Snapshots | Dataset::L2Deltas | Dataset::OpenInterest | Dataset::Instruments => {
+            return no_format;
+        }
     })
 }
 
 type Row<T> = Result<T, RowProblem>;
 
 #[inline]
-fn epoch(fields: &Fields<'_>, i: usize, column: &'static str, notes: &mut Notes) -> Row<(i64, EpochUnit)> {
+fn epoch(
+    fields: &Fields<'_>,
+    i: usize,
+    column: &'static str,
+    notes: &mut Notes,
+) -> Row<(i64, EpochUnit)> {
     let expected = "13 digits (milliseconds) or 16 digits (microseconds)";
     let (ts, unit) = parse_epoch(fields.get(i)).ok_or(RowProblem::NotATime { column, expected })?;
     match unit {
@@ -118,17 +163,25 @@ fn epoch(fields: &Fields<'_>, i: usize, column: &'static str, notes: &mut Notes)
 fn text_time(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<Ts> {
     let text = fields.get(i);
     if text.len() != 19 {
-        return Err(RowProblem::NotATime { column, expected: "YYYY-MM-DD HH:MM:SS" });
+        return Err(RowProblem::NotATime {
+            column,
+            expected: "YYYY-MM-DD HH:MM:SS",
+        });
     }
     parse_naive(text)
         .map(|ts| Ts(ts.0))
-        .ok_or(RowProblem::NotATime { column, expected: "YYYY-MM-DD HH:MM:SS" })
+        .ok_or(RowProblem::NotATime {
+            column,
+            expected: "YYYY-MM-DD HH:MM:SS",
+        })
 }
 
 #[inline]
 fn aggressor(fields: &Fields<'_>, i: usize) -> Row<i8> {
-    let maker = parse_flag(fields.get(i))
-        .ok_or(RowProblem::UnknownName { column: "is_buyer_maker", expected: "true or false" })?;
+    let maker = parse_flag(fields.get(i)).ok_or(RowProblem::UnknownName {
+        column: "is_buyer_maker",
+        expected: "true or false",
+    })?;
     Ok(Side::from_is_buyer_maker(maker).sign())
 }
 
@@ -142,8 +195,18 @@ fn starts_with_time(fields: &Fields<'_>) -> bool {
 }
 
 const KLINE_COLUMNS: [&str; 12] = [
-    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
-    "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "close_time",
+    "quote_volume",
+    "count",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "ignore",
 ];
 
 /// Times and prices shared by all kline files.
@@ -168,7 +231,14 @@ fn candle(fields: &Fields<'_>, notes: &mut Notes, any_sign: bool) -> Row<Candle>
     if ts_close <= ts_open || ts_close > ts_open + MICROS_PER_MINUTE {
         return Err(RowProblem::EmptyInterval);
     }
-    Ok(Candle { ts_open: Ts(ts_open), ts_close: Ts(ts_close), open, high, low, close })
+    Ok(Candle {
+        ts_open: Ts(ts_open),
+        ts_close: Ts(ts_close),
+        open,
+        high,
+        low,
+        close,
+    })
 }
 
 struct KlineFormat {
@@ -189,15 +259,32 @@ impl RowFormat for KlineFormat {
         starts_with_integer(fields)
     }
     fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<Kline> {
-        let Candle { ts_open, ts_close, open, high, low, close } = candle(fields, notes, false)?;
+        let Candle {
+            ts_open,
+            ts_close,
+            open,
+            high,
+            low,
+            close,
+        } = candle(fields, notes, false)?;
         let volume = not_negative(fields, 5, "volume")?;
         let quote = not_negative(fields, 7, "quote_volume")?;
         let n_trades = Some(count(fields, 8, "count")?);
         let taker = not_negative(fields, 9, "taker_buy_volume")?;
         let taker_quote = not_negative(fields, 10, "taker_buy_quote_volume")?;
         let row = Kline {
-            ts_open, ts_close, open, high, low, close, volume, volume_raw: None, quote_volume: Some(quote), n_trades,
-            taker_buy_volume: Some(taker), taker_buy_quote_volume: Some(taker_quote),
+            ts_open,
+            ts_close,
+            open,
+            high,
+            low,
+            close,
+            volume,
+            volume_raw: None,
+            quote_volume: Some(quote),
+            n_trades,
+            taker_buy_volume: Some(taker),
+            taker_buy_quote_volume: Some(taker_quote),
         };
         if !self.inverse {
             return Ok(row);
@@ -231,15 +318,35 @@ macro_rules! reference_format {
                 starts_with_integer(fields)
             }
             fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<$record> {
-                let Candle { ts_open, ts_close, open, high, low, close } = candle(fields, notes, $any_sign)?;
+                let Candle {
+                    ts_open,
+                    ts_close,
+                    open,
+                    high,
+                    low,
+                    close,
+                } = candle(fields, notes, $any_sign)?;
                 let n_ticks = Some(count(fields, 8, "count")?);
-                Ok($record { ts_open, ts_close, open, high, low, close, n_ticks })
+                Ok($record {
+                    ts_open,
+                    ts_close,
+                    open,
+                    high,
+                    low,
+                    close,
+                    n_ticks,
+                })
             }
         }
     };
 }
 reference_format!(MarkFormat, MarkKline, "Binance markPriceKlines", false);
-reference_format!(PremiumFormat, PremiumKline, "Binance premiumIndexKlines", true);
+reference_format!(
+    PremiumFormat,
+    PremiumKline,
+    "Binance premiumIndexKlines",
+    true
+);
 reference_format!(IndexFormat, IndexKline, "Binance indexPriceKlines", false);
 
 /// Returns base units of a contract count.
@@ -260,14 +367,32 @@ impl RowFormat for AggTradeFormat {
     type Record = AggTrade;
 
     fn name(&self) -> &'static str {
-        if self.is_spot { "Binance spot aggTrades" } else { "Binance futures aggTrades" }
+        if self.is_spot {
+            "Binance spot aggTrades"
+        } else {
+            "Binance futures aggTrades"
+        }
     }
     fn columns(&self) -> Vec<&str> {
         if self.is_spot {
-            vec!["agg_id", "price", "qty", "first_id", "last_id", "time", "is_buyer_maker", "is_best_match"]
+            vec![
+                "agg_id",
+                "price",
+                "qty",
+                "first_id",
+                "last_id",
+                "time",
+                "is_buyer_maker",
+                "is_best_match",
+            ]
         } else {
             vec![
-                "agg_trade_id", "price", "quantity", "first_trade_id", "last_trade_id", "transact_time",
+                "agg_trade_id",
+                "price",
+                "quantity",
+                "first_trade_id",
+                "last_trade_id",
+                "transact_time",
                 "is_buyer_maker",
             ]
         }
@@ -311,7 +436,15 @@ impl RowFormat for TradeFormat {
     }
     fn columns(&self) -> Vec<&str> {
         if self.is_spot {
-            vec!["id", "price", "qty", "quote_qty", "time", "is_buyer_maker", "is_best_match"]
+            vec![
+                "id",
+                "price",
+                "qty",
+                "quote_qty",
+                "time",
+                "is_buyer_maker",
+                "is_best_match",
+            ]
         } else if self.inverse {
             vec!["id", "price", "qty", "base_qty", "time", "is_buyer_maker"]
         } else {
@@ -325,8 +458,11 @@ impl RowFormat for TradeFormat {
     fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<TradeRow> {
         let (ts, _) = epoch(fields, 4, "time", notes)?;
         let sent = positive(fields, 2, "qty")?;
-        let (qty, qty_raw) =
-            if self.inverse { (positive(fields, 3, "base_qty")?, Some(sent)) } else { (sent, None) };
+        let (qty, qty_raw) = if self.inverse {
+            (positive(fields, 3, "base_qty")?, Some(sent))
+        } else {
+            (sent, None)
+        };
         Ok(TradeRow {
             ts_event: Ts(ts),
             ts_recv: None,
@@ -351,7 +487,12 @@ impl RowFormat for BookTickerFormat {
     }
     fn columns(&self) -> Vec<&str> {
         vec![
-            "update_id", "best_bid_price", "best_bid_qty", "best_ask_price", "best_ask_qty", "transaction_time",
+            "update_id",
+            "best_bid_price",
+            "best_bid_qty",
+            "best_ask_price",
+            "best_ask_qty",
+            "transaction_time",
             "event_time",
         ]
     }
@@ -374,9 +515,19 @@ impl RowFormat for BookTickerFormat {
             ts_inferred: None,
             update_id: count(fields, 0, "update_id")?,
             bid_px,
-            bid_qty: to_base(not_negative(fields, 2, "best_bid_qty")?, bid_px, self.contract_value).0,
+            bid_qty: to_base(
+                not_negative(fields, 2, "best_bid_qty")?,
+                bid_px,
+                self.contract_value,
+            )
+            .0,
             ask_px,
-            ask_qty: to_base(not_negative(fields, 4, "best_ask_qty")?, ask_px, self.contract_value).0,
+            ask_qty: to_base(
+                not_negative(fields, 4, "best_ask_qty")?,
+                ask_px,
+                self.contract_value,
+            )
+            .0,
         })
     }
 }
@@ -413,7 +564,11 @@ struct MetricsFormat {
 
 impl MetricsFormat {
     fn optional(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<Option<f64>> {
-        if fields.get(i).is_empty() { Ok(None) } else { not_negative(fields, i, column).map(Some) }
+        if fields.get(i).is_empty() {
+            Ok(None)
+        } else {
+            not_negative(fields, i, column).map(Some)
+        }
     }
 }
 
@@ -425,8 +580,13 @@ impl RowFormat for MetricsFormat {
     }
     fn columns(&self) -> Vec<&str> {
         vec![
-            "create_time", "symbol", "sum_open_interest", "sum_open_interest_value",
-            "count_toptrader_long_short_ratio", "sum_toptrader_long_short_ratio", "count_long_short_ratio",
+            "create_time",
+            "symbol",
+            "sum_open_interest",
+            "sum_open_interest_value",
+            "count_toptrader_long_short_ratio",
+            "sum_toptrader_long_short_ratio",
+            "count_long_short_ratio",
             "sum_taker_long_short_vol_ratio",
         ]
     }
@@ -436,13 +596,19 @@ impl RowFormat for MetricsFormat {
     fn parse(&mut self, fields: &Fields<'_>, _: &mut Notes) -> Row<MetricsRow> {
         let ts_event = text_time(fields, 0, "create_time")?;
         if fields.get(1) != self.symbol.as_bytes() {
-            return Err(RowProblem::OtherSymbol { expected: self.symbol.clone() });
+            return Err(RowProblem::OtherSymbol {
+                expected: self.symbol.clone(),
+            });
         }
         let sent = Self::optional(fields, 2, "sum_open_interest")?;
         let value = Self::optional(fields, 3, "sum_open_interest_value")?;
         // Coin-margined: the first counts contracts, the second is in the base coin.
         let (open_interest, open_interest_notional) = if self.inverse {
-            (value, sent.zip(self.contract_value).map(|(contracts, worth)| contracts * worth))
+            (
+                value,
+                sent.zip(self.contract_value)
+                    .map(|(contracts, worth)| contracts * worth),
+            )
         } else {
             (sent, value)
         };
@@ -450,8 +616,16 @@ impl RowFormat for MetricsFormat {
             ts_event,
             open_interest,
             open_interest_notional,
-            toptrader_account_ls_ratio: Self::optional(fields, 4, "count_toptrader_long_short_ratio")?,
-            toptrader_position_ls_ratio: Self::optional(fields, 5, "sum_toptrader_long_short_ratio")?,
+            toptrader_account_ls_ratio: Self::optional(
+                fields,
+                4,
+                "count_toptrader_long_short_ratio",
+            )?,
+            toptrader_position_ls_ratio: Self::optional(
+                fields,
+                5,
+                "sum_toptrader_long_short_ratio",
+            )?,
             account_ls_ratio: Self::optional(fields, 6, "count_long_short_ratio")?,
             taker_ls_volume_ratio: Self::optional(fields, 7, "sum_taker_long_short_vol_ratio")?,
         })
@@ -478,7 +652,10 @@ impl RowFormat for FundingFormat {
         let hours = count(fields, 1, "funding_interval_hours")?;
         let column = "funding_interval_hours";
         if !(1..=24).contains(&hours) {
-            return Err(RowProblem::UnknownName { column, expected: "1 to 24 hours" });
+            return Err(RowProblem::UnknownName {
+                column,
+                expected: "1 to 24 hours",
+            });
         }
         Ok(FundingRow {
             ts_event: Ts(ts),
@@ -501,8 +678,16 @@ impl RowFormat for LiquidationFormat {
     }
     fn columns(&self) -> Vec<&str> {
         vec![
-            "time", "side", "order_type", "time_in_force", "original_quantity", "price", "average_price",
-            "order_status", "last_fill_quantity", "accumulated_fill_quantity",
+            "time",
+            "side",
+            "order_type",
+            "time_in_force",
+            "original_quantity",
+            "price",
+            "average_price",
+            "order_status",
+            "last_fill_quantity",
+            "accumulated_fill_quantity",
         ]
     }
     fn is_data(&self, fields: &Fields<'_>) -> bool {
@@ -513,7 +698,12 @@ impl RowFormat for LiquidationFormat {
         let side = match fields.get(1) {
             b"BUY" => Side::Buy.sign(),
             b"SELL" => Side::Sell.sign(),
-            _ => return Err(RowProblem::UnknownName { column: "side", expected: "BUY or SELL" }),
+            _ => {
+                return Err(RowProblem::UnknownName {
+                    column: "side",
+                    expected: "BUY or SELL",
+                });
+            }
         };
         let contracts = positive(fields, 4, "original_quantity")?;
         let price = positive(fields, 5, "price")?;

@@ -204,7 +204,8 @@ impl CsvMapping {
     pub(super) fn mapped(&self) -> Vec<&str> {
         match &self.rows {
             CsvRows::Klines(k) => {
-                let mut out: Vec<&str> = vec![&k.timestamp, &k.open, &k.high, &k.low, &k.close, &k.volume];
+                let mut out: Vec<&str> =
+                    vec![&k.timestamp, &k.open, &k.high, &k.low, &k.close, &k.volume];
                 let optional = [&k.quote_volume, &k.n_trades, &k.taker_buy_volume];
                 out.extend(optional.into_iter().flatten().map(String::as_str));
                 out
@@ -233,16 +234,23 @@ impl CsvMapping {
         let mapped = self.mapped();
         for (i, column) in mapped.iter().enumerate() {
             if mapped[..i].contains(column) {
-                return Err(MappingError::Twice { column: (*column).to_owned() });
+                return Err(MappingError::Twice {
+                    column: (*column).to_owned(),
+                });
             }
         }
         if let CsvHeader::Columns(columns) = &self.header {
             let max = crate::venues::rows::MAX_FIELDS;
             if columns.len() > max {
-                return Err(MappingError::TooManyColumns { columns: columns.len(), max });
+                return Err(MappingError::TooManyColumns {
+                    columns: columns.len(),
+                    max,
+                });
             }
             if let Some(column) = mapped.iter().find(|c| !columns.iter().any(|l| l == *c)) {
-                return Err(MappingError::NotListed { column: (*column).to_owned() });
+                return Err(MappingError::NotListed {
+                    column: (*column).to_owned(),
+                });
             }
         }
         let unit = match &self.rows {
@@ -250,12 +258,14 @@ impl CsvMapping {
             CsvRows::Trades(t) => t.qty_unit,
         };
         match unit {
-            QtyUnit::Contracts { base_per_contract: size }
-            | QtyUnit::InverseContracts { quote_per_contract: size }
-                if !(size.is_finite() && size > 0.0) =>
-            {
-                Err(MappingError::ContractSize { value: size.to_string() })
+            QtyUnit::Contracts {
+                base_per_contract: size,
             }
+            | QtyUnit::InverseContracts {
+                quote_per_contract: size,
+            } if !(size.is_finite() && size > 0.0) => Err(MappingError::ContractSize {
+                value: size.to_string(),
+            }),
             _ => Ok(()),
         }
     }

@@ -3,10 +3,12 @@
 use quant_core::market::Side;
 use quant_core::time::{MICROS_PER_MINUTE, UnixMicros, parse_naive};
 
-use super::mapping::{CsvHeader, CsvMapping, CsvRows, MappingError, QtyUnit, SideColumn, Stamp, TimeFormat};
-use crate::venues::row_values::{check_candle, count, not_negative, positive};
+use super::mapping::{
+    CsvHeader, CsvMapping, CsvRows, MappingError, QtyUnit, SideColumn, Stamp, TimeFormat,
+};
 use crate::venues::number::{parse_digits, parse_flag};
 use crate::venues::records::{Kline, TradeRow, Ts};
+use crate::venues::row_values::{check_candle, count, not_negative, positive};
 use crate::venues::rows::{Fields, Notes, ParseOptions, RowFormat, RowParser, RowProblem, boxed};
 
 /// Earliest believable time, 2009-01-01: an earlier one means a wrong unit.
@@ -18,7 +20,10 @@ const LATEST: i64 = 4_102_444_800_000_000;
 ///
 /// # Errors
 /// What is wrong with the mapping.
-pub fn parser(mapping: &CsvMapping, options: ParseOptions) -> Result<Box<dyn RowParser>, MappingError> {
+pub fn parser(
+    mapping: &CsvMapping,
+    options: ParseOptions,
+) -> Result<Box<dyn RowParser>, MappingError> {
     mapping.check()?;
     let mapping = mapping.clone();
     Ok(match mapping.rows.clone() {
@@ -49,7 +54,13 @@ pub fn parser(mapping: &CsvMapping, options: ParseOptions) -> Result<Box<dyn Row
             let is_flag = matches!(columns.side, SideColumn::IsBuyerMaker(_));
             let has_id = columns.trade_id.is_some();
             boxed(
-                Trades { unit: columns.qty_unit, mapping, is_flag, has_id, last: (i64::MIN, 0) },
+                Trades {
+                    unit: columns.qty_unit,
+                    mapping,
+                    is_flag,
+                    has_id,
+                    last: (i64::MIN, 0),
+                },
                 options,
             )
         }
@@ -60,29 +71,41 @@ fn time(fields: &Fields<'_>, format: TimeFormat) -> Result<i64, RowProblem> {
     let (text, column) = (fields.get(0), "timestamp");
     let bad = |expected| RowProblem::NotATime { column, expected };
     let scaled = |unit_us: i64, expected: &'static str| {
-        parse_digits(text).and_then(|n| n.checked_mul(unit_us)).ok_or_else(|| bad(expected))
+        parse_digits(text)
+            .and_then(|n| n.checked_mul(unit_us))
+            .ok_or_else(|| bad(expected))
     };
     let ts = match format {
         TimeFormat::Text => {
-            let naive = text.strip_suffix(b"Z").or_else(|| text.strip_suffix(b"+00:00")).unwrap_or(text);
+            let naive = text
+                .strip_suffix(b"Z")
+                .or_else(|| text.strip_suffix(b"+00:00"))
+                .unwrap_or(text);
             // Nanosecond digits are cut; anything else beyond microseconds is not a time.
             let cut = match naive.iter().position(|&b| b == b'.') {
-                Some(dot) if naive.len() > dot + 7 && naive[dot + 7..].iter().all(u8::is_ascii_digit) => {
+                Some(dot)
+                    if naive.len() > dot + 7 && naive[dot + 7..].iter().all(u8::is_ascii_digit) =>
+                {
                     &naive[..dot + 7]
                 }
                 _ => naive,
             };
-            parse_naive(cut).map(|t| t.0).ok_or_else(|| bad("YYYY-MM-DD HH:MM:SS in UTC"))?
+            parse_naive(cut)
+                .map(|t| t.0)
+                .ok_or_else(|| bad("YYYY-MM-DD HH:MM:SS in UTC"))?
         }
         TimeFormat::EpochS => {
             let dot = text.iter().position(|&b| b == b'.').unwrap_or(text.len());
             let (whole, fraction) = (&text[..dot], text.get(dot + 1..).unwrap_or_default());
             let expected = "seconds since 1970";
-            let digits = fraction.iter().all(u8::is_ascii_digit) && (dot == text.len() || !fraction.is_empty());
+            let digits = fraction.iter().all(u8::is_ascii_digit)
+                && (dot == text.len() || !fraction.is_empty());
             if !digits {
                 return Err(bad(expected));
             }
-            let seconds = parse_digits(whole).and_then(|n| n.checked_mul(1_000_000)).ok_or_else(|| bad(expected))?;
+            let seconds = parse_digits(whole)
+                .and_then(|n| n.checked_mul(1_000_000))
+                .ok_or_else(|| bad(expected))?;
             let mut us = 0;
             for i in 0..6 {
                 us = us * 10 + fraction.get(i).map_or(0, |d| i64::from(d - b'0'));
@@ -100,12 +123,18 @@ fn time(fields: &Fields<'_>, format: TimeFormat) -> Result<i64, RowProblem> {
             parse_digits(us).ok_or_else(|| bad("nanoseconds since 1970"))?
         }
     };
-    if (EARLIEST..LATEST).contains(&ts) { Ok(ts) } else { Err(bad("a time from 2009 to 2099; check the unit")) }
+    if (EARLIEST..LATEST).contains(&ts) {
+        Ok(ts)
+    } else {
+        Err(bad("a time from 2009 to 2099; check the unit"))
+    }
 }
 
 /// Positions of the mapped columns in a file without a header.
 fn positions(mapping: &CsvMapping) -> Option<(Vec<usize>, usize)> {
-    let CsvHeader::Columns(columns) = &mapping.header else { return None };
+    let CsvHeader::Columns(columns) = &mapping.header else {
+        return None;
+    };
     let order = mapping
         .mapped()
         .iter()
@@ -160,7 +189,12 @@ impl RowFormat for Klines {
         let ts = UnixMicros(time(fields, self.mapping.time)?);
         let ts_open = match self.stamp {
             Stamp::Open if ts.floor_minute() == ts => ts,
-            Stamp::Open => return Err(RowProblem::NotATime { column: "timestamp", expected: "a whole minute" }),
+            Stamp::Open => {
+                return Err(RowProblem::NotATime {
+                    column: "timestamp",
+                    expected: "a whole minute",
+                });
+            }
             Stamp::Close => ts.plus(-1).floor_minute(),
         };
         let (open, high) = (positive(fields, 1, "open")?, positive(fields, 2, "high")?);
@@ -168,17 +202,26 @@ impl RowFormat for Klines {
         check_candle(open, high, low, close)?;
         let sent = not_negative(fields, 5, "volume")?;
         let typical = (open + high + low + close) / 4.0;
-        let own_quote = self.quote_volume.map(|i| not_negative(fields, i, "quote_volume")).transpose()?;
+        let own_quote = self
+            .quote_volume
+            .map(|i| not_negative(fields, i, "quote_volume"))
+            .transpose()?;
         let (volume, volume_raw, quote_volume) = match self.unit {
             QtyUnit::Base => (sent, None, own_quote),
             QtyUnit::Quote => (sent / typical, Some(sent), own_quote.or(Some(sent))),
-            QtyUnit::Contracts { base_per_contract } => (sent * base_per_contract, Some(sent), own_quote),
+            QtyUnit::Contracts { base_per_contract } => {
+                (sent * base_per_contract, Some(sent), own_quote)
+            }
             QtyUnit::InverseContracts { quote_per_contract } => {
                 let quote = sent * quote_per_contract;
                 (quote / typical, Some(sent), own_quote.or(Some(quote)))
             }
         };
-        if ![Some(volume), quote_volume].into_iter().flatten().all(f64::is_finite) {
+        if ![Some(volume), quote_volume]
+            .into_iter()
+            .flatten()
+            .all(f64::is_finite)
+        {
             return Err(RowProblem::NotANumber { column: "volume" });
         }
         Ok(Kline {
@@ -191,7 +234,10 @@ impl RowFormat for Klines {
             volume,
             volume_raw,
             quote_volume,
-            n_trades: self.n_trades.map(|i| count(fields, i, "n_trades")).transpose()?,
+            n_trades: self
+                .n_trades
+                .map(|i| count(fields, i, "n_trades"))
+                .transpose()?,
             taker_buy_volume: self
                 .taker_buy_volume
                 .map(|i| not_negative(fields, i, "taker_buy_volume"))
@@ -213,14 +259,20 @@ struct Trades {
 impl Trades {
     fn side(&self, text: &[u8]) -> Result<Side, RowProblem> {
         if self.is_flag {
-            return parse_flag(text)
-                .map(Side::from_is_buyer_maker)
-                .ok_or(RowProblem::UnknownName { column: "side", expected: "true or false" });
+            return parse_flag(text).map(Side::from_is_buyer_maker).ok_or(
+                RowProblem::UnknownName {
+                    column: "side",
+                    expected: "true or false",
+                },
+            );
         }
         match text.to_ascii_lowercase().as_slice() {
             b"buy" | b"b" => Ok(Side::Buy),
             b"sell" | b"s" => Ok(Side::Sell),
-            _ => Err(RowProblem::UnknownName { column: "side", expected: "buy or sell" }),
+            _ => Err(RowProblem::UnknownName {
+                column: "side",
+                expected: "buy or sell",
+            }),
         }
     }
 }
@@ -252,7 +304,11 @@ impl RowFormat for Trades {
         let trade_id = if self.has_id {
             count(fields, 4, "trade_id")?
         } else {
-            let position = if self.last.0 == ts { self.last.1 + 1 } else { 0 };
+            let position = if self.last.0 == ts {
+                self.last.1 + 1
+            } else {
+                0
+            };
             if position >= 1_000 {
                 // Ids hold three digits of position.
                 return Err(RowProblem::NotAnInteger { column: "trade_id" });
@@ -260,6 +316,14 @@ impl RowFormat for Trades {
             self.last = (ts, position);
             ts * 1_000 + position
         };
-        Ok(TradeRow { ts_event: Ts(ts), ts_recv: None, trade_id, price, qty, qty_raw, aggressor })
+        Ok(TradeRow {
+            ts_event: Ts(ts),
+            ts_recv: None,
+            trade_id,
+            price,
+            qty,
+            qty_raw,
+            aggressor,
+        })
     }
 }

@@ -7,8 +7,8 @@ use super::*;
 #[test]
 fn refuses_what_is_not_a_finite_decimal() {
     for bad in [
-        "", "-", ".", "-.", "+1", "NaN", "nan", "inf", "-inf", "infinity", "1e400", "-1e400", "0x10", "1,5", "1_0",
-        " 1", "1 ", "1.2.3", "--1", "e5", "1e", "\u{0661}",
+        "", "-", ".", "-.", "+1", "NaN", "nan", "inf", "-inf", "infinity", "1e400", "-1e400",
+        "0x10", "1,5", "1_0", " 1", "1 ", "1.2.3", "--1", "e5", "1e", "\u{0661}",
     ] {
         assert_eq!(parse_decimal(bad.as_bytes()), None, "{bad:?}");
     }
@@ -19,19 +19,40 @@ fn refuses_what_is_not_a_finite_decimal() {
 #[test]
 fn reads_vendor_examples() {
     assert_eq!(parse_decimal(b"65014.60"), Some(65014.6));
-    assert_eq!(parse_decimal(b"6858675634.7062540000000000"), Some(6858675634.706254));
+    assert_eq!(
+        parse_decimal(b"6858675634.7062540000000000"),
+        Some(6858675634.706254)
+    );
     assert_eq!(parse_decimal(b"1.772e-05"), Some(0.00001772));
     assert_eq!(parse_decimal(b"0.00005703"), Some(0.00005703));
     assert_eq!(parse_decimal(b"-5.00"), Some(-5.0));
-    assert_eq!(parse_decimal(b"123456789012345678901234567890.5"), Some(1.2345678901234568e29));
-    assert_eq!(parse_decimal(b"-0").map(f64::to_bits), Some((-0.0_f64).to_bits()));
+    assert_eq!(
+        parse_decimal(b"123456789012345678901234567890.5"),
+        Some(1.2345678901234568e29)
+    );
+    assert_eq!(
+        parse_decimal(b"-0").map(f64::to_bits),
+        Some((-0.0_f64).to_bits())
+    );
 }
 
 #[test]
 fn epochs_go_by_digits() {
-    assert_eq!(parse_epoch(b"1784073600000"), Some((1784073600000000, EpochUnit::Millis)));
-    assert_eq!(parse_epoch(b"1784851208006037"), Some((1784851208006037, EpochUnit::Micros)));
-    for bad in ["1784073600", "1784073600000000000", "178407360000a", "", "-784073600000"] {
+    assert_eq!(
+        parse_epoch(b"1784073600000"),
+        Some((1784073600000000, EpochUnit::Millis))
+    );
+    assert_eq!(
+        parse_epoch(b"1784851208006037"),
+        Some((1784851208006037, EpochUnit::Micros))
+    );
+    for bad in [
+        "1784073600",
+        "1784073600000000000",
+        "178407360000a",
+        "",
+        "-784073600000",
+    ] {
         assert_eq!(parse_epoch(bad.as_bytes()), None, "{bad:?}");
     }
 }

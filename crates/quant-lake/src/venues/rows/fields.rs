@@ -15,7 +15,11 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Splits a line (shorter than 4 GiB) at every delimiter; quotes do not protect delimiters.
     pub fn split(line: &'a [u8], delimiter: u8) -> Self {
-        let mut out = Self { line, spans: [(0, 0); MAX_FIELDS], len: 0 };
+        let mut out = Self {
+            line,
+            spans: [(0, 0); MAX_FIELDS],
+            len: 0,
+        };
         let mut start = 0_u32;
         let pattern = u64::from(delimiter) * 0x0101_0101_0101_0101;
         let mut base = 0_u32;
@@ -40,7 +44,10 @@ impl<'a> Fields<'a> {
                 start = at + 1;
             }
         }
-        #[expect(clippy::cast_possible_truncation, reason = "lines are capped far below 4 GiB")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "lines are capped far below 4 GiB"
+        )]
         out.push(start, line.len() as u32);
         out
     }
@@ -82,9 +89,10 @@ impl<'a> Fields<'a> {
     #[inline]
     pub fn raw(&self, i: usize) -> &'a [u8] {
         match self.spans.get(i) {
-            Some(&(start, end)) if i < self.len => {
-                self.line.get(start as usize..end as usize).unwrap_or_default()
-            }
+            Some(&(start, end)) if i < self.len => self
+                .line
+                .get(start as usize..end as usize)
+                .unwrap_or_default(),
             _ => &[],
         }
     }
@@ -92,7 +100,11 @@ impl<'a> Fields<'a> {
     /// Returns the fields in another order: place `i` takes field `order[i]`.
     #[must_use]
     pub fn permuted(&self, order: &[usize]) -> Self {
-        let mut out = Self { line: self.line, spans: [(0, 0); MAX_FIELDS], len: order.len() };
+        let mut out = Self {
+            line: self.line,
+            spans: [(0, 0); MAX_FIELDS],
+            len: order.len(),
+        };
         for (slot, &from) in out.spans.iter_mut().zip(order) {
             *slot = self.spans.get(from).copied().unwrap_or_default();
         }
