@@ -1,7 +1,7 @@
 //! Tests of the column builders against the schema of the lake.
 
-use arrow_array::cast::AsArray as _;
 use arrow_array::Array as _;
+use arrow_array::cast::AsArray as _;
 
 use super::*;
 
