@@ -1,1 +1,238 @@
-//! Tier-1 bar partitions
+//! Bar partitions: minute rows of tier 1 to Arrow and back, whole days at a time. Computes no bar.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use quant_core::bars::{BarSource, MinuteRow};
+use quant_core::market::InstrumentKey;
+use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
+
+use crate::commit::{CommitError, DatasetWriter};
+use crate::layout::{DayRule, LayoutError, PartitionSetSpec, check_set_id, instrument_path};
+use crate::manifest::{Partition, Source};
+use crate::quality::Quality;
+use crate::read::{HashMemo, PartitionSet, ReadError};
+use crate::schema::{Column, ColumnType};
+use crate::write::PartitionMeta;
+
+/// Why bars cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BarError {
+    /// Writing failed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// Reading failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A stored row is not a minute row.
+    #[error("minute {at}: `{column}` is {found}")]
+    BadRow {
+        /// Start of the minute.
+        at: UnixMicros,
+        /// Column.
+        column: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// The rows cannot form a batch.
+    #[error("minute rows do not fit their schema: {source}")]
+    Batch {
+        /// Cause.
+        source: arrow_schema::ArrowError,
+    },
+}
+
+/// Returns the partition set of an instrument's bar set; `bar_set_id` is the hash of the set's specification.
+///
+/// # Errors
+/// `LayoutError::BadId` if the id cannot be a folder name.
+pub fn bar_set_spec(
+    instrument: &InstrumentKey,
+    bar_set_id: &str,
+) -> Result<PartitionSetSpec, LayoutError> {
+    use ColumnType::{Bool, F64, I64, Text, Ts};
+    let columns = [
+        ("ts_open", Ts, false),
+        ("ts_close", Ts, false),
+        ("open", F64, true),
+        ("high", F64, true),
+        ("low", F64, true),
+        ("close", F64, true),
+        ("volume", F64, false),
+        ("quote_volume", F64, true),
+        ("n_trades", I64, true),
+        ("buy_volume", F64, true),
+        ("vwap", F64, true),
+        ("bar_source", Text, false),
+        ("is_filled", Bool, false),
+    ];
+    Ok(PartitionSetSpec {
+        dir: format!(
+            "bars/{}/{}",
+            instrument_path(instrument),
+            check_set_id(bar_set_id)?
+        ),
+        columns: columns
+            .into_iter()
+            .map(|(name, ty, nullable)| Column {
+                name: name.to_owned(),
+                ty,
+                nullable,
+            })
+            .collect(),
+        sort_key: vec!["ts_open".to_owned()],
+        time_column: "ts_open".to_owned(),
+        interval_us: Some(MICROS_PER_MINUTE),
+        day_rule: DayRule::Inside,
+        simulated: instrument.exchange.simulated,
+    })
+}
+
+/// Returns the rows as a batch of the bar set's schema.
+///
+/// # Errors
+/// `BadRow` for a trade count beyond `i64`, `Batch` if the rows do not fit.
+pub fn to_batch(spec: &PartitionSetSpec, rows: &[MinuteRow]) -> Result<RecordBatch, BarError> {
+    let times = |time: fn(&MinuteRow) -> UnixMicros| -> ArrayRef {
+        let array: TimestampMicrosecondArray = rows.iter().map(|r| Some(time(r).0)).collect();
+        Arc::new(array.with_timezone("UTC"))
+    };
+    let floats = |value: fn(&MinuteRow) -> Option<f64>| -> ArrayRef {
+        Arc::new(rows.iter().map(value).collect::<Float64Array>())
+    };
+    let counts: Vec<Option<i64>> = rows
+        .iter()
+        .map(|r| {
+            r.n_trades
+                .map(|n| {
+                    i64::try_from(n).map_err(|_| BarError::BadRow {
+                        at: r.ts_open,
+                        column: "n_trades",
+                        found: n.to_string(),
+                    })
+                })
+                .transpose()
+        })
+        .collect::<Result<_, _>>()?;
+    let columns: Vec<ArrayRef> = vec![
+        times(|r| r.ts_open),
+        times(MinuteRow::ts_close),
+        floats(|r| r.open),
+        floats(|r| r.high),
+        floats(|r| r.low),
+        floats(|r| r.close),
+        floats(|r| Some(r.volume)),
+        floats(|r| r.quote_volume),
+        Arc::new(Int64Array::from(counts)),
+        floats(|r| r.buy_volume),
+        floats(|r| r.vwap),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|r| r.bar_source.name()),
+        )),
+        Arc::new(
+            rows.iter()
+                .map(|r| Some(r.is_filled))
+                .collect::<BooleanArray>(),
+        ),
+    ];
+    RecordBatch::try_new(spec.arrow_schema(), columns).map_err(|source| BarError::Batch { source })
+}
+
+/// Appends the rows of a batch read with all columns of the bar set.
+///
+/// # Errors
+/// `BadRow` if a stored value is not a minute row's.
+pub fn from_batch(batch: &RecordBatch, out: &mut Vec<MinuteRow>) -> Result<(), BarError> {
+    let times = |i: usize| batch.column(i).as_primitive::<TimestampMicrosecondType>();
+    let (opens, closes) = (times(0), times(1));
+    let floats: Vec<&Float64Array> = [2, 3, 4, 5, 6, 7, 9, 10]
+        .into_iter()
+        .map(|i| batch.column(i).as_primitive::<Float64Type>())
+        .collect();
+    let counts = batch.column(8).as_primitive::<Int64Type>();
+    let sources = batch.column(11).as_string::<i32>();
+    let filled = batch.column(12).as_boolean();
+    for row in 0..batch.num_rows() {
+        let at = UnixMicros(opens.value(row));
+        let bad = |column, found: String| BarError::BadRow { at, column, found };
+        let float = |i: usize| floats[i].is_valid(row).then(|| floats[i].value(row));
+        let name = sources.value(row);
+        let minute = MinuteRow {
+            ts_open: at,
+            open: float(0),
+            high: float(1),
+            low: float(2),
+            close: float(3),
+            volume: floats[4].value(row),
+            quote_volume: float(5),
+            n_trades: counts
+                .is_valid(row)
+                .then(|| u64::try_from(counts.value(row)))
+                .transpose()
+                .map_err(|_| bad("n_trades", counts.value(row).to_string()))?,
+            buy_volume: float(6),
+            vwap: float(7),
+            bar_source: [BarSource::Trades, BarSource::Klines, BarSource::AggTrades]
+                .into_iter()
+                .find(|s| s.name() == name)
+                .ok_or_else(|| bad("bar_source", format!("`{}`", name.escape_debug())))?,
+            is_filled: filled.value(row),
+        };
+        if minute.ts_close().0 != closes.value(row) {
+            return Err(bad("ts_close", UnixMicros(closes.value(row)).to_string()));
+        }
+        out.push(minute);
+    }
+    Ok(())
+}
+
+/// Writes the minute rows of a day; `sources` are the partitions they were made of, `gaps` the missing stretches.
+///
+/// # Errors
+/// `Commit` if rows are not ascending, lie outside the day or cannot be stored.
+pub fn write_bar_day(
+    writer: &DatasetWriter,
+    day: Day,
+    rows: &[MinuteRow],
+    sources: Vec<Source>,
+    gaps: u64,
+) -> Result<Partition, BarError> {
+    let batch = to_batch(writer.spec(), rows)?;
+    let mut partition = writer.begin(day)?;
+    partition.write(&batch).map_err(CommitError::from)?;
+    let quality = Quality {
+        gaps,
+        ..Quality::default()
+    };
+    let meta = PartitionMeta {
+        sources,
+        rows_in: partition.rows(),
+        quality,
+    };
+    let staged = partition.finish(meta).map_err(CommitError::from)?;
+    Ok(writer.commit(staged)?)
+}
+
+/// Reads the minute rows that begin inside a range, ascending; days without a partition give none.
+///
+/// # Errors
+/// `Read` or `BadRow`.
+pub fn read_bars(
+    set: &PartitionSet,
+    range: TimeRange,
+    memo: &HashMemo,
+) -> Result<Vec<MinuteRow>, BarError> {
+    let mut out = Vec::new();
+    for batch in set.read(range, None, 1 << 14, memo)? {
+        from_batch(&batch?, &mut out)?;
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;

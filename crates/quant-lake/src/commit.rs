@@ -19,9 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use quant_core::time::{Day, UnixMicros};
 
-use crate::layout::{
-    Lake, MANIFEST_FILE, PartitionSetSpec, part_file, parse_part_file,
-};
+use crate::layout::{Lake, MANIFEST_FILE, PartitionSetSpec, parse_part_file, part_file};
 use crate::manifest::{
     IngestParams, Manifest, ManifestError, Partition, SourceKind, ingest_params_hash,
 };
@@ -109,7 +107,9 @@ pub enum CommitError {
         files: usize,
     },
     /// A step after the manifest swap failed, so it is unknown which manifest survives a power loss.
-    #[error("`{set}`: an earlier commit failed after its manifest swap\nhint: run `quant verify`, then ingest again")]
+    #[error(
+        "`{set}`: an earlier commit failed after its manifest swap\nhint: run `quant verify`, then ingest again"
+    )]
     Broken {
         /// Set.
         set: String,
@@ -138,7 +138,9 @@ impl Failpoints {
 
 impl core::fmt::Debug for Failpoints {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_tuple("Failpoints").field(&self.0.is_some()).finish()
+        f.debug_tuple("Failpoints")
+            .field(&self.0.is_some())
+            .finish()
     }
 }
 
@@ -216,7 +218,11 @@ impl DatasetWriter {
             spec,
             options,
             lock,
-            state: Mutex::new(State { manifest, dirs_synced: false, broken: false }),
+            state: Mutex::new(State {
+                manifest,
+                dirs_synced: false,
+                broken: false,
+            }),
             counter: AtomicU64::new(0),
         })
     }
@@ -233,19 +239,27 @@ impl DatasetWriter {
 
     /// Returns the published partition of a day.
     pub fn partition(&self, day: Day) -> Option<Partition> {
-        self.state().manifest.as_ref().and_then(|m| m.partition(day)).cloned()
+        self.state()
+            .manifest
+            .as_ref()
+            .and_then(|m| m.partition(day))
+            .cloned()
     }
 
     /// Returns whether a day already holds these sources, made by the same parser, schema and parameters, and its file
     /// is in place: then there is nothing to do. False without sources.
     pub fn is_current(&self, day: Day, source_sha256: &[&str]) -> bool {
-        let Some(partition) = self.partition(day) else { return false };
+        let Some(partition) = self.partition(day) else {
+            return false;
+        };
         let path = self.lake.day_dir(&self.spec, day).join(&partition.file);
         !source_sha256.is_empty()
             && partition.schema_version == SCHEMA_VERSION
             && partition.parser_version == self.options.parser_version
             && partition.ingest_params_hash == self.params_hash
-            && source_sha256.iter().all(|&sha| partition.sources.iter().any(|s| s.sha256 == sha))
+            && source_sha256
+                .iter()
+                .all(|&sha| partition.sources.iter().any(|s| s.sha256 == sha))
             && std::fs::metadata(path).is_ok_and(|m| m.len() == partition.bytes)
     }
 
@@ -254,7 +268,9 @@ impl DatasetWriter {
     /// # Errors
     /// `SourceKindConflict` unless the options allow replacing.
     pub fn check_source_kind(&self, day: Day, given: SourceKind) -> Result<(), CommitError> {
-        let existing = self.partition(day).and_then(|p| p.sources.first().map(|s| s.kind));
+        let existing = self
+            .partition(day)
+            .and_then(|p| p.sources.first().map(|s| s.kind));
         match existing {
             Some(existing) if existing != given && !self.options.replace_source => {
                 Err(CommitError::SourceKindConflict {
@@ -339,7 +355,11 @@ impl DatasetWriter {
         let path = dir.join(&partition.file);
         store
             .rename(staged.temp.path(), &path)
-            .map_err(|source| CommitError::Io { step: "publish", path: path.clone(), source })?;
+            .map_err(|source| CommitError::Io {
+                step: "publish",
+                path: path.clone(),
+                source,
+            })?;
         staged.temp.renamed(path.clone());
         fail.reach("commit.renamed");
         self.sync_dir(&dir)?;
@@ -354,8 +374,10 @@ impl DatasetWriter {
                 self.options.created_at,
             ),
         };
-        manifest.schema_version = SCHEMA_VERSION.to_owned();
-        manifest.parser_version.clone_from(&self.options.parser_version);
+        SCHEMA_VERSION.clone_into(&mut manifest.schema_version);
+        manifest
+            .parser_version
+            .clone_from(&self.options.parser_version);
         manifest.created_at = self.options.created_at;
         let replaced = manifest.insert(partition.clone(), self.spec.interval_us);
         manifest.set_ingest_params(&self.options.ingest_params);
@@ -379,15 +401,20 @@ impl DatasetWriter {
         let fail = &self.options.failpoints;
         let set_dir = self.lake.set_dir(&self.spec);
         let path = set_dir.join(MANIFEST_FILE);
-        let bytes = manifest
-            .to_json()
-            .map_err(|source| CommitError::Print { set: self.spec.dir.clone(), source })?;
+        let bytes = manifest.to_json().map_err(|source| CommitError::Print {
+            set: self.spec.dir.clone(),
+            source,
+        })?;
         let temp_path = set_dir.join(self.temp_name(MANIFEST_FILE));
         let io = |step| {
             let path = temp_path.clone();
             move |source| CommitError::Io { step, path, source }
         };
-        let mut file = self.options.store.create(&temp_path).map_err(io("create"))?;
+        let mut file = self
+            .options
+            .store
+            .create(&temp_path)
+            .map_err(io("create"))?;
         let mut temp = crate::write::TempFile::new(
             Arc::clone(&self.options.store),
             Arc::clone(&self.lock),
@@ -402,7 +429,11 @@ impl DatasetWriter {
         self.options
             .store
             .rename(temp.path(), &path)
-            .map_err(|source| CommitError::Io { step: "publish", path, source })?;
+            .map_err(|source| CommitError::Io {
+                step: "publish",
+                path,
+                source,
+            })?;
         // From here on readers see the new manifest, so its file must stay even if the sync below fails.
         temp.disarm();
         staged.temp.disarm();
@@ -416,7 +447,9 @@ impl DatasetWriter {
 
     fn check_kinds(&self, staged: &StagedPartition) -> Result<(), CommitError> {
         let mut kinds = staged.meta.sources.iter().map(|s| s.kind);
-        let Some(first) = kinds.next() else { return Ok(()) };
+        let Some(first) = kinds.next() else {
+            return Ok(());
+        };
         if let Some(second) = kinds.find(|k| *k != first) {
             return Err(CommitError::MixedKinds {
                 set: self.spec.dir.clone(),
@@ -439,11 +472,14 @@ impl DatasetWriter {
     }
 
     fn sync_dir(&self, path: &Path) -> Result<(), CommitError> {
-        self.options.store.sync_dir(path).map_err(|source| CommitError::Io {
-            step: "sync folder",
-            path: path.to_owned(),
-            source,
-        })
+        self.options
+            .store
+            .sync_dir(path)
+            .map_err(|source| CommitError::Io {
+                step: "sync folder",
+                path: path.to_owned(),
+                source,
+            })
     }
 
     fn temp_name(&self, name: &str) -> String {
@@ -453,13 +489,17 @@ impl DatasetWriter {
 
     /// A panic while the lock was held can only have come from a test hook; what it left is checked by `broken`.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn usable_state(&self) -> Result<MutexGuard<'_, State>, CommitError> {
         let state = self.state();
         if state.broken || self.state.is_poisoned() {
-            return Err(CommitError::Broken { set: self.spec.dir.clone() });
+            return Err(CommitError::Broken {
+                set: self.spec.dir.clone(),
+            });
         }
         Ok(state)
     }
@@ -473,7 +513,11 @@ impl Drop for DatasetWriter {
 }
 
 fn take_lock(path: &Path, set: &str) -> Result<File, CommitError> {
-    let io = |step, source| CommitError::Io { step, path: path.to_owned(), source };
+    let io = |step, source| CommitError::Io {
+        step,
+        path: path.to_owned(),
+        source,
+    };
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).map_err(|e| io("create folder of", e))?;
     }
@@ -486,18 +530,21 @@ fn take_lock(path: &Path, set: &str) -> Result<File, CommitError> {
         .map_err(|e| io("open", e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(CommitError::Locked { set: set.to_owned(), path: path.to_owned() })
-        }
+        Err(TryLockError::WouldBlock) => Err(CommitError::Locked {
+            set: set.to_owned(),
+            path: path.to_owned(),
+        }),
         Err(TryLockError::Error(e)) => Err(io("lock", e)),
     }
 }
 
 fn make_dir(store: &dyn Store, path: &Path) -> Result<(), CommitError> {
     match store.create_dir(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(CommitError::Io { step: "create folder", path: path.to_owned(), source })
-        }
+        Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => Err(CommitError::Io {
+            step: "create folder",
+            path: path.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
@@ -507,13 +554,22 @@ fn make_dirs(store: &dyn Store, path: &Path) -> Result<(), CommitError> {
         .ancestors()
         .take_while(|p| !p.as_os_str().is_empty() && !p.is_dir())
         .collect();
-    missing.into_iter().rev().try_for_each(|p| make_dir(store, p))
+    missing
+        .into_iter()
+        .rev()
+        .try_for_each(|p| make_dir(store, p))
 }
 
 /// Returns the number after every one listed or lying in the folder.
 fn next_part(dir: &Path, listed: Option<&str>) -> Result<u32, CommitError> {
-    let io = |source| CommitError::Io { step: "list", path: dir.to_owned(), source };
-    let mut next = listed.and_then(parse_part_file).map_or(0, |n| n.saturating_add(1));
+    let io = |source| CommitError::Io {
+        step: "list",
+        path: dir.to_owned(),
+        source,
+    };
+    let mut next = listed
+        .and_then(parse_part_file)
+        .map_or(0, |n| n.saturating_add(1));
     for entry in std::fs::read_dir(dir).map_err(io)? {
         let name = entry.map_err(io)?.file_name();
         if let Some(n) = name.to_str().and_then(parse_part_file) {
@@ -525,10 +581,14 @@ fn next_part(dir: &Path, listed: Option<&str>) -> Result<u32, CommitError> {
 
 /// Returns whether a file name is a temporary of this protocol.
 pub(crate) fn is_temp_name(name: &str) -> bool {
-    let Some((base, rest)) = name.split_once(".tmp-") else { return false };
+    let Some((base, rest)) = name.split_once(".tmp-") else {
+        return false;
+    };
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     (base == MANIFEST_FILE || parse_part_file(base).is_some())
-        && rest.split_once('-').is_some_and(|(pid, n)| digits(pid) && digits(n))
+        && rest
+            .split_once('-')
+            .is_some_and(|(pid, n)| digits(pid) && digits(n))
 }
 
 #[cfg(test)]

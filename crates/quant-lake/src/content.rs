@@ -11,9 +11,7 @@
 //! encoding, and a column without any value changes nothing.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Float64Type, Int8Type, Int32Type, Int64Type, TimestampMicrosecondType,
-};
+use arrow_array::types::{Float64Type, Int8Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
 use arrow_buffer::{ArrowNativeType, NullBuffer};
 use sha2::{Digest, Sha256};
@@ -59,7 +57,10 @@ impl ContentHasher {
             bits: BitHasher::default(),
             values: Sha256::new(),
         };
-        Self { columns: columns.iter().map(state).collect(), rows: 0 }
+        Self {
+            columns: columns.iter().map(state).collect(),
+            rows: 0,
+        }
     }
 
     /// Adds the rows of a batch. Floats are hashed as they are: the writer has refused NaN and removed -0.0 before.
@@ -73,11 +74,15 @@ impl ContentHasher {
                 *f.name() == state.name && ColumnType::from_arrow(f.data_type()) == Some(state.ty)
             });
             if !same {
-                return Err(ColumnMismatch { column: state.name.clone() });
+                return Err(ColumnMismatch {
+                    column: state.name.clone(),
+                });
             }
         }
         if let Some(extra) = schema.fields().get(self.columns.len()) {
-            return Err(ColumnMismatch { column: extra.name().clone() });
+            return Err(ColumnMismatch {
+                column: extra.name().clone(),
+            });
         }
         for (state, array) in self.columns.iter_mut().zip(batch.columns()) {
             state.update(array);
@@ -136,8 +141,11 @@ impl ColumnState {
             ColumnType::I32 => feed::<Int32Type>(out, array, nulls),
             ColumnType::I8 => feed::<Int8Type>(out, array, nulls),
             ColumnType::Bool => {
-                let bytes: Vec<u8> =
-                    array.as_boolean().iter().map(|v| u8::from(v.unwrap_or(false))).collect();
+                let bytes: Vec<u8> = array
+                    .as_boolean()
+                    .iter()
+                    .map(|v| u8::from(v.unwrap_or(false)))
+                    .collect();
                 out.update(&bytes);
             }
             ColumnType::Text => {
@@ -172,8 +180,10 @@ fn feed_values(out: &mut Sha256, native: &[u8], width: usize) {
     if cfg!(target_endian = "little") || width == 1 {
         out.update(native);
     } else {
-        let swapped: Vec<u8> =
-            native.chunks_exact(width).flat_map(|v| v.iter().rev().copied()).collect();
+        let swapped: Vec<u8> = native
+            .chunks_exact(width)
+            .flat_map(|v| v.iter().rev().copied())
+            .collect();
         out.update(&swapped);
     }
 }
@@ -217,7 +227,8 @@ impl BitHasher {
         let filler = [if bit { 0xff } else { 0 }; 4096];
         while n >= 8 {
             let bytes = (n / 8).min(filler.len() as u64);
-            self.hash.update(&filler[..usize::try_from(bytes).unwrap_or(filler.len())]);
+            self.hash
+                .update(&filler[..usize::try_from(bytes).unwrap_or(filler.len())]);
             n -= bytes * 8;
         }
         (0..n).for_each(|_| self.push(bit));

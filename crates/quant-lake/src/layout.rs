@@ -101,13 +101,19 @@ impl Lake {
         if is_sha256(sha256) {
             Ok(self.sources_dir().join(sha256))
         } else {
-            Err(LayoutError::BadSha256 { text: sha256.to_owned() })
+            Err(LayoutError::BadSha256 {
+                text: sha256.to_owned(),
+            })
         }
     }
 
     /// Returns the folder of the rejected rows of a dataset, outside the dataset itself.
     pub fn quarantine_dir(&self, key: &DatasetKey) -> PathBuf {
-        self.join(&format!("quarantine/{}/{}", instrument_path(&key.instrument), key.dataset))
+        self.join(&format!(
+            "quarantine/{}/{}",
+            instrument_path(&key.instrument),
+            key.dataset
+        ))
     }
 
     fn join(&self, relative: &str) -> PathBuf {
@@ -153,7 +159,12 @@ impl PartitionSetSpec {
         Self {
             dir: format!("raw/{}/{}", instrument_path(&key.instrument), key.dataset),
             columns: key.dataset.columns(book_levels),
-            sort_key: key.dataset.sort_key().iter().map(|&c| c.to_owned()).collect(),
+            sort_key: key
+                .dataset
+                .sort_key()
+                .iter()
+                .map(|&c| c.to_owned())
+                .collect(),
             time_column: key.dataset.time_column().to_owned(),
             interval_us: key.dataset.interval_us(),
             day_rule: DayRule::Inside,
@@ -191,7 +202,11 @@ pub fn part_file(number: u32) -> String {
 pub fn parse_part_file(name: &str) -> Option<u32> {
     let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
     let plain = digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit());
-    let number = if plain { digits.parse().ok()? } else { return None };
+    let number = if plain {
+        digits.parse().ok()?
+    } else {
+        return None;
+    };
     (part_file(number) == name).then_some(number)
 }
 
@@ -207,7 +222,11 @@ pub fn is_sha256(text: &str) -> bool {
 pub fn check_set_id(id: &str) -> Result<&str, LayoutError> {
     let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     let ok = (1..=80).contains(&id.len()) && id.bytes().all(allowed) && !id.starts_with('-');
-    if ok { Ok(id) } else { Err(LayoutError::BadId { id: id.to_owned() }) }
+    if ok {
+        Ok(id)
+    } else {
+        Err(LayoutError::BadId { id: id.to_owned() })
+    }
 }
 
 #[cfg(test)]

@@ -93,7 +93,9 @@ pub enum Inconsistency {
         expected: String,
     },
     /// Rows vanished or appeared.
-    #[error("partition {date}: {rows_in} rows in, but {accounted} written, duplicate, filtered or quarantined")]
+    #[error(
+        "partition {date}: {rows_in} rows in, but {accounted} written, duplicate, filtered or quarantined"
+    )]
     RowsNotConserved {
         /// Partition.
         date: Day,
@@ -303,9 +305,15 @@ impl Manifest {
         };
         let manifest = Self::parse(&text, &path, spec.interval_us)?;
         let problem = if manifest.set != spec.dir {
-            Inconsistency::Set { found: manifest.set, expected: spec.dir.clone() }
+            Inconsistency::Set {
+                found: manifest.set,
+                expected: spec.dir.clone(),
+            }
         } else if manifest.simulated != spec.simulated {
-            Inconsistency::Simulated { found: manifest.simulated, expected: spec.simulated }
+            Inconsistency::Simulated {
+                found: manifest.simulated,
+                expected: spec.simulated,
+            }
         } else {
             return Ok(Some(manifest));
         };
@@ -316,13 +324,20 @@ impl Manifest {
     ///
     /// # Errors
     /// `Malformed`, `Version` or `Inconsistent`.
-    pub fn parse(text: &[u8], path: &Path, interval_us: Option<i64>) -> Result<Self, ManifestError> {
+    pub fn parse(
+        text: &[u8],
+        path: &Path,
+        interval_us: Option<i64>,
+    ) -> Result<Self, ManifestError> {
         // The version is read first and loosely, so that a newer layout is named as such and not as unknown fields.
         #[derive(Deserialize)]
         struct Version {
             schema_version: String,
         }
-        let malformed = |source| ManifestError::Malformed { path: path.to_owned(), source };
+        let malformed = |source| ManifestError::Malformed {
+            path: path.to_owned(),
+            source,
+        };
         let version: Version = serde_json::from_slice(text).map_err(malformed)?;
         if !is_readable_version(&version.schema_version) {
             return Err(ManifestError::Version {
@@ -334,7 +349,10 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(text).map_err(malformed)?;
         match manifest.check(interval_us) {
             Ok(()) => Ok(manifest),
-            Err(problem) => Err(ManifestError::Inconsistent { path: path.to_owned(), problem }),
+            Err(problem) => Err(ManifestError::Inconsistent {
+                path: path.to_owned(),
+                problem,
+            }),
         }
     }
 
@@ -350,12 +368,18 @@ impl Manifest {
 
     /// Returns the partition of a day.
     pub fn partition(&self, day: Day) -> Option<&Partition> {
-        self.partitions.binary_search_by_key(&day, |p| p.date).ok().map(|i| &self.partitions[i])
+        self.partitions
+            .binary_search_by_key(&day, |p| p.date)
+            .ok()
+            .map(|i| &self.partitions[i])
     }
 
     /// Puts a partition in its place, replacing the one of the same day, and brings the totals up to date.
     pub fn insert(&mut self, partition: Partition, interval_us: Option<i64>) -> Option<Partition> {
-        let replaced = match self.partitions.binary_search_by_key(&partition.date, |p| p.date) {
+        let replaced = match self
+            .partitions
+            .binary_search_by_key(&partition.date, |p| p.date)
+        {
             Ok(i) => Some(std::mem::replace(&mut self.partitions[i], partition)),
             Err(i) => {
                 self.partitions.insert(i, partition);
@@ -379,7 +403,10 @@ impl Manifest {
     }
 
     fn totals(&self, interval_us: Option<i64>) -> (u64, Option<TimeRange>) {
-        let rows = self.partitions.iter().fold(0_u64, |sum, p| sum.saturating_add(p.rows));
+        let rows = self
+            .partitions
+            .iter()
+            .fold(0_u64, |sum, p| sum.saturating_add(p.rows));
         let start = self.partitions.iter().filter_map(|p| p.ts_min).min();
         let end = self.partitions.iter().filter_map(|p| p.ts_max).max();
         let range = start.zip(end).and_then(|(start, end)| {
@@ -397,33 +424,56 @@ impl Manifest {
             }
             last = Some(date);
             if parse_part_file(&p.file).is_none() {
-                return Err(Inconsistency::FileName { date, file: p.file.clone() });
+                return Err(Inconsistency::FileName {
+                    date,
+                    file: p.file.clone(),
+                });
             }
             let hashes = [&p.sha256, &p.content_sha256];
-            if let Some(bad) =
-                hashes.into_iter().chain(p.sources.iter().map(|s| &s.sha256)).find(|h| !is_sha256(h))
+            if let Some(bad) = hashes
+                .into_iter()
+                .chain(p.sources.iter().map(|s| &s.sha256))
+                .find(|h| !is_sha256(h))
             {
-                return Err(Inconsistency::Hash { date, hash: bad.clone() });
+                return Err(Inconsistency::Hash {
+                    date,
+                    hash: bad.clone(),
+                });
             }
             let accounted = p.quality.rows_accounted(p.rows);
             if accounted != p.rows_in {
-                return Err(Inconsistency::RowsNotConserved { date, rows_in: p.rows_in, accounted });
+                return Err(Inconsistency::RowsNotConserved {
+                    date,
+                    rows_in: p.rows_in,
+                    accounted,
+                });
             }
             let hash = &p.ingest_params_hash;
             if *hash != self.ingest_params_hash && !self.earlier_ingest_params.contains_key(hash) {
-                return Err(Inconsistency::Params { date, hash: hash.clone() });
+                return Err(Inconsistency::Params {
+                    date,
+                    hash: hash.clone(),
+                });
             }
         }
         let (rows, range) = self.totals(interval_us);
         let total = |field, found: String, expected: String| {
-            Err(Inconsistency::Total { field, found, expected })
+            Err(Inconsistency::Total {
+                field,
+                found,
+                expected,
+            })
         };
         if rows != self.row_count {
             return total("row_count", self.row_count.to_string(), rows.to_string());
         }
         if range != self.time_range_covered {
             let text = |r: Option<TimeRange>| r.map_or("null".to_owned(), |r| r.to_string());
-            return total("time_range_covered", text(self.time_range_covered), text(range));
+            return total(
+                "time_range_covered",
+                text(self.time_range_covered),
+                text(range),
+            );
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ use crate::layout::{DayRule, Lake, PartitionSetSpec};
 use crate::manifest::{Manifest, ManifestError, Partition};
 
 pub use memo::HashMemo;
+pub(crate) use memo::hash_file;
 pub use partition::PartitionReader;
 
 /// Why a partition set or one of its files cannot be read.
@@ -31,7 +32,9 @@ pub enum ReadError {
         path: PathBuf,
     },
     /// The day is not in the manifest.
-    #[error("`{set}` has no partition of {day}\nhint: ingest that day, or choose a range the lake covers")]
+    #[error(
+        "`{set}` has no partition of {day}\nhint: ingest that day, or choose a range the lake covers"
+    )]
     NoDay {
         /// Set.
         set: String,
@@ -156,7 +159,11 @@ impl PartitionSet {
         spec: &PartitionSetSpec,
     ) -> Result<Option<Self>, ReadError> {
         let manifest = Manifest::load(&lake.set_dir(spec), spec)?;
-        Ok(manifest.map(|manifest| Self { lake: lake.clone(), spec: spec.clone(), manifest }))
+        Ok(manifest.map(|manifest| Self {
+            lake: lake.clone(),
+            spec: spec.clone(),
+            manifest,
+        }))
     }
 
     /// Returns the manifest.
@@ -171,7 +178,9 @@ impl PartitionSet {
 
     /// Returns the data file of a partition.
     pub fn file_path(&self, partition: &Partition) -> PathBuf {
-        self.lake.day_dir(&self.spec, partition.date).join(&partition.file)
+        self.lake
+            .day_dir(&self.spec, partition.date)
+            .join(&partition.file)
     }
 
     /// Reads one day. `columns` gives names and order, all of them if absent; columns the file lacks are null.
@@ -188,7 +197,10 @@ impl PartitionSet {
         let partition = self
             .manifest
             .partition(day)
-            .ok_or_else(|| ReadError::NoDay { set: self.spec.dir.clone(), day })?;
+            .ok_or_else(|| ReadError::NoDay {
+                set: self.spec.dir.clone(),
+                day,
+            })?;
         let columns = self.column_positions(columns)?;
         PartitionReader::open(self, partition, &columns, None, batch_size, memo)
     }
@@ -233,20 +245,27 @@ impl PartitionSet {
 
     fn projected_schema(&self, positions: &[usize]) -> SchemaRef {
         let all = self.spec.arrow_schema();
-        let fields: Vec<_> = positions.iter().map(|&i| Arc::clone(&all.fields()[i])).collect();
+        let fields: Vec<_> = positions
+            .iter()
+            .map(|&i| Arc::clone(&all.fields()[i]))
+            .collect();
         Arc::new(arrow_schema::Schema::new(fields))
     }
 
     fn column_positions(&self, columns: Option<&[&str]>) -> Result<Vec<usize>, ReadError> {
         let all = &self.spec.columns;
-        let Some(names) = columns else { return Ok((0..all.len()).collect()) };
+        let Some(names) = columns else {
+            return Ok((0..all.len()).collect());
+        };
         names
             .iter()
             .map(|&name| {
-                all.iter().position(|c| c.name == name).ok_or_else(|| ReadError::UnknownColumn {
-                    set: self.spec.dir.clone(),
-                    column: name.to_owned(),
-                })
+                all.iter()
+                    .position(|c| c.name == name)
+                    .ok_or_else(|| ReadError::UnknownColumn {
+                        set: self.spec.dir.clone(),
+                        column: name.to_owned(),
+                    })
             })
             .collect()
     }

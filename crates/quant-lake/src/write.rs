@@ -4,6 +4,8 @@
 
 mod check;
 mod encode;
+#[cfg(test)]
+pub(crate) mod fixture;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -23,7 +25,9 @@ use crate::layout::PartitionSetSpec;
 use crate::manifest::Source;
 use crate::quality::Quality;
 
-use check::BatchChecker;
+pub(crate) use check::BatchChecker;
+#[cfg(test)]
+pub(crate) use encode::ROW_GROUP_ROWS;
 
 /// Why rows cannot become a partition.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +106,12 @@ pub enum WriteError {
         /// Cause.
         source: io::Error,
     },
+    /// The file does not hold the bytes that were written.
+    #[error("`{}` does not read back as it was written\nhint: check the disk", path.display())]
+    ReadBack {
+        /// Temporary file.
+        path: PathBuf,
+    },
     /// A source hash is malformed.
     #[error("source `{name}` has hash `{}`; expected 64 lower-case hex digits", sha256.escape_debug())]
     SourceHash {
@@ -138,7 +148,12 @@ pub(crate) struct TempFile {
 
 impl TempFile {
     pub(crate) fn new(store: Arc<dyn Store>, lock: Arc<File>, path: PathBuf) -> Self {
-        Self { store, path, armed: true, _lock: lock }
+        Self {
+            store,
+            path,
+            armed: true,
+            _lock: lock,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -236,7 +251,9 @@ pub struct PartitionWriter {
 
 impl core::fmt::Debug for PartitionWriter {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("PartitionWriter").field("temp", &self.temp).finish_non_exhaustive()
+        f.debug_struct("PartitionWriter")
+            .field("temp", &self.temp)
+            .finish_non_exhaustive()
     }
 }
 
@@ -255,10 +272,19 @@ impl PartitionWriter {
             source,
         })?;
         let temp = TempFile::new(store, lock, path);
-        let file = HashingFile { file, hash: Sha256::new(), bytes: 0 };
+        let file = HashingFile {
+            file,
+            hash: Sha256::new(),
+            bytes: 0,
+        };
         let schema = spec.arrow_schema();
-        let parquet = encode::writer(BufWriter::with_capacity(1 << 20, file), spec)
-            .map_err(|source| WriteError::Encode { path: temp.path().to_owned(), source })?;
+        let parquet =
+            encode::writer(BufWriter::with_capacity(1 << 20, file), spec).map_err(|source| {
+                WriteError::Encode {
+                    path: temp.path().to_owned(),
+                    source,
+                }
+            })?;
         Ok(Self {
             parquet,
             temp,
@@ -283,10 +309,15 @@ impl PartitionWriter {
         self.refused = true;
         let batch = self.checker.check(&self.schema, batch)?;
         // The checker has compared names and types, so the hasher cannot disagree.
-        self.content.update(&batch).map_err(|_| WriteError::Refused)?;
+        self.content
+            .update(&batch)
+            .map_err(|_| WriteError::Refused)?;
         self.parquet
             .write(&batch)
-            .map_err(|source| WriteError::Encode { path: self.temp.path().to_owned(), source })?;
+            .map_err(|source| WriteError::Encode {
+                path: self.temp.path().to_owned(),
+                source,
+            })?;
         self.refused = false;
         Ok(())
     }
@@ -301,15 +332,32 @@ impl PartitionWriter {
     /// # Errors
     /// `RowsNotConserved`, `SourceHash`, `Encode`, `Io` or `Refused`.
     pub fn finish(self, mut meta: PartitionMeta) -> Result<StagedPartition, WriteError> {
-        let Self { parquet, temp, checker, content, refused, set_dir, day, failpoints, .. } = self;
+        let Self {
+            parquet,
+            temp,
+            checker,
+            content,
+            refused,
+            set_dir,
+            day,
+            failpoints,
+            ..
+        } = self;
         if refused {
             return Err(WriteError::Refused);
         }
         let accounted = meta.quality.rows_accounted(checker.rows());
         if accounted != meta.rows_in {
-            return Err(WriteError::RowsNotConserved { rows_in: meta.rows_in, accounted });
+            return Err(WriteError::RowsNotConserved {
+                rows_in: meta.rows_in,
+                accounted,
+            });
         }
-        if let Some(bad) = meta.sources.iter().find(|s| !crate::layout::is_sha256(&s.sha256)) {
+        if let Some(bad) = meta
+            .sources
+            .iter()
+            .find(|s| !crate::layout::is_sha256(&s.sha256))
+        {
             return Err(WriteError::SourceHash {
                 name: bad.name.clone(),
                 sha256: bad.sha256.clone(),
@@ -318,17 +366,25 @@ impl PartitionWriter {
         meta.sources.sort();
         meta.sources.dedup();
         let path = temp.path().to_owned();
-        let buffered = parquet
-            .into_inner()
-            .map_err(|source| WriteError::Encode { path: path.clone(), source })?;
+        let buffered = parquet.into_inner().map_err(|source| WriteError::Encode {
+            path: path.clone(),
+            source,
+        })?;
         let io = |step| {
             let path = path.clone();
             move |source| WriteError::Io { step, path, source }
         };
-        let mut file =
-            buffered.into_inner().map_err(|e| io("write")(e.into_error()))?;
+        let mut file = buffered
+            .into_inner()
+            .map_err(|e| io("write")(e.into_error()))?;
         file.flush().map_err(io("write"))?;
         file.file.sync().map_err(io("sync"))?;
+        let sha256 = hex(&file.hash.finalize());
+        // What the system would hand to a reader now must be what was encoded.
+        let mut stored = File::open(&path).map_err(io("read back"))?;
+        if crate::read::hash_file(&mut stored).map_err(io("read back"))? != sha256 {
+            return Err(WriteError::ReadBack { path });
+        }
         failpoints.reach("partition.synced");
         let (ts_min, ts_max) = checker.time_bounds();
         Ok(StagedPartition {
@@ -339,7 +395,7 @@ impl PartitionWriter {
             ts_min,
             ts_max,
             bytes: file.bytes,
-            sha256: hex(&file.hash.finalize()),
+            sha256,
             content_sha256: content.finish(),
             meta,
         })

@@ -56,8 +56,12 @@ pub fn keep_source(
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temp = dir.join(format!("{sha256}.tmp-{}-{n}", std::process::id()));
     let published = copy(store, original, &temp, sha256).and_then(|()| {
-        store.rename(&temp, &target).map_err(|e| io("publish", &target, e))?;
-        Ok(store.sync_dir(&dir).map_err(|e| io("sync folder", &dir, e))?)
+        store
+            .rename(&temp, &target)
+            .map_err(|e| io("publish", &target, e))?;
+        Ok(store
+            .sync_dir(&dir)
+            .map_err(|e| io("sync folder", &dir, e))?)
     });
     if published.is_err() {
         drop(store.remove(&temp));
@@ -76,22 +80,34 @@ fn copy(
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
-        let n = input.read(&mut buffer).map_err(|e| io("read", original, e))?;
+        let n = input
+            .read(&mut buffer)
+            .map_err(|e| io("read", original, e))?;
         if n == 0 {
             break;
         }
         hash.update(&buffer[..n]);
-        output.write_all(&buffer[..n]).map_err(|e| io("write", temp, e))?;
+        output
+            .write_all(&buffer[..n])
+            .map_err(|e| io("write", temp, e))?;
     }
     let found = hex(&hash.finalize());
     if found != expected {
         let (path, expected) = (original.to_owned(), expected.to_owned());
-        return Err(SourceError::Changed { path, found, expected });
+        return Err(SourceError::Changed {
+            path,
+            found,
+            expected,
+        });
     }
     output.sync().map_err(|e| io("sync", temp, e))?;
     Ok(())
 }
 
 fn io(step: &'static str, path: &Path, source: std::io::Error) -> CommitError {
-    CommitError::Io { step, path: path.to_owned(), source }
+    CommitError::Io {
+        step,
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -21,7 +21,9 @@ pub(super) fn sweep(
         if is_temp_name(&name) {
             temps.push(path);
         } else if let Some(day) = parse_day_folder(&name) {
-            let listed = manifest.and_then(|m| m.partition(day)).map(|p| p.file.as_str());
+            let listed = manifest
+                .and_then(|m| m.partition(day))
+                .map(|p| p.file.as_str());
             for (name, path) in entries(&path)? {
                 if is_temp_name(&name) {
                     temps.push(path);
@@ -40,9 +42,11 @@ pub(super) fn sweep(
         });
     }
     for path in temps.into_iter().chain(parts) {
-        store
-            .remove(&path)
-            .map_err(|source| CommitError::Io { step: "remove stale", path, source })?;
+        store.remove(&path).map_err(|source| CommitError::Io {
+            step: "remove stale",
+            path,
+            source,
+        })?;
     }
     for day in days {
         // Succeeds for empty folders only.
@@ -52,7 +56,11 @@ pub(super) fn sweep(
 }
 
 fn entries(dir: &Path) -> Result<Vec<(String, PathBuf)>, CommitError> {
-    let io = |source| CommitError::Io { step: "list", path: dir.to_owned(), source };
+    let io = |source| CommitError::Io {
+        step: "list",
+        path: dir.to_owned(),
+        source,
+    };
     let mut out = Vec::new();
     let listing = match std::fs::read_dir(dir) {
         Ok(listing) => listing,

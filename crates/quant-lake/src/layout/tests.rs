@@ -17,7 +17,8 @@ fn paths_follow_the_documented_tree() {
     let spec = PartitionSetSpec::raw(&key(), 50);
     assert!(spec.simulated);
     assert_eq!(
-        lake.day_dir(&spec, "2024-01-02".parse().unwrap()).join(part_file(0)),
+        lake.day_dir(&spec, "2024-01-02".parse().unwrap())
+            .join(part_file(0)),
         Path::new("data/raw/sim-binance/um/BTCUSDT/agg_trades/date=2024-01-02/part-000.parquet")
     );
     assert_eq!(
@@ -34,9 +35,16 @@ fn paths_follow_the_documented_tree() {
 fn part_names_are_exact() {
     assert_eq!(parse_part_file("part-000.parquet"), Some(0));
     assert_eq!(parse_part_file("part-1000.parquet"), Some(1000));
-    for bad in ["part-0.parquet", "part-0001.parquet", "../part-000.parquet", "part-+01.parquet",
-        "part-000.parquet.tmp-1-2", "part-99999999999.parquet", "", "part-000.parquet/"]
-    {
+    for bad in [
+        "part-0.parquet",
+        "part-0001.parquet",
+        "../part-000.parquet",
+        "part-+01.parquet",
+        "part-000.parquet.tmp-1-2",
+        "part-99999999999.parquet",
+        "",
+        "part-000.parquet/",
+    ] {
         assert_eq!(parse_part_file(bad), None, "{bad}");
     }
 }
@@ -49,7 +57,9 @@ fn source_paths_take_hashes_only() {
         assert!(lake.source_path(bad).is_err(), "{bad}");
     }
     assert!(check_set_id("0af3_minute-1").is_ok());
-    assert!(check_set_id("..").is_err() && check_set_id("a/b").is_err() && check_set_id("").is_err());
+    assert!(
+        check_set_id("..").is_err() && check_set_id("a/b").is_err() && check_set_id("").is_err()
+    );
 }
 
 #[test]

@@ -25,13 +25,21 @@ impl HashMemo {
     /// `Io`, `Size` or `Hash`.
     pub fn open_checked(&self, path: &Path, bytes: u64, sha256: &str) -> Result<File, ReadError> {
         let io = |step| {
-            move |source| ReadError::Io { step, path: path.to_owned(), source }
+            move |source| ReadError::Io {
+                step,
+                path: path.to_owned(),
+                source,
+            }
         };
         let mut file = File::open(path).map_err(io("open"))?;
         let metadata = file.metadata().map_err(io("inspect"))?;
         if metadata.len() != bytes {
             let (path, found) = (path.to_owned(), metadata.len());
-            return Err(ReadError::Size { path, expected: bytes, found });
+            return Err(ReadError::Size {
+                path,
+                expected: bytes,
+                found,
+            });
         }
         // Without a modification time nothing is remembered.
         let modified = metadata.modified().ok();
@@ -42,21 +50,24 @@ impl HashMemo {
                 .filter(|(len, time, _)| *len == bytes && *time == modified)
                 .map(|(_, _, hash)| hash.clone())
         });
-        let found = match known {
-            Some(hash) => hash,
-            None => {
-                let hash = hash_file(&mut file).map_err(io("read"))?;
-                file.seek(SeekFrom::Start(0)).map_err(io("read"))?;
-                if let Some(modified) = modified {
-                    let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                    known.insert(path.to_owned(), (bytes, modified, hash.clone()));
-                }
-                hash
+        let found = if let Some(hash) = known {
+            hash
+        } else {
+            let hash = hash_file(&mut file).map_err(io("read"))?;
+            file.seek(SeekFrom::Start(0)).map_err(io("read"))?;
+            if let Some(modified) = modified {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.insert(path.to_owned(), (bytes, modified, hash.clone()));
             }
+            hash
         };
         if found != sha256 {
             let expected = sha256.to_owned();
-            return Err(ReadError::Hash { path: path.to_owned(), expected, found });
+            return Err(ReadError::Hash {
+                path: path.to_owned(),
+                expected,
+                found,
+            });
         }
         Ok(file)
     }

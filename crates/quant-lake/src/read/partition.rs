@@ -36,7 +36,9 @@ pub struct PartitionReader {
 
 impl core::fmt::Debug for PartitionReader {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("PartitionReader").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("PartitionReader")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,12 +61,18 @@ impl PartitionReader {
             let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
             Builder::try_new_with_options(file, options)
         })?;
-        let builder =
-            opened.map_err(|source| ReadError::Decode { path: path.clone(), source })?;
+        let builder = opened.map_err(|source| ReadError::Decode {
+            path: path.clone(),
+            source,
+        })?;
         check_columns(&builder, spec, &path)?;
         let found = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         if found != partition.rows {
-            return Err(ReadError::Rows { path, expected: partition.rows, found });
+            return Err(ReadError::Rows {
+                path,
+                expected: partition.rows,
+                found,
+            });
         }
 
         let in_file = |name: &str| builder.schema().index_of(name).ok();
@@ -74,13 +82,18 @@ impl PartitionReader {
                 && partition.ts_max.is_none_or(|t| r.contains(t)))
         });
         let time_leaf = range.and_then(|_| in_file(&spec.time_column));
-        let wanted: Vec<Option<usize>> =
-            columns.iter().map(|&i| in_file(&spec.columns[i].name)).collect();
+        let wanted: Vec<Option<usize>> = columns
+            .iter()
+            .map(|&i| in_file(&spec.columns[i].name))
+            .collect();
         let mut leaves: Vec<usize> = wanted.iter().copied().flatten().chain(time_leaf).collect();
         leaves.sort_unstable();
         leaves.dedup();
         let place = |leaf: usize| leaves.binary_search(&leaf).ok();
-        let mapping = wanted.into_iter().map(|leaf| leaf.and_then(place)).collect();
+        let mapping = wanted
+            .into_iter()
+            .map(|leaf| leaf.and_then(place))
+            .collect();
         let groups: Vec<usize> = builder
             .metadata()
             .row_groups()
@@ -98,7 +111,10 @@ impl PartitionReader {
                 .with_batch_size(batch_size.max(1))
                 .build()
         })?
-        .map_err(|source| ReadError::Decode { path: path.clone(), source })?;
+        .map_err(|source| ReadError::Decode {
+            path: path.clone(),
+            source,
+        })?;
         Ok(Self {
             path,
             inner: Some(inner),
@@ -112,7 +128,10 @@ impl PartitionReader {
     fn shape(&self, batch: &RecordBatch) -> Result<RecordBatch, ReadError> {
         let (from, to) = match (self.time, self.range) {
             (Some(time), Some(range)) => {
-                let times = batch.column(time).as_primitive::<TimestampMicrosecondType>().values();
+                let times = batch
+                    .column(time)
+                    .as_primitive::<TimestampMicrosecondType>()
+                    .values();
                 (
                     times.partition_point(|&t| t < range.start.0),
                     times.partition_point(|&t| t < range.end.0),
@@ -131,8 +150,12 @@ impl PartitionReader {
             })
             .collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .map_err(|source| ReadError::Batch { path: self.path.clone(), source })
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(
+            |source| ReadError::Batch {
+                path: self.path.clone(),
+                source,
+            },
+        )
     }
 }
 
@@ -144,9 +167,10 @@ impl Iterator for PartitionReader {
             let inner = self.inner.as_mut()?;
             let item = match guard(&self.path, || inner.next()) {
                 Ok(Some(Ok(batch))) => self.shape(&batch),
-                Ok(Some(Err(source))) => {
-                    Err(ReadError::Batch { path: self.path.clone(), source })
-                }
+                Ok(Some(Err(source))) => Err(ReadError::Batch {
+                    path: self.path.clone(),
+                    source,
+                }),
                 Ok(None) => {
                     self.inner = None;
                     return None;
@@ -173,19 +197,23 @@ fn guard<T>(path: &Path, decode: impl FnOnce() -> T) -> Result<T, ReadError> {
             .map(|m| (*m).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no message".to_owned());
-        ReadError::Panicked { path: path.to_owned(), message }
+        ReadError::Panicked {
+            path: path.to_owned(),
+            message,
+        }
     })
 }
 
 /// Columns of the schema have their type; columns unknown to it may only be nullable, as a newer minor version adds them.
-fn check_columns(
-    builder: &Builder,
-    spec: &PartitionSetSpec,
-    path: &Path,
-) -> Result<(), ReadError> {
+fn check_columns(builder: &Builder, spec: &PartitionSetSpec, path: &Path) -> Result<(), ReadError> {
     let mismatch = |column: &str, found: String, expected: String| {
         let (path, column) = (path.to_owned(), column.to_owned());
-        Err(ReadError::Schema { path, column, found, expected })
+        Err(ReadError::Schema {
+            path,
+            column,
+            found,
+            expected,
+        })
     };
     let kind = |nullable: bool| if nullable { "nullable" } else { "required" };
     for column in &spec.columns {
@@ -205,7 +233,8 @@ fn check_columns(
     }
     for field in builder.schema().fields() {
         let known = spec.columns.iter().any(|c| c.name == *field.name());
-        if !known && !(field.is_nullable() && ColumnType::from_arrow(field.data_type()).is_some()) {
+        let harmless = field.is_nullable() && ColumnType::from_arrow(field.data_type()).is_some();
+        if !known && !harmless {
             let found = format!("{} {}", kind(field.is_nullable()), field.data_type());
             return mismatch(field.name(), found, "no such column".to_owned());
         }
@@ -215,7 +244,9 @@ fn check_columns(
 
 /// Whether a row group can hold rows of the range; without statistics it can.
 fn may_overlap(group: &RowGroupMetaData, time: Option<usize>, range: Option<TimeRange>) -> bool {
-    let (Some(time), Some(range)) = (time, range) else { return true };
+    let (Some(time), Some(range)) = (time, range) else {
+        return true;
+    };
     match group.columns().get(time).and_then(|c| c.statistics()) {
         Some(Statistics::Int64(s)) => {
             s.min_opt().is_none_or(|&min| min < range.end.0)

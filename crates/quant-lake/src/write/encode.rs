@@ -13,7 +13,7 @@ use crate::layout::PartitionSetSpec;
 use crate::schema::ColumnType;
 
 /// Rows of one row group: readers prune by row group, and the writer keeps one encoded group in memory.
-pub(super) const ROW_GROUP_ROWS: usize = 1 << 20;
+pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// Returns the writer of a partition file.
 pub(super) fn writer<W: Write + Send>(
@@ -22,8 +22,9 @@ pub(super) fn writer<W: Write + Send>(
 ) -> Result<ArrowWriter<W>, ParquetError> {
     // The Arrow schema is not embedded: every lake type has an exact Parquet twin, and the blob is one more thing that
     // can be corrupt.
-    let options =
-        ArrowWriterOptions::new().with_properties(properties(spec)?).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties(spec)?)
+        .with_skip_arrow_metadata(true);
     ArrowWriter::try_new_with_options(out, spec.arrow_schema(), options)
 }
 
@@ -32,6 +33,7 @@ fn properties(spec: &PartitionSetSpec) -> Result<WriterProperties, ParquetError>
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_write_batch_size(1 << 14)
         .set_offset_index_disabled(true);
     for column in &spec.columns {
         let path = ColumnPath::new(vec![column.name.clone()]);

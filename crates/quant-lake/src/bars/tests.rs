@@ -1,0 +1,123 @@
+use super::*;
+use crate::layout::Lake;
+use crate::write::fixture::{day, options, source};
+use quant_core::time::MINUTES_PER_DAY;
+
+fn instrument() -> InstrumentKey {
+    InstrumentKey {
+        exchange: "binance".parse().unwrap(),
+        market: "um".parse().unwrap(),
+        symbol: "BTCUSDT".parse().unwrap(),
+    }
+}
+
+/// A day whose minutes show every combination of known and unknown values.
+fn minutes(day: Day) -> Vec<MinuteRow> {
+    let starts = (0..).map(|i| day.start().plus(i * MICROS_PER_MINUTE));
+    (0..MINUTES_PER_DAY)
+        .zip(starts)
+        .map(|(i, ts_open)| {
+            let some = |bit: usize, v: f64| (i >> bit & 1 == 1).then_some(v);
+            MinuteRow {
+                ts_open,
+                open: some(0, 0.1 + i as f64),
+                high: some(0, 0.3 + i as f64),
+                low: some(0, 0.01),
+                close: some(0, 0.2),
+                volume: i as f64 / 3.0,
+                quote_volume: some(1, 5.0),
+                n_trades: (i % 3 > 0).then_some(i as u64),
+                buy_volume: some(2, 1.0 / 7.0),
+                vwap: some(3, 2.5),
+                bar_source: [BarSource::Trades, BarSource::Klines, BarSource::AggTrades][i % 3],
+                is_filled: i % 5 == 0,
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn minute_rows_come_back_as_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = Lake::new(dir.path());
+    let spec = bar_set_spec(&instrument(), "0af3").unwrap();
+    assert_eq!(spec.dir, "bars/binance/um/BTCUSDT/0af3");
+    let writer = DatasetWriter::open(&lake, spec.clone(), options()).unwrap();
+    let derived = Source {
+        kind: crate::manifest::SourceKind::Derived,
+        ..source('a')
+    };
+    let partition = write_bar_day(&writer, day(), &minutes(day()), vec![derived], 2).unwrap();
+    assert_eq!((partition.rows, partition.quality.gaps), (1440, 2));
+    let set = PartitionSet::open(&lake, &spec).unwrap();
+    let memo = HashMemo::default();
+    assert_eq!(
+        read_bars(&set, day().range(), &memo).unwrap(),
+        minutes(day())
+    );
+    let start = day().start().plus(MICROS_PER_MINUTE);
+    let hour = TimeRange::new(start, start.plus(60 * MICROS_PER_MINUTE)).unwrap();
+    assert_eq!(read_bars(&set, hour, &memo).unwrap(), minutes(day())[1..61]);
+    let next = day().plus(1).range();
+    assert_eq!(read_bars(&set, next, &memo).unwrap(), []);
+    let missing = crate::coverage::missing_intervals(
+        Some(&set),
+        Some(MICROS_PER_MINUTE),
+        TimeRange::new(day().start(), next.end).unwrap(),
+        &memo,
+    );
+    assert_eq!(missing.unwrap(), [next]);
+    let report = crate::verify::verify_lake(&lake, 0, crate::verify::Depth::Rows, &memo);
+    assert_eq!((report.n_rows, report.problems), (1440, vec![]));
+}
+
+#[test]
+fn refuses_foreign_days_and_bad_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = Lake::new(dir.path());
+    let spec = bar_set_spec(&instrument(), "x").unwrap();
+    let writer = DatasetWriter::open(&lake, spec, options()).unwrap();
+    let rows = minutes(day());
+    assert!(write_bar_day(&writer, day().plus(1), &rows, vec![], 0).is_err());
+    let nan = [MinuteRow {
+        volume: f64::NAN,
+        ..rows[0]
+    }];
+    assert!(write_bar_day(&writer, day(), &nan, vec![], 0).is_err());
+    let many = [MinuteRow {
+        n_trades: Some(u64::MAX),
+        ..rows[0]
+    }];
+    let error = write_bar_day(&writer, day(), &many, vec![], 0).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            BarError::BadRow {
+                column: "n_trades",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(bar_set_spec(&instrument(), "../x").is_err());
+}
+
+#[test]
+fn a_wrong_close_time_is_named() {
+    let spec = bar_set_spec(&instrument(), "x").unwrap();
+    let batch = to_batch(&spec, &minutes(day())[..2]).unwrap();
+    let mut columns = batch.columns().to_vec();
+    columns[1] = columns[0].clone();
+    let batch = RecordBatch::try_new(batch.schema(), columns).unwrap();
+    let error = from_batch(&batch, &mut Vec::new()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            BarError::BadRow {
+                column: "ts_close",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}

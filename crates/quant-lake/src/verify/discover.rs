@@ -1,0 +1,102 @@
+//! Finds the partition sets of a lake from their manifests' places.
+
+use std::path::{Path, PathBuf};
+
+use quant_core::market::InstrumentKey;
+
+use crate::bars::bar_set_spec;
+use crate::layout::{DatasetKey, Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder};
+use crate::openings::openings_spec;
+
+/// A folder with partitions whose columns nothing tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownSet {
+    /// Folder relative to the lake root.
+    pub set: String,
+    /// Why.
+    pub detail: String,
+}
+
+/// Returns the specifications of every set of `raw`, `bars` and `openings`, in path order, and the folders whose place
+/// names no set.
+pub fn set_specs(lake: &Lake, book_levels: u16) -> (Vec<PartitionSetSpec>, Vec<UnknownSet>) {
+    let (mut specs, mut unknown) = (Vec::new(), Vec::new());
+    for kind in ["raw", "bars", "openings"] {
+        let mut found = Vec::new();
+        walk(&lake.root().join(kind), vec![kind.to_owned()], &mut found);
+        for parts in found {
+            let names: Vec<&str> = parts.iter().map(String::as_str).collect();
+            match spec_of(&names, book_levels) {
+                Ok(spec) => specs.push(spec),
+                Err(detail) => unknown.push(UnknownSet {
+                    set: parts.join("/"),
+                    detail,
+                }),
+            }
+        }
+    }
+    (specs, unknown)
+}
+
+fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, String> {
+    let instrument = |exchange: &str, market: &str, symbol: &str| {
+        let text = |e: quant_core::market::MarketError| e.to_string();
+        Ok::<_, String>(InstrumentKey {
+            exchange: exchange.parse().map_err(text)?,
+            market: market.parse().map_err(text)?,
+            symbol: symbol.parse().map_err(text)?,
+        })
+    };
+    match *names {
+        ["raw", e, m, s, dataset] => {
+            let dataset = dataset
+                .parse()
+                .map_err(|e: crate::schema::UnknownDataset| e.to_string())?;
+            let key = DatasetKey {
+                instrument: instrument(e, m, s)?,
+                dataset,
+            };
+            Ok(PartitionSetSpec::raw(&key, book_levels))
+        }
+        ["bars", e, m, s, id] => bar_set_spec(&instrument(e, m, s)?, id).map_err(|e| e.to_string()),
+        ["openings", e, m, s] => Ok(openings_spec(&instrument(e, m, s)?)),
+        _ => Err("not the place of a partition set".to_owned()),
+    }
+}
+
+/// Collects the folders that hold a manifest or day folders.
+fn walk(dir: &Path, parts: Vec<String>, found: &mut Vec<Vec<String>>) {
+    let entries = entries(dir);
+    if entries
+        .iter()
+        .any(|(n, _)| n == MANIFEST_FILE || parse_day_folder(n).is_some())
+    {
+        found.push(parts);
+        return;
+    }
+    // The deepest set lies five folders down; anything deeper is not the lake's.
+    if parts.len() > 8 {
+        return;
+    }
+    for (name, path) in entries {
+        // Links are not followed: they can lead out of the lake or in circles.
+        if path.symlink_metadata().is_ok_and(|m| m.is_dir()) {
+            let mut parts = parts.clone();
+            parts.push(name);
+            walk(&path, parts, found);
+        }
+    }
+}
+
+/// Returns the entries of a folder by name; nothing if it cannot be read.
+pub(super) fn entries(dir: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(listing) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let mut out: Vec<(String, PathBuf)> = listing
+        .filter_map(Result::ok)
+        .map(|e| (e.file_name().to_string_lossy().into_owned(), e.path()))
+        .collect();
+    out.sort();
+    out
+}
