@@ -132,11 +132,20 @@ impl Pipeline<'_> {
     ) -> Ended {
         match self.threads {
             0 | 1 => self.run_inline(input, parser, sink),
+            // Inflating and parsing together cost about as much as checking, hashing and encoding.
             2 => std::thread::scope(|scope| {
-                let (chunks, recycle, reader) = self.spawn_reader(scope, input);
-                let parsed = self.parse_all(parser, &chunks, &recycle, sink);
-                drop(chunks);
-                join(reader, parsed)
+                let (to_sink, batches) = sync_channel::<Parsed>(QUEUE);
+                let reading = scope.spawn(move || {
+                    let mut forward = |parsed| to_sink.send(parsed).map_err(|_| FileError::Stopped);
+                    self.run_inline(input, parser, &mut forward)
+                });
+                let written = batches.iter().try_for_each(sink);
+                drop(batches);
+                let ended = match reading.join() {
+                    Ok(ended) => ended,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                };
+                Ended { parsed: written.and(ended.parsed), ..ended }
             }),
             _ => std::thread::scope(|scope| {
                 let (chunks, recycle, reader) = self.spawn_reader(scope, input);
@@ -145,13 +154,7 @@ impl Pipeline<'_> {
                     let mut forward = |parsed| to_sink.send(parsed).map_err(|_| FileError::Stopped);
                     self.parse_all(parser, &chunks, &recycle, &mut forward)
                 });
-                let mut written = Ok(());
-                for parsed in &batches {
-                    written = sink(parsed);
-                    if written.is_err() {
-                        break;
-                    }
-                }
+                let written = batches.iter().try_for_each(sink);
                 drop(batches);
                 let parsed = match parsing.join() {
                     Ok(parsed) => parsed,
