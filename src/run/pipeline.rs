@@ -42,7 +42,7 @@ pub struct RunOptions<'a> {
     /// Observer of ingestion.
     pub ingest_progress: &'a dyn Progress,
     /// Told what each ingest came to.
-    pub on_ingest: &'a dyn Fn(&InstrumentKey, &IngestReport),
+    pub on_ingest: &'a (dyn Fn(&InstrumentKey, &IngestReport) + Sync),
     /// Told what begins.
     pub on_stage: &'a (dyn Fn(&str) + Sync),
     /// Told after each day of bars and of the backtest.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use quant_core::market::Market;
 use quant_core::synth::{MarketModel as _, Profile, RegimeMarket, SimDay, SynthParams};
 use quant_core::time::Day;
-use quant_lake::venues::binance::encode::{self, AggTradeRow, ArchiveFile, KlineRow};
+use quant_lake::venues::binance::encode::{self, AggTradeRow, EncodedFile, KlineRow};
 use serde::Serialize;
 
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
@@ -137,7 +137,7 @@ pub fn is_simulated(root: &Path) -> bool {
     root.join(MARKER_FILE).is_file()
 }
 
-fn encode_day(day: &SimDay, request: &SynthRequest) -> CommandResult<Vec<(ArchiveFile, u64)>> {
+fn encode_day(day: &SimDay, request: &SynthRequest) -> CommandResult<Vec<(EncodedFile, u64)>> {
     let trades: Vec<AggTradeRow> = day
         .trades
         .iter()

@@ -69,3 +69,29 @@ proptest! {
         prop_assert_eq!(t.to_string().parse::<UnixMicros>(), Ok(t));
     }
 }
+
+#[test]
+fn instants_are_read_from_counts_and_from_text() {
+    use serde::de::IntoDeserializer;
+    use serde::de::value::{
+        BoolDeserializer, Error, I64Deserializer, StrDeserializer, U64Deserializer,
+    };
+
+    let count: I64Deserializer<Error> = (-5_i64).into_deserializer();
+    assert_eq!(UnixMicros::deserialize(count), Ok(UnixMicros(-5)));
+    let count: U64Deserializer<Error> = 7_u64.into_deserializer();
+    assert_eq!(UnixMicros::deserialize(count), Ok(UnixMicros(7)));
+    let too_large: U64Deserializer<Error> = u64::MAX.into_deserializer();
+    assert!(UnixMicros::deserialize(too_large).is_err());
+    let text: StrDeserializer<'_, Error> = "1970-01-01T00:00:01Z".into_deserializer();
+    assert_eq!(UnixMicros::deserialize(text), Ok(UnixMicros(1_000_000)));
+    let text: StrDeserializer<'_, Error> = "yesterday".into_deserializer();
+    assert!(
+        UnixMicros::deserialize(text)
+            .unwrap_err()
+            .to_string()
+            .contains("not a UTC time")
+    );
+    let flag: BoolDeserializer<Error> = true.into_deserializer();
+    assert!(UnixMicros::deserialize(flag).is_err());
+}
