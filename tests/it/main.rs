@@ -7,5 +7,15 @@
 
 /// Rules of the tree that a reviewer would otherwise have to remember.
 mod architecture;
+/// Archives that must be refused whole leave the lake as it was.
+mod bad_archives;
+/// Bad rows are counted, and every row is accounted for.
+mod bad_rows;
+/// Help, streams, exit codes, refused arguments and configs.
+mod cli;
 /// The offline instrument table parses, is consistent and holds what the configs name.
 mod instruments;
+/// Runs the binary, makes archives, reads what was written.
+mod support;
+/// Damage to a lake is found and named, by `verify` and by every reader.
+mod verify;
