@@ -45,3 +45,7 @@ budget:
 # licences, bans, sources (needs cargo-deny)
 deny:
     cargo deny --offline check bans licenses sources
+
+# the checked-in schema of configs
+schema:
+    cargo run --quiet -- config schema > configs/schema.json

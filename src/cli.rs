@@ -73,7 +73,14 @@ pub(crate) fn interrupt_flag() -> CommandResult<std::sync::Arc<std::sync::atomic
     use std::sync::atomic::{AtomicBool, Ordering};
     let flag = std::sync::Arc::new(AtomicBool::new(false));
     let raised = std::sync::Arc::clone(&flag);
-    ctrlc::set_handler(move || raised.store(true, Ordering::SeqCst)).map_err(|e| {
+    let handler = move || {
+        if raised.swap(true, Ordering::SeqCst) {
+            // Asked twice: leave now. Whatever is half done is invisible to readers anyway.
+            #[expect(clippy::exit, reason = "the second Ctrl-C must not wait for anything")]
+            std::process::exit(i32::from(ErrorKind::Interrupted.exit_code()));
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|e| {
         CommandError::text(
             ErrorKind::Internal,
             &format!("cannot install the Ctrl-C handler: {e}"),

@@ -167,6 +167,8 @@ struct RegimeHealth<'a> {
     bars: &'a BTreeMap<&'static str, u64>,
     /// Bars a condition was left out on for lack of its input.
     skipped: &'a BTreeMap<&'static str, u64>,
+    /// State carried over each midnight.
+    midnights: &'a [crate::run::engine::Midnight],
 }
 
 #[derive(Serialize)]
@@ -347,6 +349,7 @@ fn health_of<'a>(
         regime: engine.map(|e| RegimeHealth {
             bars: &e.regime_bars,
             skipped: &e.regime_skipped,
+            midnights: &e.midnights,
         }),
         entries: engine.map(|e| e.counts.iter().map(|(s, c)| (s.name(), c)).collect()),
         backtest: engine.map_or_else(Vec::new, |e| {

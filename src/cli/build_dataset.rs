@@ -171,9 +171,31 @@ fn file_lines(symbol: &str, report: &IngestReport) -> Vec<FileLine> {
 
 fn text_of(lines: &[FileLine], total: &RowCounts) -> String {
     let mut out = Vec::new();
-    for line in lines {
+    let mut at = 0;
+    while at < lines.len() {
+        let line = &lines[at];
+        // A long stretch of files with the same answer and no rows is one line, not a screenful.
+        let same = |l: &&FileLine| {
+            (l.symbol.as_str(), l.dataset, l.status, l.detail.as_str())
+                == (
+                    line.symbol.as_str(),
+                    line.dataset,
+                    line.status,
+                    line.detail.as_str(),
+                )
+        };
+        let n = match line.status {
+            "written" | "refused" => 1,
+            _ => lines[at..].iter().take_while(same).count(),
+        };
+        let last = &lines[at + n - 1];
+        let more = if n > 1 {
+            format!(" ... {} ({n} files)", name_of(&last.file))
+        } else {
+            String::new()
+        };
         out.push(format!(
-            "{:<14} {:<13} {}",
+            "{:<14} {:<13} {}{more}",
             line.dataset, line.status, line.file
         ));
         if line.status == "written" {
@@ -182,9 +204,14 @@ fn text_of(lines: &[FileLine], total: &RowCounts) -> String {
             out.push(format!("    {}", line.detail.replace('\n', "\n    ")));
         }
         out.extend(line.notes.iter().map(|n| format!("    note: {n}")));
+        at += n;
     }
     out.push(format!("total: {}", rows_text(total)));
     out.join("\n")
+}
+
+fn name_of(file: &str) -> &str {
+    file.rsplit('/').next().unwrap_or(file)
 }
 
 pub(super) fn rows_text(rows: &RowCounts) -> String {

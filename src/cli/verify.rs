@@ -64,5 +64,5 @@ pub(crate) fn run(args: &Verify, ui: Ui) -> CommandResult<ExitCode> {
         ErrorKind::Data,
         &format!("lake `{}` has {n} problem(s), listed above", args.lake.display()),
     )
-    .hint("delete the day folders named above together with their lines in manifest.json's folder, or the whole dataset folder, then run build-dataset again"))
+    .hint("delete each altered file named above, then run the same build-dataset or build-bars command again: what is missing is made anew"))
 }

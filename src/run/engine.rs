@@ -9,14 +9,16 @@ use std::collections::BTreeMap;
 use quant_core::bars::MinuteRow;
 use quant_core::features::{FeatureError, FeatureSet, FeatureSetParams};
 use quant_core::market::{Bar, Event, Funding, Instrument};
-use quant_core::regime::{RegimeError, RegimeModel as _, RegimeOutput, RegimeParams, RuleRegime};
+use quant_core::regime::{
+    RegimeError, RegimeModel as _, RegimeOutput, RegimeParams, RegimeSnapshot, RuleRegime,
+};
 use quant_core::risk::{Barrier, BracketOrder, FixedNotional, Refusal};
 use quant_core::sim::{
     ClosedTrade, EquityPoint, PaperVenue, SimError, Unfilled, VenueParams, VenueReport,
 };
 use quant_core::strategy::{
-    Candidate, CandidateStatus, EntryEngine, EntryParams, OpenTrades, StrategyError, Subtype,
-    SubtypeCounts,
+    Candidate, CandidateStatus, CooldownState, EntryEngine, EntryParams, OpenTrades, StrategyError,
+    Subtype, SubtypeCounts,
 };
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 use serde::Serialize;
@@ -126,6 +128,19 @@ impl InstrumentCoverage {
     }
 }
 
+/// State carried over a midnight, enough to restart there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Midnight {
+    /// The day that begins.
+    pub day: Day,
+    /// Regime and its dwell counter.
+    pub regime: RegimeSnapshot,
+    /// When each side last accepted an entry.
+    pub cooldown: CooldownState,
+    /// Ids of open trades of the leading variant.
+    pub open: Vec<String>,
+}
+
 /// Everything the loop found.
 #[derive(Debug)]
 pub struct EngineOutcome {
@@ -141,6 +156,8 @@ pub struct EngineOutcome {
     pub regime_skipped: BTreeMap<&'static str, u64>,
     /// Regime at each decision, for labelling trades by their exit.
     pub regime_path: Vec<(UnixMicros, &'static str)>,
+    /// State that runs on across midnight, as it stood at the first bar of each day: regime and cooldowns.
+    pub midnights: Vec<Midnight>,
     /// Variants.
     pub variants: Vec<VariantOutcome>,
     /// Coverage per instrument.
@@ -217,6 +234,7 @@ impl Engine {
             regime_bars: BTreeMap::new(),
             regime_skipped: BTreeMap::new(),
             regime_path: Vec::new(),
+            midnights: Vec::new(),
             variants: Vec::new(),
             coverage: vec![InstrumentCoverage::default(); params.instruments.len()],
             feature_valid: columns.iter().map(|c| (c.clone(), 0)).collect(),
@@ -246,6 +264,14 @@ impl Engine {
     /// # Errors
     /// If a row does not fit its minute, or a part refuses its input.
     pub fn push_day(&mut self, day: Day, rows: &[Vec<MinuteRow>]) -> Result<(), EngineError> {
+        if self.params.range.contains(day.start()) {
+            self.out.midnights.push(Midnight {
+                day,
+                regime: self.regime.state(),
+                cooldown: self.entries.cooldown(),
+                open: self.open.keys().cloned().collect(),
+            });
+        }
         let mut cursors = vec![0_usize; rows.len()];
         let mut minute: Vec<Option<MinuteRow>> = vec![None; rows.len()];
         let mut ts_open = day.start();

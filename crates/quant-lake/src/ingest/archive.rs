@@ -375,8 +375,8 @@ impl Member {
                     .inflate
                     .decompress(input, &mut out[n..], FlushDecompress::None)
                     .map_err(|_| self.corrupt())?;
-                let used = (self.inflate.total_in() - before_in) as usize;
-                let wrote = (self.inflate.total_out() - before_out) as usize;
+                let used = moved(before_in, self.inflate.total_in());
+                let wrote = moved(before_out, self.inflate.total_out());
                 self.at += used;
                 if status == Status::StreamEnd {
                     self.done = true;
@@ -440,6 +440,11 @@ impl Member {
         let bytes = self.file.metadata().map_err(|e| self.io(e))?.len();
         Ok((bytes, hex(&self.hash.finalize())))
     }
+}
+
+/// Returns how far a byte counter moved within one buffer.
+fn moved(before: u64, after: u64) -> usize {
+    usize::try_from(after - before).unwrap_or(usize::MAX)
 }
 
 /// Reads once, again after an interruption.

@@ -145,14 +145,17 @@ impl Pipeline<'_> {
                     Ok(ended) => ended,
                     Err(panic) => std::panic::resume_unwind(panic),
                 };
-                Ended { parsed: written.and(ended.parsed), ..ended }
+                Ended {
+                    parsed: written.and(ended.parsed),
+                    ..ended
+                }
             }),
             _ => std::thread::scope(|scope| {
                 let (chunks, recycle, reader) = self.spawn_reader(scope, input);
                 let (to_sink, batches) = sync_channel::<Parsed>(QUEUE);
                 let parsing = scope.spawn(move || {
                     let mut forward = |parsed| to_sink.send(parsed).map_err(|_| FileError::Stopped);
-                    self.parse_all(parser, &chunks, &recycle, &mut forward)
+                    Self::parse_all(parser, &chunks, &recycle, &mut forward)
                 });
                 let written = batches.iter().try_for_each(sink);
                 drop(batches);
@@ -263,7 +266,6 @@ impl Pipeline<'_> {
     }
 
     fn parse_all(
-        &self,
         parser: &mut dyn RowParser,
         chunks: &Receiver<Chunk>,
         recycle: &std::sync::mpsc::Sender<Vec<u8>>,

@@ -51,6 +51,10 @@ pub enum IngestError {
 
 /// How files are ingested.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the command line"
+)]
 pub struct IngestOptions {
     /// Threads in total, at least 1.
     pub jobs: usize,

@@ -256,6 +256,9 @@ pub(super) fn process(
     };
     let summary = sink.finish(&totals)?;
     let mut notes = notes_of(&totals);
+    if file.checksum_verified {
+        notes.insert(0, "sha256 matches the published checksum".to_owned());
+    }
     if summary.ready.values().any(|r| r.merged) {
         notes.push("merged with rows already in the lake".to_owned());
     }

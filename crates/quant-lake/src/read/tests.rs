@@ -53,9 +53,11 @@ fn reads_exactly_the_range_in_any_batch_size() {
         -200_i64..2_000,
         (2 * MICROS_PER_DAY - 100)..(2 * MICROS_PER_DAY + 2_000)
     ];
+    // Ends often fall exactly on a row's time.
+    let edge = edge.prop_map(|us| us.div_euclid(50) * 50);
     proptest!(ProptestConfig::with_cases(64), |(a in edge.clone(), b in edge, size in 1_usize..70)| {
         let start = UnixMicros(day().start().0 + a.min(b));
-        let range = TimeRange::new(start, UnixMicros(day().start().0 + a.max(b) + 1)).unwrap();
+        let range = TimeRange::new(start, UnixMicros(day().start().0 + a.max(b) + 50)).unwrap();
         let expected: Vec<(i64, i64)> =
             all.iter().copied().filter(|(t, _)| range.contains(UnixMicros(*t))).collect();
         prop_assert_eq!(rows(set.read(range, COLUMNS, size, &memo).unwrap()), expected);

@@ -11,7 +11,13 @@ fn batch(rows: &[(i64, i64, u8)]) -> RecordBatch {
     let mut columns = TradeColumns::default();
     for &(ts, id, price) in rows {
         columns.push(&TradeRow {
-            ts_event: Ts(ts), ts_recv: None, trade_id: id, price: f64::from(price), qty: 1.0, qty_raw: None, aggressor: 1,
+            ts_event: Ts(ts),
+            ts_recv: None,
+            trade_id: id,
+            price: f64::from(price),
+            qty: 1.0,
+            qty_raw: None,
+            aggressor: 1,
         });
     }
     columns.take(&TradeRow::DATASET.arrow_schema(0)).unwrap()
@@ -21,7 +27,9 @@ fn rows(batch: &RecordBatch) -> Vec<(i64, i64, f64)> {
     let ts = batch.column(0).as_primitive::<TimestampMicrosecondType>();
     let id = batch.column(2).as_primitive::<Int64Type>();
     let price = batch.column(3).as_primitive::<Float64Type>();
-    (0..batch.num_rows()).map(|i| (ts.value(i), id.value(i), price.value(i))).collect()
+    (0..batch.num_rows())
+        .map(|i| (ts.value(i), id.value(i), price.value(i)))
+        .collect()
 }
 
 proptest! {
@@ -61,5 +69,8 @@ proptest! {
 
 #[test]
 fn renders_rows_for_the_quarantine() {
-    assert_eq!(render(&batch(&[(1_000_000, 7, 3)]), 0), "ts_event=1970-01-01T00:00:01Z trade_id=7 price=3 qty=1 aggressor=1");
+    assert_eq!(
+        render(&batch(&[(1_000_000, 7, 3)]), 0),
+        "ts_event=1970-01-01T00:00:01Z trade_id=7 price=3 qty=1 aggressor=1"
+    );
 }

@@ -1,7 +1,7 @@
 //! One bad input per test: the typed error or the counted quarantine, and the lake as it was.
 
-use zip::write::SimpleFileOptions;
 use zip::CompressionMethod;
+use zip::write::SimpleFileOptions;
 
 use super::fixture::*;
 use crate::ingest::archive::{ArchiveError, MemberProblem};
@@ -17,14 +17,32 @@ const MEMBER: &str = "BTCUSDT-trades-2024-07-02.csv";
 fn prepared() -> Fixture {
     let fixture = Fixture::new();
     let text = csv(UM_TRADES, &trades(day("2024-07-01"), 1, 50));
-    fixture.put(&key("um", "BTCUSDT"), Dataset::Trades, Period::Day(day("2024-07-01")), &text);
-    let request = fixture.request(&key("um", "BTCUSDT"), Dataset::Trades, "2024-07-01", "2024-07-02");
-    assert!(matches!(fixture.ingest(&request).files[0].status, FileStatus::Written { .. }));
+    fixture.put(
+        &key("um", "BTCUSDT"),
+        Dataset::Trades,
+        Period::Day(day("2024-07-01")),
+        &text,
+    );
+    let request = fixture.request(
+        &key("um", "BTCUSDT"),
+        Dataset::Trades,
+        "2024-07-01",
+        "2024-07-02",
+    );
+    assert!(matches!(
+        fixture.ingest(&request).files[0].status,
+        FileStatus::Written { .. }
+    ));
     fixture
 }
 
 fn run(fixture: &Fixture) -> FileOutcome {
-    let request = fixture.request(&key("um", "BTCUSDT"), Dataset::Trades, "2024-07-02", "2024-07-03");
+    let request = fixture.request(
+        &key("um", "BTCUSDT"),
+        Dataset::Trades,
+        "2024-07-02",
+        "2024-07-03",
+    );
     fixture.ingest(&request).files.pop().unwrap()
 }
 
@@ -36,7 +54,9 @@ fn refused(fixture: &mut Fixture, words: &[&str]) -> FileError {
         fixture.options.jobs = jobs;
         let outcome = run(fixture);
         assert_eq!(outcome.counts, RowCounts::default());
-        let FileStatus::Failed { error } = outcome.status else { panic!("{outcome:?}") };
+        let FileStatus::Failed { error } = outcome.status else {
+            panic!("{outcome:?}")
+        };
         let text = error.to_string();
         for word in words {
             assert!(text.contains(word), "`{word}` is not in: {text}");
@@ -72,9 +92,16 @@ fn accepted(text: &str) -> (FileOutcome, Vec<serde_json::Value>) {
     let fixture = prepared();
     fixture.put_zip(PATH, &zip_of(&[(MEMBER, text.as_bytes())]));
     let outcome = run(&fixture);
-    assert!(matches!(outcome.status, FileStatus::Written { .. }), "{outcome:?}");
+    assert!(
+        matches!(outcome.status, FileStatus::Written { .. }),
+        "{outcome:?}"
+    );
     let mut lines = Vec::new();
-    for path in fixture.listing().keys().filter(|p| p.extension().is_some_and(|e| e == "jsonl")) {
+    for path in fixture
+        .listing()
+        .keys()
+        .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
+    {
         let text = std::fs::read_to_string(path).unwrap();
         lines.extend(text.lines().map(|l| serde_json::from_str(l).unwrap()));
     }
@@ -108,17 +135,28 @@ fn a_flipped_bit_anywhere_is_found_by_checksum_or_crc() {
     let middle = good.len() / 2;
     bad[middle] ^= 4;
     let error = refused_zip(&bad, &["BTCUSDT-trades-2024-07-02.zip"]);
-    assert!(matches!(error, FileError::Archive(_) | FileError::Parse(_) | FileError::Line { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            FileError::Archive(_) | FileError::Parse(_) | FileError::Line { .. }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
 fn wrong_crc_in_the_directory() {
-    let mut stored =
-        zip_with(&[(MEMBER, good_text().as_bytes())], SimpleFileOptions::default().compression_method(CompressionMethod::Stored));
+    let mut stored = zip_with(
+        &[(MEMBER, good_text().as_bytes())],
+        SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
+    );
     let at = stored.len() / 2;
     stored[at] ^= 1;
     let error = refused_zip(&stored, &["CRC", "hint: "]);
-    assert!(matches!(error, FileError::Archive(ArchiveError::Crc { .. })));
+    assert!(matches!(
+        error,
+        FileError::Archive(ArchiveError::Crc { .. })
+    ));
 }
 
 #[test]
@@ -126,9 +164,18 @@ fn wrong_checksum_names_both_hashes() {
     let mut fixture = prepared();
     let path = fixture.put_zip(PATH, &good_zip());
     let sum = "0".repeat(64);
-    std::fs::write(path.with_extension("zip.CHECKSUM"), format!("{sum}  x.zip\n")).unwrap();
+    std::fs::write(
+        path.with_extension("zip.CHECKSUM"),
+        format!("{sum}  x.zip\n"),
+    )
+    .unwrap();
     let error = refused(&mut fixture, &[&sum, "hint: "]);
-    let FileError::ChecksumMismatch { expected, found, .. } = error else { panic!("{error}") };
+    let FileError::ChecksumMismatch {
+        expected, found, ..
+    } = error
+    else {
+        panic!("{error}")
+    };
     assert!(expected == sum && found.len() == 64 && found != sum);
 }
 
@@ -140,10 +187,16 @@ fn unreadable_or_missing_checksum() {
     std::fs::write(&sum, "<html>busy</html>").unwrap();
     refused(&mut fixture, &["is not a checksum file"]);
     std::fs::remove_file(&sum).unwrap();
-    refused(&mut fixture, &["has no .CHECKSUM", "--allow-missing-checksum"]);
+    refused(
+        &mut fixture,
+        &["has no .CHECKSUM", "--allow-missing-checksum"],
+    );
     fixture.options.allow_missing_checksum = true;
     let outcome = run(&fixture);
-    assert!(matches!(outcome.status, FileStatus::Written { .. }), "{outcome:?}");
+    assert!(
+        matches!(outcome.status, FileStatus::Written { .. }),
+        "{outcome:?}"
+    );
     assert!(outcome.notes.iter().any(|n| n.contains("unverified")));
     assert!(matches!(run(&fixture).status, FileStatus::Current));
 }
@@ -164,16 +217,25 @@ fn members_that_do_not_belong() {
         ("BTCUSDT-trades-2024-07-03.csv", MemberProblem::Name),
         ("btcusdt-trades-2024-07-02.csv", MemberProblem::Name),
     ] {
-        assert_eq!(problem(refused_zip(&zip_of(&[(name, text)]), &["hint: "])), expected, "{name}");
+        assert_eq!(
+            problem(refused_zip(&zip_of(&[(name, text)]), &["hint: "])),
+            expected,
+            "{name}"
+        );
     }
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    zip.add_symlink(MEMBER, "/etc/passwd", SimpleFileOptions::default()).unwrap();
+    zip.add_symlink(MEMBER, "/etc/passwd", SimpleFileOptions::default())
+        .unwrap();
     let link = zip.finish().unwrap().into_inner();
     assert_eq!(problem(refused_zip(&link, &["link"])), MemberProblem::Link);
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    zip.add_directory(MEMBER, SimpleFileOptions::default()).unwrap();
+    zip.add_directory(MEMBER, SimpleFileOptions::default())
+        .unwrap();
     let folder = zip.finish().unwrap().into_inner();
-    assert_eq!(problem(refused_zip(&folder, &["folder"])), MemberProblem::Folder);
+    assert_eq!(
+        problem(refused_zip(&folder, &["folder"])),
+        MemberProblem::Folder
+    );
 }
 
 #[test]
@@ -192,7 +254,10 @@ fn bombs_are_refused_before_and_while_inflating() {
     let zeros = vec![b'0'; 20 << 20];
     let bomb = zip_of(&[(MEMBER, &zeros)]);
     let error = refused_zip(&bomb, &["zip bomb"]);
-    assert!(matches!(error, FileError::Archive(ArchiveError::Ratio { .. })));
+    assert!(matches!(
+        error,
+        FileError::Archive(ArchiveError::Ratio { .. })
+    ));
 
     // A directory that lies about the size: the limit holds on what really comes out.
     let mut lying = bomb.clone();
@@ -203,13 +268,22 @@ fn bombs_are_refused_before_and_while_inflating() {
         at += found + 4;
     }
     let error = refused_zip(&lying, &[]);
-    assert!(matches!(error, FileError::Archive(ArchiveError::Size { .. } | ArchiveError::Ratio { .. })), "{error}");
+    assert!(
+        matches!(
+            error,
+            FileError::Archive(ArchiveError::Size { .. } | ArchiveError::Ratio { .. })
+        ),
+        "{error}"
+    );
 
     let mut fixture = prepared();
     fixture.options.limits.max_member_bytes = 1_000;
     fixture.put_zip(PATH, &good_zip());
     let error = refused(&mut fixture, &["more than the limit 1000"]);
-    assert!(matches!(error, FileError::Archive(ArchiveError::TooLarge { .. })));
+    assert!(matches!(
+        error,
+        FileError::Archive(ArchiveError::TooLarge { .. })
+    ));
 }
 
 #[test]
@@ -224,31 +298,62 @@ fn endless_line() {
 fn headers_that_do_not_belong() {
     let rows = trades(day("2024-07-02"), 1, 30);
     for (header, words) in [
-        ("id,price,qty,quote_qty,time", &["missing [is_buyer_maker]"][..]),
-        ("id,price,qty,quote_qty,time,is_buyer_maker,extra", &["unknown [extra]"]),
-        ("id,price,qty,quote_qty,time,is_maker", &["missing [is_buyer_maker]", "unknown [is_maker]"]),
-        ("ID,price,qty,quote_qty,time,is_buyer_maker", &["missing [id]", "unknown [ID]"]),
-        ("id,price,qty,qty,time,is_buyer_maker", &["missing [quote_qty]", "unknown [qty]"]),
+        (
+            "id,price,qty,quote_qty,time",
+            &["missing [is_buyer_maker]"][..],
+        ),
+        (
+            "id,price,qty,quote_qty,time,is_buyer_maker,extra",
+            &["unknown [extra]"],
+        ),
+        (
+            "id,price,qty,quote_qty,time,is_maker",
+            &["missing [is_buyer_maker]", "unknown [is_maker]"],
+        ),
+        (
+            "ID,price,qty,quote_qty,time,is_buyer_maker",
+            &["missing [id]", "unknown [ID]"],
+        ),
+        (
+            "id,price,qty,qty,time,is_buyer_maker",
+            &["missing [quote_qty]", "unknown [qty]"],
+        ),
         ("garbage", &["missing [id, price"]),
     ] {
         let error = refused_text(&csv(header, &rows), words);
-        assert!(matches!(error, FileError::Parse(ParseError::Header { .. })), "{error}");
+        assert!(
+            matches!(error, FileError::Parse(ParseError::Header { .. })),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn headerless_file_with_another_number_of_fields() {
     let error = refused_text("1,2,3\n", &["row 1", "3 fields"]);
-    assert!(matches!(error, FileError::Parse(ParseError::Arity { expected: 6, found: 3, .. })));
+    assert!(matches!(
+        error,
+        FileError::Parse(ParseError::Arity {
+            expected: 6,
+            found: 3,
+            ..
+        })
+    ));
 }
 
 #[test]
 fn empty_member_and_carriage_returns() {
-    assert!(matches!(refused_text("", &["empty"]), FileError::Parse(ParseError::Empty { .. })));
+    assert!(matches!(
+        refused_text("", &["empty"]),
+        FileError::Parse(ParseError::Empty { .. })
+    ));
     let text = good_text().replace('\n', "\r");
     let short: String = text.chars().take(5_000).collect();
     let error = refused_text(&short, &["carriage returns"]);
-    assert!(matches!(error, FileError::Parse(ParseError::CarriageReturns { .. })));
+    assert!(matches!(
+        error,
+        FileError::Parse(ParseError::CarriageReturns { .. })
+    ));
 }
 
 #[test]
@@ -274,14 +379,24 @@ fn bad_values_are_quarantined_with_row_and_reason() {
     rows[53] = "99,1.0,0.1,1,17198784000,true".to_owned();
     rows[54] = "\u{0}\u{7}".to_owned();
     let (outcome, lines) = accepted(&csv(UM_TRADES, &rows));
-    assert_eq!((outcome.counts.rows_in, outcome.counts.written, outcome.counts.quarantined), (100, 88, 12));
+    assert_eq!(
+        (
+            outcome.counts.rows_in,
+            outcome.counts.written,
+            outcome.counts.quarantined
+        ),
+        (100, 88, 12)
+    );
     for (i, (_, column, reason)) in bad.iter().enumerate() {
         assert_eq!(lines[i]["line"], 12 + i, "header is line 1");
         let text = lines[i]["reason"].as_str().unwrap();
         assert!(text.contains(column) && text.contains(reason), "{text}");
         assert_eq!(lines[i]["file"], "BTCUSDT-trades-2024-07-02.zip");
     }
-    let reasons: Vec<&str> = lines[7..].iter().map(|l| l["reason"].as_str().unwrap()).collect();
+    let reasons: Vec<&str> = lines[7..]
+        .iter()
+        .map(|l| l["reason"].as_str().unwrap())
+        .collect();
     assert_eq!(reasons[0], "blank line");
     assert!(reasons[1].starts_with("2 fields"));
     assert!(reasons[2].contains("true or false"));
@@ -299,8 +414,18 @@ fn too_many_bad_rows_refuse_the_file() {
     for row in rows.iter_mut().take(30) {
         *row = row.replace(",x", "").replace("0.", "-0.");
     }
-    let error = refused_text(&csv(UM_TRADES, &rows), &["30 of 100", "row 2:", "ingest.max_quarantine_share"]);
-    assert!(matches!(error, FileError::Parse(ParseError::TooManyBadRows { quarantined: 30, rows: 100, .. })));
+    let error = refused_text(
+        &csv(UM_TRADES, &rows),
+        &["30 of 100", "row 2:", "ingest.max_quarantine_share"],
+    );
+    assert!(matches!(
+        error,
+        FileError::Parse(ParseError::TooManyBadRows {
+            quarantined: 30,
+            rows: 100,
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -312,7 +437,15 @@ fn repeated_ids() {
     rows.insert(41, other);
     let (outcome, lines) = accepted(&csv(UM_TRADES, &rows));
     let counts = outcome.counts;
-    assert_eq!((counts.rows_in, counts.written, counts.duplicates, counts.quarantined), (102, 100, 1, 1));
+    assert_eq!(
+        (
+            counts.rows_in,
+            counts.written,
+            counts.duplicates,
+            counts.quarantined
+        ),
+        (102, 100, 1, 1)
+    );
     assert_eq!(lines[0]["line"], 43);
     assert!(lines[0]["reason"].as_str().unwrap().contains("same key"));
 
@@ -322,7 +455,15 @@ fn repeated_ids() {
     rows.push(rows[5].replace(",0.", ",7."));
     let (outcome, lines) = accepted(&csv(UM_TRADES, &rows));
     let counts = outcome.counts;
-    assert_eq!((counts.rows_in, counts.written, counts.duplicates, counts.quarantined), (102, 100, 1, 1));
+    assert_eq!(
+        (
+            counts.rows_in,
+            counts.written,
+            counts.duplicates,
+            counts.quarantined
+        ),
+        (102, 100, 1, 1)
+    );
     assert_eq!(lines[0]["line"], 103);
     assert_eq!(outcome.out_of_order, 2);
 }
@@ -343,10 +484,18 @@ fn encrypted_member() {
     // The writer of this build cannot encrypt; set the flag of both headers by hand.
     let mut bytes = zip_with(&[(MEMBER, b"x\n")], options);
     bytes[6] |= 1;
-    let central = bytes.windows(4).position(|w| w == [0x50, 0x4b, 1, 2]).unwrap();
+    let central = bytes
+        .windows(4)
+        .position(|w| w == [0x50, 0x4b, 1, 2])
+        .unwrap();
     bytes[central + 8] |= 1;
     let error = refused_zip(&bytes, &["encrypted"]);
-    let is_encrypted =
-        matches!(error, FileError::Archive(ArchiveError::Member { problem: MemberProblem::Encrypted, .. }));
+    let is_encrypted = matches!(
+        error,
+        FileError::Archive(ArchiveError::Member {
+            problem: MemberProblem::Encrypted,
+            ..
+        })
+    );
     assert!(is_encrypted, "{error}");
 }

@@ -25,16 +25,25 @@ fn request(fixture: &Fixture, name: &str, text: &str) -> CsvRequest {
 }
 
 fn mine() -> InstrumentKey {
-    InstrumentKey { exchange: "csv".parse().unwrap(), ..key("um", "BTCUSDT") }
+    InstrumentKey {
+        exchange: "csv".parse().unwrap(),
+        ..key("um", "BTCUSDT")
+    }
 }
 
 fn hashes(fixture: &Fixture) -> Vec<(u64, String)> {
     let manifest = fixture.manifest(&mine(), Dataset::Trades).unwrap();
-    manifest.partitions.into_iter().map(|p| (p.rows, p.content_sha256)).collect()
+    manifest
+        .partitions
+        .into_iter()
+        .map(|p| (p.rows, p.content_sha256))
+        .collect()
 }
 
 fn three_days() -> Vec<String> {
-    (0..3).flat_map(|i| trades(day("2024-07-01").plus(i), 1_000 * i64::from(i) + 1, 400)).collect()
+    (0..3)
+        .flat_map(|i| trades(day("2024-07-01").plus(i), 1_000 * i64::from(i) + 1, 400))
+        .collect()
 }
 
 #[test]
@@ -42,9 +51,16 @@ fn days_are_split_whatever_the_order() {
     let rows = three_days();
     let fixture = Fixture::new();
     let report = fixture.csv(&request(&fixture, "a.csv", &csv(UM_TRADES, &rows)));
-    assert_eq!((report.counts().written, report.days_written()), (1_200, 3), "{report:?}");
+    assert_eq!(
+        (report.counts().written, report.days_written()),
+        (1_200, 3),
+        "{report:?}"
+    );
     let sorted = hashes(&fixture);
-    assert_eq!(sorted.iter().map(|(rows, _)| *rows).collect::<Vec<_>>(), [400; 3]);
+    assert_eq!(
+        sorted.iter().map(|(rows, _)| *rows).collect::<Vec<_>>(),
+        [400; 3]
+    );
 
     let fixture = Fixture::new();
     let mut mixed = rows.clone();
@@ -53,7 +69,10 @@ fn days_are_split_whatever_the_order() {
     let report = fixture.csv(&request(&fixture, "a.csv", &csv(UM_TRADES, &mixed)));
     let counts = report.counts();
     assert!(counts.balanced());
-    assert_eq!((counts.rows_in, counts.written, counts.duplicates), (1_201, 1_200, 1));
+    assert_eq!(
+        (counts.rows_in, counts.written, counts.duplicates),
+        (1_201, 1_200, 1)
+    );
     assert_eq!(hashes(&fixture), sorted);
 }
 
@@ -67,12 +86,21 @@ fn overlapping_files_merge_in_any_order() {
     for order in [[&a, &b], [&b, &a]] {
         let fixture = Fixture::new();
         for (text, name) in order.iter().zip(["x.csv", "y.csv"]) {
-            assert!(fixture.csv(&request(&fixture, name, text)).failures().next().is_none());
+            assert!(
+                fixture
+                    .csv(&request(&fixture, name, text))
+                    .failures()
+                    .next()
+                    .is_none()
+            );
         }
         assert_eq!(hashes(&fixture), whole);
         let before = fixture.listing();
         let again = fixture.csv(&request(&fixture, "x.csv", order[0]));
-        assert!(matches!(again.files[0].status, FileStatus::Current), "{again:?}");
+        assert!(
+            matches!(again.files[0].status, FileStatus::Current),
+            "{again:?}"
+        );
         let after: Vec<_> = fixture.listing().into_iter().collect();
         assert_eq!(after, before.into_iter().collect::<Vec<_>>());
     }
@@ -83,7 +111,12 @@ fn another_kind_of_source_is_refused() {
     let fixture = Fixture::new();
     let um = key("um", "BTCUSDT");
     let text = csv(UM_TRADES, &trades(day("2024-07-01"), 1, 10));
-    fixture.put(&um, Dataset::Trades, crate::venues::binance::Period::Day(day("2024-07-01")), &text);
+    fixture.put(
+        &um,
+        Dataset::Trades,
+        crate::venues::binance::Period::Day(day("2024-07-01")),
+        &text,
+    );
     fixture.ingest(&fixture.request(&um, Dataset::Trades, "2024-07-01", "2024-07-02"));
     let before = fixture.listing();
     let mut mine = request(&fixture, "a.csv", &text);
@@ -100,10 +133,18 @@ fn another_kind_of_source_is_refused() {
 fn a_range_takes_whole_days() {
     let fixture = Fixture::new();
     let mut mine = request(&fixture, "a.csv", &csv(UM_TRADES, &three_days()));
-    mine.range = Some(quant_core::time::TimeRange::new(
-        "2024-07-02T10:00:00Z".parse().unwrap(), "2024-07-02T11:00:00Z".parse().unwrap()).unwrap());
+    mine.range = Some(
+        quant_core::time::TimeRange::new(
+            "2024-07-02T10:00:00Z".parse().unwrap(),
+            "2024-07-02T11:00:00Z".parse().unwrap(),
+        )
+        .unwrap(),
+    );
     let counts = fixture.csv(&mine).counts();
-    assert_eq!((counts.rows_in, counts.written, counts.filtered), (1_200, 400, 800));
+    assert_eq!(
+        (counts.rows_in, counts.written, counts.filtered),
+        (1_200, 400, 800)
+    );
 }
 
 #[test]
@@ -112,6 +153,14 @@ fn a_missing_file_is_an_error_of_that_file() {
     let mut mine = request(&fixture, "a.csv", "x");
     mine.path = fixture.root.path().join("nothing.csv");
     let report = fixture.csv(&mine);
-    assert!(report.failures().next().unwrap().1.to_string().contains("nothing.csv"));
+    assert!(
+        report
+            .failures()
+            .next()
+            .unwrap()
+            .1
+            .to_string()
+            .contains("nothing.csv")
+    );
     assert!(fixture.listing().is_empty());
 }

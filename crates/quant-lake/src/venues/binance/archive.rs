@@ -283,11 +283,11 @@ pub fn published(dataset: Dataset, market: Market, cadence: Cadence, on: Day) ->
         (Market::Spot, _) => (day(2017, 8, 17), None),
         (Market::Um, VisionType::BookTicker) => (day(2023, 5, 16), Some(day(2024, 3, 30))),
         (Market::Um, VisionType::Klines | VisionType::AggTrades) => (day(2019, 12, 31), None),
-        (Market::Um, VisionType::Trades) => (day(2019, 9, 1), None),
         (_, VisionType::Metrics) => (day(2020, 9, 1), None),
         (_, VisionType::BookDepth) => (day(2023, 1, 1), None),
         (_, VisionType::FundingRate) => (day(2020, 1, 1), None),
         (_, VisionType::LiquidationSnapshot) => (day(2023, 6, 25), Some(day(2024, 10, 14))),
+        // Futures began in September 2019; um trades are known from that month.
         _ => (day(2019, 9, 1), None),
     };
     let inside = match cadence {

@@ -1,7 +1,7 @@
 //! Tests of the column builders against the schema of the lake.
 
+use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
-use arrow_array::{Array as _, types};
 
 use super::*;
 
@@ -18,6 +18,7 @@ fn check<R: Record>(rows: &[R]) -> RecordBatch {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row of each dataset")]
 fn every_record_has_the_columns_of_its_dataset() {
     check(&[Kline {
         ts_open: Ts(0),
@@ -140,7 +141,7 @@ fn optional_columns_keep_nulls_in_their_places() {
             })
             .collect();
         let batch = check(&rows);
-        let marks = batch.column(3).as_primitive::<types::Float64Type>();
+        let marks = batch.column(3).as_primitive::<Float64Type>();
         for (i, row) in rows.iter().enumerate() {
             let got = marks.is_valid(i).then(|| marks.value(i));
             assert_eq!(got, row.mark_price, "{pattern} row {i}");

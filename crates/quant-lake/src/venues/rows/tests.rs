@@ -9,24 +9,44 @@ use crate::schema::Dataset;
 use crate::venues::binance::{Terms, parser};
 
 const DATASETS: [Dataset; 10] = [
-    Dataset::Klines1m, Dataset::AggTrades, Dataset::Trades, Dataset::BookTicker, Dataset::DepthBands,
-    Dataset::MarkKlines, Dataset::PremiumKlines, Dataset::Metrics, Dataset::Funding, Dataset::Liquidations,
+    Dataset::Klines1m,
+    Dataset::AggTrades,
+    Dataset::Trades,
+    Dataset::BookTicker,
+    Dataset::DepthBands,
+    Dataset::MarkKlines,
+    Dataset::PremiumKlines,
+    Dataset::Metrics,
+    Dataset::Funding,
+    Dataset::Liquidations,
 ];
 
 fn options(collect: bool, share: f64) -> ParseOptions {
     ParseOptions {
         file: "x.csv".to_owned(),
-        range: TimeRange { start: UnixMicros(0), end: UnixMicros(4_000_000_000_000_000) },
+        range: TimeRange {
+            start: UnixMicros(0),
+            end: UnixMicros(4_000_000_000_000_000),
+        },
         max_quarantine_share: share,
         collect,
     }
 }
 
 fn terms(market: Market) -> Terms {
-    Terms { market, symbol: "BTCUSDT".parse().unwrap(), contract_value: Some(100.0) }
+    Terms {
+        market,
+        symbol: "BTCUSDT".parse().unwrap(),
+        contract_value: Some(100.0),
+    }
 }
 
-fn run(dataset: Dataset, market: Market, chunks: &[&[u8]], collect: bool) -> Result<(Totals, u64), ParseError> {
+fn run(
+    dataset: Dataset,
+    market: Market,
+    chunks: &[&[u8]],
+    collect: bool,
+) -> Result<(Totals, u64), ParseError> {
     let mut parser = parser(dataset, &terms(market), options(collect, 1.0)).unwrap();
     let mut out = Vec::new();
     for chunk in chunks {
@@ -44,7 +64,10 @@ fn check(totals: &Totals, rows: u64) {
     let sum = |f: fn(&DayCounts) -> u64| totals.days.values().map(f).sum::<u64>();
     let quarantined = totals.quarantined.len() as u64;
     assert_eq!(sum(|d| d.kept), rows);
-    assert_eq!(totals.rows, rows + sum(|d| d.duplicates) + quarantined + totals.filtered);
+    assert_eq!(
+        totals.rows,
+        rows + sum(|d| d.duplicates) + quarantined + totals.filtered
+    );
     if !totals.days.is_empty() {
         assert_eq!(sum(|d| d.quarantined), quarantined);
     }
@@ -113,6 +136,10 @@ fn quarantined_rows_stay_with_the_day_around_them() {
     let text = text.replacen("bad,1,1,1,1,true\n", "", 1);
     let (totals, rows) = run(Dataset::Trades, Market::Um, &[text.as_bytes()], false).unwrap();
     assert_eq!((rows, totals.quarantined.len()), (2, 2));
-    let days: Vec<String> = totals.quarantined.iter().map(|q| q.day.unwrap().to_string()).collect();
+    let days: Vec<String> = totals
+        .quarantined
+        .iter()
+        .map(|q| q.day.unwrap().to_string())
+        .collect();
     assert_eq!(days, ["2024-07-01", "2024-07-02"]);
 }
