@@ -204,7 +204,7 @@ fn two_writers_at_once() {
         assert!(ran.iter().any(|r| r.code == 0), "{ran:#?}");
         for ran in ran.into_iter().filter(|r| r.code != 0) {
             ran.code(3).says(&[
-                AGG_SET,
+                "raw/binance/um/BTCUSDT/",
                 "is being written by another process",
                 "wait for it to end",
             ]);
