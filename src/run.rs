@@ -9,6 +9,7 @@ pub mod identity;
 pub mod inputs;
 pub mod instruments;
 pub mod pipeline;
+pub mod space;
 pub mod synth_archive;
 
 use std::num::NonZeroUsize;

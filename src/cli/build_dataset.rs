@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use quant_core::market::InstrumentKey;
 use quant_core::time::TimeRange;
-use quant_lake::ingest::{FileStatus, IngestOptions, IngestReport, RowCounts};
+use quant_lake::ingest::{FileOutcome, FileStatus, IngestOptions, IngestReport, RowCounts};
 use quant_lake::layout::Lake;
 use serde::Serialize;
 
@@ -99,7 +99,14 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
                 ));
             }
         };
-        if report.days_written() > 0 {
+        // Also when all days were there already: an earlier command may have ended between data and terms.
+        let has_data = |file: &FileOutcome| {
+            matches!(
+                file.status,
+                FileStatus::Written { .. } | FileStatus::Current
+            )
+        };
+        if report.files.iter().any(has_data) {
             instruments::write_to_lake(&lake, &table, &key, created_at)?;
         }
         lines.extend(file_lines(symbol.as_str(), &report));

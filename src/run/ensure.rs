@@ -10,7 +10,7 @@ use quant_core::synth::SynthParams;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::ingest::{
     ArchiveSource, CsvRequest, IngestError, IngestOptions, IngestReport, IngestRequest,
-    LocalArchive, Progress, ingest_csv, ingest_vision,
+    LocalArchive, PlanOptions, Progress, ingest_csv, ingest_vision, plan_vision,
 };
 use quant_lake::layout::Lake;
 use quant_lake::schema::Dataset;
@@ -62,7 +62,12 @@ pub fn vision(
             )
             .hint(format!("ingest it as `--exchange sim-{}`", key.exchange)));
         }
-        Box::new(LocalArchive::open(root.clone()).config_error()?)
+        let archive = LocalArchive::open(root.clone()).config_error()?;
+        super::space::require(
+            context.lake.root(),
+            local_bytes(&archive, key, datasets, range),
+        )?;
+        Box::new(archive)
     } else {
         if key.exchange.simulated {
             return Err(CommandError::text(
@@ -74,6 +79,8 @@ pub fn vision(
             )
             .hint("write it with `quant synth --out DIR`, then give `--root DIR`"));
         }
+        // Sizes are only known file by file; a running disk-full is still a clean refusal of that file.
+        super::space::require(context.lake.root(), 0)?;
         let timeout = Duration::from_secs(source.timeout_s);
         let host = HttpHost::new(&source.base_url, source.retries, timeout).config_error()?;
         Box::new(HttpArchive::new(host, Arc::clone(context.stop)))
@@ -94,6 +101,31 @@ pub fn vision(
         context.stop,
     )
     .map_err(|e| ingest_error(&e))
+}
+
+/// Returns the size of the archives a plan would read.
+fn local_bytes(
+    archive: &LocalArchive,
+    key: &InstrumentKey,
+    datasets: &[Dataset],
+    range: TimeRange,
+) -> u64 {
+    let options = PlanOptions {
+        monthly: false,
+        skip_unpublished: false,
+    };
+    plan_vision(key, datasets, &range, options)
+        .iter()
+        .filter_map(|unit| unit.file.as_ref())
+        .filter_map(|file| {
+            archive
+                .archive(&file.path, None, std::path::Path::new(""))
+                .ok()
+                .flatten()
+        })
+        .filter_map(|found| std::fs::metadata(found.path).ok())
+        .map(|meta| meta.len())
+        .sum()
 }
 
 /// Simulates one instrument if its archive is not there yet, then ingests it like any other.
@@ -130,6 +162,7 @@ pub fn synth(
     };
     let root = synth_root(context.lake, &request)?;
     if !is_simulated(&root) {
+        super::space::require(context.lake.root(), 0)?;
         synth_archive::write_archive(&root, &request, context.stop, on_day)?;
     }
     let local = RawVision {
@@ -219,6 +252,8 @@ pub fn csv(
         )
         .hint("name it with --set ingest.csv.path=FILE (relative to the working directory)"));
     }
+    let bytes = std::fs::metadata(&raw.path).map_or(0, |m| m.len());
+    super::space::require(context.lake.root(), bytes)?;
     ingest_csv(context.lake, &request, context.progress, context.stop).map_err(|e| ingest_error(&e))
 }
 

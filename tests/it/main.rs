@@ -7,5 +7,27 @@
 
 /// Rules of the tree that a reviewer would otherwise have to remember.
 mod architecture;
+/// Archives that must be refused whole leave the lake as it was.
+mod bad_archives;
+/// Bad rows are counted, and every row is accounted for.
+mod bad_rows;
+/// Help, streams, exit codes, refused arguments and configs.
+mod cli;
+/// Killed, interrupted and competing writers leave a sound lake.
+mod crash;
+/// A user's own CSV: stamps, units, refusals.
+mod csv;
+/// Gates refuse with a diagnosis that names the remedy.
+mod gates;
 /// The offline instrument table parses, is consistent and holds what the configs name.
 mod instruments;
+/// Two markets that agree up to a minute give the same decisions up to it.
+mod lookahead;
+/// What a run leaves behind, its cache, its identity, its sums.
+mod run_all;
+/// Runs the binary, makes archives, reads what was written.
+mod support;
+/// Damage to a lake is found and named, by `verify` and by every reader.
+mod verify;
+/// A random walk as a CSV of bars.
+mod walk;

@@ -1,0 +1,132 @@
+//! Gates: when there is no number to give, `run-all` says what is missing, how to get it, and exits with 4.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{listing, read_json, run};
+use crate::walk::{walk, write_config, write_csv};
+
+const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/default.yaml");
+
+/// Expects exit code 4 with these words in the diagnosis, now and from the cache; returns the run's gates.
+#[track_caller]
+fn refused(dir: &Path, args: &[&str], gate: &str, words: &[&str]) -> Value {
+    let mut all = vec!["run-all", "--json"];
+    all.extend(args);
+    let answer = run(dir, &all).code(4).json();
+    assert_eq!(
+        (&answer["exit_code"], &answer["cache_hit"]),
+        (&4.into(), &false.into())
+    );
+    let folder = dir.join(answer["dir"].as_str().unwrap());
+    let diagnosis = std::fs::read_to_string(folder.join("RUN_DIAGNOSIS.md")).unwrap();
+    assert_eq!(answer["summary"], diagnosis);
+    for word in words {
+        assert!(diagnosis.contains(word), "`{word}` is not in: {diagnosis}");
+    }
+    assert!(!folder.join("report.md").exists());
+    assert_eq!(read_json(&folder.join("run.json"))["exit_code"], 4);
+
+    let before = listing(dir);
+    let again = run(dir, &all).code(4).json();
+    assert_eq!(again["cache_hit"], true);
+    assert_eq!(again["summary"], diagnosis);
+    assert_eq!(listing(dir), before);
+
+    let gates = read_json(&folder.join("pipeline_health.json"))["gates"].clone();
+    let last = gates.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&last["name"], &last["passed"]),
+        (&gate.into(), &false.into())
+    );
+    assert!(!last["remedies"].as_array().unwrap().is_empty());
+    last
+}
+
+#[test]
+fn no_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut args = vec!["--config", DEFAULT];
+    for set in [
+        "ingest.source=lake",
+        "instruments.0.exchange=binance",
+        "paths.lake=lake",
+    ] {
+        args.extend(["--set", set]);
+    }
+    let fetch = "quant build-dataset --exchange binance --market um --symbol BTCUSDT --start 2024-01-01 \
+                 --end 2024-01-16 --source vision --datasets klines_1m,agg_trades --lake lake";
+    let gate = refused(
+        dir.path(),
+        &args,
+        "data",
+        &["lake holds no trades or klines", fetch],
+    );
+    assert_eq!(gate["measured"], 0.0);
+}
+
+#[test]
+fn too_little_coverage() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bars = walk("2024-03-01", 2, None);
+    // Two of 48 hours are missing.
+    bars.drain(600..720);
+    write_csv(&dir.path().join("bars.csv"), &bars);
+    write_config(
+        dir.path(),
+        "2024-03-01",
+        "2024-03-03",
+        "gates: {min_coverage: 0.99}\n",
+    );
+    let words = [
+        "`min_coverage`",
+        "120 of 2880 minutes",
+        "--set gates.min_coverage=",
+    ];
+    let gate = refused(
+        dir.path(),
+        &["--config", "csv.yaml"],
+        "min_coverage",
+        &words,
+    );
+    assert_eq!(gate["measured"], 2_760.0 / 2_880.0);
+    assert_eq!(gate["required"], 0.99);
+
+    // The gap is reported to the minute, refused or not.
+    let set = [
+        "run-all",
+        "--json",
+        "--config",
+        "csv.yaml",
+        "--set",
+        "gates.min_coverage=0.9",
+    ];
+    let answer = run(dir.path(), &set).code(0).json();
+    let folder = dir.path().join(answer["dir"].as_str().unwrap());
+    let report = read_json(&folder.join("data_gap_report.json"));
+    let coverage = &report["instruments"]["csv:um:BTCUSD"];
+    assert_eq!(
+        (&coverage["expected"], &coverage["real"]),
+        (&2_880.into(), &2_760.into())
+    );
+    let gaps = coverage["gaps"].as_array().unwrap();
+    assert_eq!(gaps.len(), 1);
+    assert_eq!(gaps[0]["minutes"], 120);
+    // 2024-03-01T10:00Z.
+    assert_eq!(gaps[0]["start"], 1_709_287_200_000_000_i64);
+}
+
+#[test]
+fn no_entries() {
+    let dir = tempfile::tempdir().unwrap();
+    write_csv(&dir.path().join("bars.csv"), &walk("2024-03-01", 2, None));
+    let mut more = "entries:\n".to_owned();
+    for family in ["trend_pullback", "trend_breakout", "range_fade"] {
+        more.push_str(&format!("  {family}: {{long: false, short: false}}\n"));
+    }
+    write_config(dir.path(), "2024-03-01", "2024-03-03", &more);
+    let words = ["`min_entries`", "no subtype accepted", "run.end="];
+    let gate = refused(dir.path(), &["--config", "csv.yaml"], "min_entries", &words);
+    assert_eq!(gate["measured"], 0.0);
+}
