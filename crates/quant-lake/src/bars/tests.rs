@@ -1,3 +1,4 @@
+//! Tests of: bars.
 use super::*;
 use crate::layout::Lake;
 use crate::write::fixture::{day, options, source};

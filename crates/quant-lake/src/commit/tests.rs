@@ -1,3 +1,4 @@
+//! Tests of: commit.
 mod faults;
 mod power;
 

@@ -1,3 +1,4 @@
+//! Tests of: content.
 use arrow_array::{
     BooleanArray, Float64Array, Int8Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray,

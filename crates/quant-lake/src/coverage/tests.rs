@@ -1,3 +1,4 @@
+//! Tests of: coverage.
 use super::*;
 
 const MINUTE: i64 = 60;

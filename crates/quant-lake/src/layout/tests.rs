@@ -1,3 +1,4 @@
+//! Tests of: layout.
 use super::*;
 
 fn key() -> DatasetKey {

@@ -1,3 +1,4 @@
+//! Tests of: manifest.
 use super::*;
 use crate::write::fixture::{day, lake_with, spec};
 

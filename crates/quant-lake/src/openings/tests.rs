@@ -1,3 +1,4 @@
+//! Tests of: openings.
 use super::*;
 use crate::layout::Lake;
 use crate::verify::{Depth, verify_lake};

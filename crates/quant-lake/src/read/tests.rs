@@ -1,3 +1,4 @@
+//! Tests of: read.
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use proptest::prelude::*;

@@ -1,3 +1,4 @@
+//! Tests of: verify.
 use super::*;
 use crate::manifest::Manifest;
 use crate::write::fixture::{commit_day, day, good, lake_with, options, source, spec};

@@ -1,3 +1,4 @@
+//! Tests of: write.
 use std::path::Path;
 
 use arrow_array::{ArrayRef, StringArray};
