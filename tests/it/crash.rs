@@ -27,7 +27,7 @@ const DAYS: [&str; 8] = [
     "2024-01-08",
 ];
 const END: &str = "2024-01-09";
-const ROWS_PER_DAY: u64 = 12_000;
+const ROWS_PER_DAY: u64 = 40_000;
 
 /// An archive of several days and what an undisturbed ingest makes of it.
 struct Reference {
@@ -44,9 +44,13 @@ fn reference() -> &'static Reference {
             let rows = agg_rows(day, first_id, ROWS_PER_DAY);
             put_text(&dir.path().join("archive"), day, &text(HEADER, &rows));
         }
-        let started = Instant::now();
-        run(dir.path(), &ingest("lake")).code(0);
-        let took = started.elapsed();
+        // The fastest of three: a busy machine must not make the kills come too late.
+        let took = ["lake", "lake-2", "lake-3"].map(|lake| {
+            let started = Instant::now();
+            run(dir.path(), &ingest(lake)).code(0);
+            started.elapsed()
+        });
+        let took = took.into_iter().min().unwrap();
         let contents = contents(&dir.path().join("lake"), AGG_SET);
         assert_eq!(contents.len(), DAYS.len());
         Reference {
@@ -107,7 +111,7 @@ fn killed_at_any_moment() {
         reference.took
     );
     let mut dice = Dice(seed);
-    let micros = u64::try_from(reference.took.as_micros()).unwrap();
+    let mut micros = u64::try_from(reference.took.as_micros()).unwrap();
     let (mut alive, mut half_done) = (0, 0);
     for n in 0..kills {
         let lake = format!("killed-{n}");
@@ -121,6 +125,8 @@ fn killed_at_any_moment() {
             std::thread::sleep(Duration::from_micros(dice.below(micros)));
             if child.try_wait().unwrap().is_none() {
                 alive += 1;
+            } else {
+                micros = micros * 4 / 5;
             }
             // SIGKILL: nothing of the process runs after it.
             child.kill().unwrap();

@@ -23,6 +23,8 @@ mod gates;
 mod instruments;
 /// Two markets that agree up to a minute give the same decisions up to it.
 mod lookahead;
+/// Recorded market data, where there is some.
+mod real_data;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
 /// Runs the binary, makes archives, reads what was written.
