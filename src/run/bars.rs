@@ -248,7 +248,7 @@ fn make_opening(
     let sources = vec![derived_source(before.spec(), partition)];
     if !force
         && let Some(made) = openings.partition(day)
-        && made.sources == sources
+        && same_sources(&made.sources, &sources)
         && openings.is_current(day, &[partition.content_sha256.as_str()])
     {
         return Ok((made, price));
@@ -269,6 +269,11 @@ fn make_opening(
     ))
 }
 
+/// Returns whether a partition was made of exactly `wanted`; manifests keep sources in an order of their own.
+fn same_sources(found: &[Source], wanted: &[Source]) -> bool {
+    found.len() == wanted.len() && wanted.iter().all(|s| found.contains(s))
+}
+
 /// Builds the bars of a day unless they were made from exactly these sources; says whether it did.
 fn build_if_stale(
     raw: &PartitionSet,
@@ -282,7 +287,7 @@ fn build_if_stale(
     let hashes: Vec<&str> = sources.iter().map(|s| s.sha256.as_str()).collect();
     let same_lineage = bars
         .partition(job.day)
-        .is_some_and(|p| p.sources == sources);
+        .is_some_and(|p| same_sources(&p.sources, &sources));
     if !force && same_lineage && bars.is_current(job.day, &hashes) {
         return Ok(false);
     }
