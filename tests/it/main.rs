@@ -11,6 +11,8 @@ mod architecture;
 mod bad_archives;
 /// Bad rows are counted, and every row is accounted for.
 mod bad_rows;
+/// Bars: conservation, freshness, what a changed day makes stale.
+mod bars;
 /// Help, streams, exit codes, refused arguments and configs.
 mod cli;
 /// Killed, interrupted and competing writers leave a sound lake.
