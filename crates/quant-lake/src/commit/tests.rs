@@ -1,4 +1,5 @@
-//! Tests of: commit.
+//! Tests of publishing: visibility, replacement, locks, sweeping.
+
 mod faults;
 mod power;
 

@@ -1,4 +1,5 @@
-//! Tests of: layout.
+//! Tests of places in the lake and the names that are refused.
+
 use super::*;
 
 fn key() -> DatasetKey {

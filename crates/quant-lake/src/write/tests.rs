@@ -1,4 +1,5 @@
-//! Tests of: write.
+//! Tests of writing: checks of rows, and files that depend on nothing but them.
+
 use std::path::Path;
 
 use arrow_array::{ArrayRef, StringArray};
