@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::bad_archives::{Bench, DAY};
-use crate::support::{Ran, ingest_args, listing, run};
+use crate::support::{Ran, ingest_args, listing, manifest, read_json, run};
 
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/default.yaml");
 
@@ -346,4 +346,57 @@ fn a_simulated_archive_cannot_pose_as_a_real_exchange() {
         .run(&["synth", "--days", "1", "--out", "sim"])
         .code(2)
         .says(&["is not empty", "--out"]);
+}
+
+#[test]
+fn synth_prints_the_command_that_ingests_what_it_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    for (market, out) in [("um", "sim"), ("spot", "sim-spot")] {
+        let args = [
+            "synth",
+            "--days",
+            "2",
+            "--out",
+            out,
+            "--market",
+            market,
+            "--start",
+            "2024-12-31",
+        ];
+        let text = run(dir.path(), &args).code(0).stdout;
+        let (_, ingest) = text.split_once("ingest: quant ").unwrap();
+        let mut args: Vec<&str> = ingest.split_whitespace().collect();
+        args.push("--json");
+        let answer = run(dir.path(), &args).code(0).json();
+        assert_eq!(answer["files"].as_array().unwrap().len(), 4);
+        assert_eq!(answer["rows"]["rows_in"], answer["rows"]["written"]);
+        let marker = read_json(&dir.path().join(out).join("SIMULATED.json"));
+        let rows = marker["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| f["rows"].as_u64().unwrap());
+        assert_eq!(answer["rows"]["written"], rows.sum::<u64>());
+        for dataset in ["klines_1m", "agg_trades"] {
+            let set = format!("raw/sim-binance/{market}/BTCUSDT/{dataset}");
+            assert_eq!(manifest(&dir.path().join("data"), &set)["simulated"], true);
+        }
+    }
+    run(dir.path(), &["verify"]).code(0);
+}
+
+#[test]
+fn the_same_seed_simulates_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    for (seed, out) in [("5", "a"), ("5", "b"), ("6", "c")] {
+        run(
+            dir.path(),
+            &["synth", "--days", "1", "--seed", seed, "--out", out],
+        )
+        .code(0);
+    }
+    let [a, b, c] = ["a", "b", "c"].map(|out| listing(&dir.path().join(out)));
+    assert_eq!(a, b);
+    assert_ne!(a, c);
+    assert_eq!(a.keys().collect::<Vec<_>>(), c.keys().collect::<Vec<_>>());
 }

@@ -27,7 +27,7 @@ const DAYS: [&str; 8] = [
     "2024-01-08",
 ];
 const END: &str = "2024-01-09";
-const ROWS_PER_DAY: u64 = 12_000;
+const ROWS_PER_DAY: u64 = 40_000;
 
 /// An archive of several days and what an undisturbed ingest makes of it.
 struct Reference {
@@ -44,9 +44,13 @@ fn reference() -> &'static Reference {
             let rows = agg_rows(day, first_id, ROWS_PER_DAY);
             put_text(&dir.path().join("archive"), day, &text(HEADER, &rows));
         }
-        let started = Instant::now();
-        run(dir.path(), &ingest("lake")).code(0);
-        let took = started.elapsed();
+        // The fastest of three: a busy machine must not make the kills come too late.
+        let took = ["lake", "lake-2", "lake-3"].map(|lake| {
+            let started = Instant::now();
+            run(dir.path(), &ingest(lake)).code(0);
+            started.elapsed()
+        });
+        let took = took.into_iter().min().unwrap();
         let contents = contents(&dir.path().join("lake"), AGG_SET);
         assert_eq!(contents.len(), DAYS.len());
         Reference {
@@ -107,7 +111,7 @@ fn killed_at_any_moment() {
         reference.took
     );
     let mut dice = Dice(seed);
-    let micros = u64::try_from(reference.took.as_micros()).unwrap();
+    let mut micros = u64::try_from(reference.took.as_micros()).unwrap();
     let (mut alive, mut half_done) = (0, 0);
     for n in 0..kills {
         let lake = format!("killed-{n}");
@@ -121,6 +125,8 @@ fn killed_at_any_moment() {
             std::thread::sleep(Duration::from_micros(dice.below(micros)));
             if child.try_wait().unwrap().is_none() {
                 alive += 1;
+            } else {
+                micros = micros * 4 / 5;
             }
             // SIGKILL: nothing of the process runs after it.
             child.kill().unwrap();
@@ -156,30 +162,44 @@ fn killed_at_any_moment() {
 #[cfg(unix)]
 #[test]
 fn interrupted_by_a_signal() {
-    let reference = reference();
-    let cwd = reference.dir.path();
-    let child = command(cwd, &ingest("interrupted"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(reference.took / 3);
-    let pid = child.id().to_string();
-    let sent = std::process::Command::new("kill")
-        .args(["-TERM", &pid])
-        .status()
-        .unwrap();
-    let ran = Ran::from_output(child.wait_with_output().unwrap());
-    if sent.success() && ran.code != 0 {
-        let ran = ran
-            .code(130)
-            .says(&["interrupted", "run the same command again"]);
-        assert!(ran.json()["files"].is_array());
-        // Nobody was killed, so nothing is left over.
-        assert_sound(cwd, "interrupted", true);
+    let cwd = reference().dir.path();
+    let mut interrupted = 0;
+    for n in 0..5 {
+        let lake = format!("interrupted-{n}");
+        let child = command(cwd, &ingest(&lake))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // From the first committed day on there are seven to go.
+        let manifest = cwd.join(&lake).join(AGG_SET).join("manifest.json");
+        let started = Instant::now();
+        while !manifest.is_file() && started.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let kill = std::process::Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .output()
+            .unwrap();
+        let ran = Ran::from_output(child.wait_with_output().unwrap());
+        if kill.status.success() && ran.code != 0 {
+            let ran = ran
+                .code(130)
+                .says(&["interrupted", "run the same command again"]);
+            assert!(ran.json()["files"].is_array());
+            let there = contents(&cwd.join(&lake), AGG_SET);
+            assert!((1..DAYS.len()).contains(&there.len()));
+            // Nobody was killed, so nothing is left over.
+            assert_sound(cwd, &lake, true);
+            interrupted += 1;
+        }
+        run(cwd, &ingest(&lake)).code(0);
+        assert_complete(cwd, &lake);
+        if interrupted == 2 {
+            return;
+        }
     }
-    run(cwd, &ingest("interrupted")).code(0);
-    assert_complete(cwd, "interrupted");
+    assert!(interrupted > 0, "every ingest ended before its signal");
 }
 
 #[test]

@@ -67,6 +67,24 @@ fn no_data() {
 }
 
 #[test]
+fn the_remedy_helps() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "extends: {DEFAULT}\nrun: {{start: 2024-01-10, end: 2024-01-12, warmup_days: 1}}\n\
+         ingest: {{source: lake, synth: {{trades_per_day: 2000}}}}\ngates: {{min_coverage: 0.5}}\n"
+    );
+    std::fs::write(dir.path().join("sim.yaml"), text).unwrap();
+    let gate = refused(dir.path(), &["--config", "sim.yaml"], "data", &["sim.yaml"]);
+    let remedy = gate["remedies"][0].as_str().unwrap().to_owned();
+    let mut words = remedy.split_whitespace();
+    assert_eq!(words.next(), Some("quant"));
+    let args: Vec<&str> = words.collect();
+    run(dir.path(), &args).code(0);
+    // What it fetched is in the lake now: the refused command gives a number.
+    run(dir.path(), &["run-all", "--config", "sim.yaml"]).code(0);
+}
+
+#[test]
 fn too_little_coverage() {
     let dir = tempfile::tempdir().unwrap();
     let mut bars = walk("2024-03-01", 2, None);

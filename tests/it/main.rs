@@ -11,6 +11,8 @@ mod architecture;
 mod bad_archives;
 /// Bad rows are counted, and every row is accounted for.
 mod bad_rows;
+/// Bars: conservation, freshness, what a changed day makes stale.
+mod bars;
 /// Help, streams, exit codes, refused arguments and configs.
 mod cli;
 /// Killed, interrupted and competing writers leave a sound lake.
@@ -23,6 +25,8 @@ mod gates;
 mod instruments;
 /// Two markets that agree up to a minute give the same decisions up to it.
 mod lookahead;
+/// Recorded market data, where there is some.
+mod real_data;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
 /// Runs the binary, makes archives, reads what was written.

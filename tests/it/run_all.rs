@@ -97,18 +97,6 @@ fn every_promised_file_is_there() {
         serde_json::from_value(record["artifacts"].clone()).unwrap();
     assert_eq!(listed, hashes);
     run(dir, &["verify", "--lake", "data"]).code(0);
-    // The kept config is one: it gives the same run again.
-    run(
-        &folder,
-        &[
-            "config",
-            "check",
-            "--config",
-            "config.yaml",
-            "--set",
-            "paths.lake=x",
-        ],
-    );
 }
 
 /// Calls `look` with every object of a JSON value.
@@ -127,21 +115,35 @@ fn each_object(value: &Value, look: &mut dyn FnMut(&serde_json::Map<String, Valu
 fn no_number_is_missing_without_a_reason() {
     let (dir, answer) = finished();
     let folder = run_dir(dir, answer);
-    for name in listing(&folder)
-        .into_keys()
-        .filter(|n| n.ends_with(".json"))
-    {
-        // The parser refuses NaN and infinity.
-        read_json(&folder.join(&name));
-    }
     let mut n = 0;
-    each_object(&read_json(&folder.join("metrics.json")), &mut |map| {
-        if let (Some(value), Some(reason)) = (map.get("value"), map.get("reason")) {
-            n += 1;
-            assert_eq!(value.is_null(), reason.is_string(), "{map:?}");
-            assert!(map["n"].is_u64(), "a statistic names its sample: {map:?}");
-        }
-    });
+    for name in [
+        "data_gap_report.json",
+        "metrics.json",
+        "pipeline_health.json",
+        "run.json",
+    ] {
+        // The parser refuses NaN and infinity.
+        each_object(&read_json(&folder.join(name)), &mut |map| {
+            for (key, _) in map.iter().filter(|(_, v)| v.is_null()) {
+                let allowed = match key.as_str() {
+                    "value" => map["reason"].is_string(),
+                    "reason" => map["value"].is_number(),
+                    // Not every statistic has more to tell; not every drawdown has ended.
+                    "detail" | "recovered" => name == "metrics.json",
+                    // Only a trend has a direction.
+                    "direction" => map["state"] != "trend",
+                    // The state at a midnight, where no entry came before it.
+                    "last_long" | "last_short" => map.len() == 2,
+                    _ => false,
+                };
+                assert!(allowed, "{name}: `{key}` is null in {map:?}");
+            }
+            if map.contains_key("reason") {
+                n += 1;
+                assert!(map["n"].is_u64(), "a statistic names its sample: {map:?}");
+            }
+        });
+    }
     assert!(n > 30, "{n} statistics");
     for variant in VARIANTS {
         let equity = frame(&format!("equity_{variant}.parquet"));
@@ -371,4 +373,41 @@ fn what_changes_a_result_changes_the_run_id() {
         "ingest.keep_sources=true",
     ];
     assert_eq!(run_all(dir.path(), &args).code(0).json()["run_id"], ids[0]);
+}
+
+/// The report repeats numbers; it does not have its own.
+#[test]
+fn the_report_shows_the_metrics_file() {
+    let (dir, answer) = finished();
+    let folder = run_dir(dir, answer);
+    let report = std::fs::read_to_string(folder.join("report.md")).unwrap();
+    let metrics = read_json(&folder.join("metrics.json"));
+    let mut n = 0;
+    for (i, variant) in VARIANTS.iter().enumerate() {
+        assert_eq!(metrics[i]["name"], *variant);
+        for statistic in metrics[i]["metrics"].as_array().unwrap() {
+            let name = statistic["name"].as_str().unwrap();
+            let row = report
+                .lines()
+                .find(|l| l.starts_with(&format!("| {name} |")))
+                .unwrap_or_else(|| panic!("`{name}` is not in the report"));
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let shown = cells[4 + i];
+            match statistic["value"].as_f64() {
+                None => assert!(
+                    shown.contains(statistic["reason"].as_str().unwrap()),
+                    "{row}"
+                ),
+                Some(value) => {
+                    let shown: f64 = shown.parse().unwrap();
+                    assert!(
+                        (shown - value).abs() <= 1e-4_f64.max(value.abs() * 1e-4),
+                        "{row}: {value}"
+                    );
+                }
+            }
+            n += 1;
+        }
+    }
+    assert!(n > 30);
 }

@@ -1,3 +1,5 @@
+//! Tests of bars in the lake: written minutes come back, and rows that do not fit are refused.
+
 use super::*;
 use crate::layout::Lake;
 use crate::write::fixture::{day, options, source};

@@ -1,3 +1,5 @@
+//! Tests of publishing: visibility, replacement, locks, sweeping.
+
 mod faults;
 mod power;
 

@@ -1,3 +1,5 @@
+//! Tests of the content hash: golden values, and what it does not depend on.
+
 use arrow_array::{
     BooleanArray, Float64Array, Int8Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray,

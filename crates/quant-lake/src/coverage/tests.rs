@@ -1,3 +1,5 @@
+//! Tests of coverage: present and missing minutes and days.
+
 use super::*;
 
 const MINUTE: i64 = 60;

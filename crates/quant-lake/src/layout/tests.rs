@@ -1,3 +1,5 @@
+//! Tests of places in the lake and the names that are refused.
+
 use super::*;
 
 fn key() -> DatasetKey {

@@ -1,3 +1,5 @@
+//! Tests of manifests: what is written, and every kind of inconsistency that is refused.
+
 use super::*;
 use crate::write::fixture::{day, lake_with, spec};
 

@@ -1,3 +1,5 @@
+//! Tests of openings: rows come back sorted, with the day they come from.
+
 use super::*;
 use crate::layout::Lake;
 use crate::verify::{Depth, verify_lake};

@@ -1,3 +1,5 @@
+//! Tests of reading: ranges, columns, batches, damaged files.
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use proptest::prelude::*;

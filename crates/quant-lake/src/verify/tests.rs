@@ -1,3 +1,5 @@
+//! Tests of verification: every kind of damage is found and named.
+
 use super::*;
 use crate::manifest::Manifest;
 use crate::write::fixture::{commit_day, day, good, lake_with, options, source, spec};

@@ -1,3 +1,5 @@
+//! Tests of writing: checks of rows, and files that depend on nothing but them.
+
 use std::path::Path;
 
 use arrow_array::{ArrayRef, StringArray};
