@@ -141,7 +141,7 @@ fn no_entries() {
     write_csv(&dir.path().join("bars.csv"), &walk("2024-03-01", 2, None));
     let mut more = "entries:\n".to_owned();
     for family in ["trend_pullback", "trend_breakout", "range_fade"] {
-        more.push_str(&format!("  {family}: {{long: false, short: false}}\n"));
+        more = format!("{more}  {family}: {{long: false, short: false}}\n");
     }
     write_config(dir.path(), "2024-03-01", "2024-03-03", &more);
     let words = ["`min_entries`", "no subtype accepted", "run.end="];
