@@ -6,8 +6,7 @@ Pair 1, zip -> sorted zstd Parquet: the peer script `ingest.py duckdb` extracts,
 the zip as a stream, checks its sha256, parses, checks, writes, hashes and commits with a manifest. Contenders take
 turns, so that a busy moment hits all. Ours is timed as a whole process; the peer by its own clock, which starts after
 Python has (the difference is to the peer's advantage).
-Pair 2, inflated CSV -> Parquet: isolates parsing and writing from inflation. Ours runs once QUANT_CSV_ARGS is set (see
-`ours_csv`); until then the peer's figure stands alone and the table says so.
+Pair 2, inflated CSV -> Parquet: isolates parsing and writing from inflation; ours reads it through the csv source.
 
 Prints a Markdown table: best and median wall time, largest resident set, rows/s of the best, ratio to DuckDB's best.
 Needs the peer scripts (`make_aggtrades.py`, `ingest.py`; --peers or PEERS_DIR) and Python with numpy and duckdb.
@@ -92,21 +91,19 @@ print(f"duckdb ingest {time.perf_counter()-t:.3f}s")
 
 
 def ours_csv(quant, csv, lake, jobs):
-    """INTEGRATION HOOK: the command that ingests an inflated aggTrades CSV, from QUANT_CSV_ARGS.
-
-    Example: QUANT_CSV_ARGS="build-dataset --source csv --file {csv} --datasets agg_trades --lake {lake} --jobs {jobs}"
-    """
-    template = os.environ.get("QUANT_CSV_ARGS")
-    if not template:
-        return None
-    return [quant, *(a.format(csv=csv, lake=lake, jobs=jobs) for a in shlex.split(template))]
+    """The inflated file through the csv source, as a user's own trades."""
+    return [
+        quant, "build-dataset", "--exchange", "csv", "--market", "um", "--symbol", "BTCUSD",
+        "--start", DAY, "--end", "2025-01-02", "--source", "csv", "--config", ROOT / "benches/agg_trades_csv.yaml",
+        "--set", f"ingest.csv.path={csv}", "--lake", lake, "--jobs", str(jobs),
+    ]  # fmt: skip
 
 
 def check_rows(lake, rows):
     """A fast ingest that lost rows is not fast: counts what the lake holds."""
     import duckdb
 
-    files = f"{lake}/raw/binance/um/BTCUSDT/agg_trades/*/*.parquet"
+    files = f"{lake}/raw/*/um/*/*trades/*/*.parquet"
     found = duckdb.sql(f"SELECT count(*) FROM '{files}'").fetchall()[0][0]
     if found != rows:
         raise SystemExit(f"the lake holds {found} rows; expected {rows}")
@@ -143,8 +140,7 @@ def main():
             contenders[f"zip: quant --jobs {j}"] = lambda j=j: ours_zip(quant, root, fresh_lake(), j)
         contenders["csv: duckdb (peer)"] = lambda: [sys.executable, "-c", PEER_CSV, csv, out]
         for j in jobs:
-            if ours_csv(quant, csv, lake, j) is not None:
-                contenders[f"csv: quant --jobs {j}"] = lambda j=j: ours_csv(quant, csv, fresh_lake(), j)
+            contenders[f"csv: quant --jobs {j}"] = lambda j=j: ours_csv(quant, csv, fresh_lake(), j)
 
         seen = {name: [] for name in contenders}
         for _ in range(args.runs):
@@ -164,8 +160,6 @@ def main():
             peer = min(wall for wall, _ in seen[f"{name[:3]}: duckdb (peer)"])
             print(f"| {name} | {min(walls):.2f} | {statistics.median(walls):.2f} | {max(r for _, r in results):.0f} "
                   f"| {args.rows / min(walls) / 1e6:.2f} | {peer / min(walls):.2f} |")
-        if not any(name.startswith("csv: quant") for name in seen):
-            print("\ncsv: quant was not measured; set QUANT_CSV_ARGS (see `ours_csv`).")
 
 
 if __name__ == "__main__":

@@ -309,8 +309,13 @@ fn build_if_stale(
         }
     }
     let day = builder.finish(job.day.end());
-    let gaps = day.rows.iter().filter(|r| r.is_filled).count() as u64;
-    write_bar_day(bars, job.day, &day.rows, sources, gaps).data_error()?;
+    // Stretches of minutes in which nothing traded.
+    let gaps = day
+        .rows
+        .chunk_by(|a, b| a.is_filled == b.is_filled)
+        .filter(|run| run[0].is_filled)
+        .count();
+    write_bar_day(bars, job.day, &day.rows, sources, gaps as u64).data_error()?;
     Ok(true)
 }
 
