@@ -62,7 +62,7 @@ fn reference() -> &'static Reference {
 }
 
 /// Arguments that ingest the whole archive into another lake of the folder.
-fn ingest<'a>(lake: &'a str) -> Vec<&'a str> {
+fn ingest(lake: &str) -> Vec<&str> {
     let mut args = ingest_args(DAYS[0], END);
     let at = args.iter().position(|a| *a == "lake").unwrap();
     args[at] = lake;
@@ -93,7 +93,6 @@ fn assert_complete(cwd: &Path, lake: &str) {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a failure must be repeatable")]
 fn killed_at_any_moment() {
     let slow = std::env::var("RUN_SLOW_TESTS").is_ok_and(|v| v == "1");
     let kills: u32 = if slow { 50 } else { 10 };
