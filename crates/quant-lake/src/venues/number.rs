@@ -11,25 +11,65 @@ const POW10: [f64; 23] = [
 /// Largest integer up to which every integer is a 64-bit float.
 const MAX_EXACT: u64 = 1 << 53;
 
+/// Exact powers of ten as integers.
+const POW10_INT: [u64; 9] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
+
+/// ASCII zeros in every lane.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
 /// Reads plain digits, nothing else; `None` if empty, longer than 18 digits or not digits.
+#[inline]
 pub fn parse_digits(text: &[u8]) -> Option<i64> {
-    if text.is_empty() || text.len() > 18 {
-        return None;
-    }
-    let mut value = 0_u64;
-    let mut rest = text;
-    while let Some((head, tail)) = rest.split_first_chunk::<8>() {
-        value = value * 100_000_000 + eight_digits(*head)?;
-        rest = tail;
-    }
-    for &b in rest {
-        let digit = b.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
+    let value = match text.len() {
+        1..=8 => short_digits(short_word(text), text.len())?,
+        9..=16 => {
+            let (first, last) = (text.first_chunk::<8>()?, text.last_chunk::<8>()?);
+            // The last eight bytes without those that the first eight have already given.
+            let n = text.len() - 8;
+            let tail = u64::from_le_bytes(*last) >> (8 * (8 - n));
+            let head = eight_digits(u64::from_le_bytes(*first) ^ ZEROS)?;
+            head * POW10_INT[n] + short_digits(tail, n)?
         }
-        value = value * 10 + u64::from(digit);
+        17 | 18 => {
+            let (head, tail) = text.split_at(16);
+            let tail = short_digits(short_word(tail), tail.len())?;
+            parse_digits(head)?.cast_unsigned() * POW10_INT[text.len() - 16] + tail
+        }
+        _ => return None,
+    };
+    Some(value.cast_signed())
+}
+
+/// Returns at most eight bytes as a word, the first one lowest, the rest zero.
+#[inline]
+fn short_word(text: &[u8]) -> u64 {
+    let n = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        // Both halves may cover the same bytes, which then are equal: two loads of fixed size beat a loop.
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        u64::from(first) | u64::from(last) << (8 * (n.min(8) - 4))
+    } else {
+        let byte = |i: usize| text.get(i).map_or(0, |&b| u64::from(b) << (8 * i));
+        byte(0) | byte(1) | byte(2)
     }
-    i64::try_from(value).ok()
+}
+
+/// Returns the value of the first `n` (1 to 8) bytes of a word that is zero beyond them, or `None` if one is no digit.
+#[inline]
+fn short_digits(word: u64, n: usize) -> Option<u64> {
+    // Moved to the upper end and filled up with leading zeros, any length is eight digits.
+    let shift = 8 * (8 - n);
+    eight_digits((word << shift) ^ (ZEROS << shift))
 }
 
 /// Reads an integer with an optional minus sign; `None` if it is anything else or beyond 64 bits.
@@ -41,10 +81,9 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Returns the value of eight digits at once, or `None` if one of them is not a digit.
-fn eight_digits(chunk: [u8; 8]) -> Option<u64> {
-    let v = u64::from_le_bytes(chunk);
-    let x = v ^ 0x3030_3030_3030_3030;
+/// Returns the value of eight lanes at once, first digit lowest, or `None` if one of them is above 9.
+#[inline]
+fn eight_digits(x: u64) -> Option<u64> {
     if (x.wrapping_add(0x7676_7676_7676_7676) | x) & 0x8080_8080_8080_8080 != 0 {
         return None;
     }
@@ -61,7 +100,81 @@ fn eight_digits(chunk: [u8; 8]) -> Option<u64> {
 /// # Units
 /// Digits, one optional point, optional minus sign, optional exponent. Signs of plus, hexadecimal, `NaN`, `inf` and
 /// numbers beyond the range of a float are refused. Equal to the standard library bit for bit, `-0` included.
+#[inline]
 pub fn parse_decimal(text: &[u8]) -> Option<f64> {
+    match plain_decimal(text) {
+        Some(value) => Some(value),
+        None => parse_decimal_general(text),
+    }
+}
+
+/// Reads 1 to 16 characters of digits with at most one point; `None` for anything else, whether a number or not.
+#[inline]
+fn plain_decimal(text: &[u8]) -> Option<f64> {
+    let n = text.len();
+    if n <= 8 {
+        let (digits, point) = without_point(short_word(text));
+        let n_digits = if point < n { n - 1 } else { n };
+        if n_digits == 0 {
+            return None;
+        }
+        let mantissa = short_digits(digits, n_digits)?;
+        return Some(scaled(mantissa, n_digits - point.min(n_digits)));
+    }
+    if n > 16 {
+        return None;
+    }
+    let (first, last) = (text.first_chunk::<8>()?, text.last_chunk::<8>()?);
+    let (head, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    // What follows the first eight bytes; with eight of them nothing is cut off.
+    let tail = last >> (8 * (16 - n));
+    let (head_digits, head_point) = without_point(head);
+    let (tail_digits, tail_point) = without_point(tail);
+    let n_tail = n - 8;
+    let (mantissa, scale) = if head_point < 8 {
+        // A second point in the tail is no digit and ends here.
+        let high = short_digits(head_digits, 7)?;
+        (
+            high * POW10_INT[n_tail] + short_digits(tail, n_tail)?,
+            n - 1 - head_point,
+        )
+    } else {
+        let high = eight_digits(head ^ ZEROS)?;
+        if tail_point >= n_tail {
+            (high * POW10_INT[n_tail] + short_digits(tail, n_tail)?, 0)
+        } else if n_tail == 1 {
+            (high, 0)
+        } else {
+            let low = short_digits(tail_digits, n_tail - 1)?;
+            (high * POW10_INT[n_tail - 1] + low, n_tail - 1 - tail_point)
+        }
+    };
+    // Both operands of the division must be exact.
+    (mantissa <= MAX_EXACT).then(|| scaled(mantissa, scale))
+}
+
+/// Divides two exact numbers: rounds once. `scale` is at most 15.
+#[inline]
+fn scaled(mantissa: u64, scale: usize) -> f64 {
+    mantissa as f64 / POW10[scale & 15]
+}
+
+/// Takes the first point out of a word, moving the bytes behind it down; returns its place, 8 if there is none.
+#[inline]
+fn without_point(word: u64) -> (u64, usize) {
+    let x = word ^ 0x2e2e_2e2e_2e2e_2e2e;
+    let hits = x.wrapping_sub(0x0101_0101_0101_0101) & !x & 0x8080_8080_8080_8080;
+    if hits == 0 {
+        return (word, 8);
+    }
+    // The lowest hit of this search is always a true one.
+    let bit = hits.trailing_zeros() & !7;
+    let below = (1_u64 << bit) - 1;
+    ((word & below) | ((word >> 8) & !below), bit as usize / 8)
+}
+
+/// Reads any decimal text.
+fn parse_decimal_general(text: &[u8]) -> Option<f64> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
@@ -100,6 +213,7 @@ fn parse_decimal_slow(text: &[u8]) -> Option<f64> {
 }
 
 /// Returns microseconds of a venue time of 13 digits (milliseconds) or 16 digits (microseconds).
+#[inline]
 pub fn parse_epoch(text: &[u8]) -> Option<(i64, EpochUnit)> {
     match text.len() {
         13 => Some((parse_digits(text)? * 1_000, EpochUnit::Millis)),
@@ -128,6 +242,7 @@ impl EpochUnit {
 }
 
 /// Reads `true`/`false` in the two spellings vendors use (`true`, `True`).
+#[inline]
 pub fn parse_flag(text: &[u8]) -> Option<bool> {
     match text {
         b"true" | b"True" => Some(true),

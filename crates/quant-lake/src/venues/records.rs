@@ -23,8 +23,11 @@ pub trait Record: Copy + PartialEq + Send + 'static {
 
     /// Returns the time that decides its day, microseconds UTC.
     fn ts(&self) -> i64;
-    /// Returns its sort key as integers in the same order; unused places are 0.
-    fn sort_key(&self) -> [i64; 5];
+    /// Its sort key as integers in the same order.
+    type Key: Copy + Ord + Send;
+
+    /// Returns its sort key.
+    fn sort_key(&self) -> Self::Key;
     /// Returns the venue's id where that alone identifies the row.
     fn unique_id(&self) -> Option<i64> {
         None
@@ -33,8 +36,8 @@ pub trait Record: Copy + PartialEq + Send + 'static {
 
 /// Column builders of one dataset.
 pub trait Columns<R>: Default + Send {
-    /// Appends a row.
-    fn push(&mut self, row: &R);
+    /// Appends rows.
+    fn extend(&mut self, rows: &[R]);
     /// Returns the number of rows held.
     fn len(&self) -> usize;
     /// Returns whether there are no rows.
@@ -75,6 +78,16 @@ impl<T> Default for OptColumn<T> {
 }
 
 impl<T: Copy + Default> OptColumn<T> {
+    #[inline]
+    fn extend(&mut self, values: impl ExactSizeIterator<Item = Option<T>> + Clone) {
+        // Most nullable columns are all null in a given file: then only the length changes.
+        if self.n_valid == 0 && values.clone().all(|v| v.is_none()) {
+            self.len += values.len();
+        } else {
+            values.for_each(|value| self.push(value));
+        }
+    }
+
     fn push(&mut self, value: Option<T>) {
         if let Some(value) = value {
             // The first value after nulls: give the nulls their place.
@@ -110,7 +123,7 @@ impl<T: Copy + Default> OptColumn<T> {
 /// What a field of a record is stored in, and how it becomes an array.
 trait Cell {
     type Builder: Default;
-    fn push(self, to: &mut Self::Builder);
+    fn extend(to: &mut Self::Builder, values: impl ExactSizeIterator<Item = Self> + Clone);
     fn finish(from: &mut Self::Builder, len: usize, ty: &DataType) -> ArrayRef;
 }
 
@@ -127,8 +140,8 @@ macro_rules! plain_cell {
         impl Cell for $rust {
             type Builder = Vec<$rust>;
             #[inline]
-            fn push(self, to: &mut Vec<$rust>) {
-                to.push(self);
+            fn extend(to: &mut Vec<$rust>, values: impl ExactSizeIterator<Item = Self> + Clone) {
+                to.extend(values);
             }
             fn finish(from: &mut Vec<$rust>, len: usize, _: &DataType) -> ArrayRef {
                 let taken = std::mem::replace(from, Vec::with_capacity(len));
@@ -142,8 +155,8 @@ plain_cell!(f64 => Float64Array, i64 => Int64Array, i32 => Int32Array, i8 => Int
 impl Cell for Ts {
     type Builder = Vec<i64>;
     #[inline]
-    fn push(self, to: &mut Vec<i64>) {
-        to.push(self.0);
+    fn extend(to: &mut Vec<i64>, values: impl ExactSizeIterator<Item = Self> + Clone) {
+        to.extend(values.map(|ts| ts.0));
     }
     fn finish(from: &mut Vec<i64>, len: usize, _: &DataType) -> ArrayRef {
         let taken = std::mem::replace(from, Vec::with_capacity(len));
@@ -156,8 +169,11 @@ macro_rules! optional_cell {
         impl Cell for Option<$rust> {
             type Builder = OptColumn<$rust>;
             #[inline]
-            fn push(self, to: &mut OptColumn<$rust>) {
-                to.push(self);
+            fn extend(
+                to: &mut OptColumn<$rust>,
+                values: impl ExactSizeIterator<Item = Self> + Clone,
+            ) {
+                to.extend(values);
             }
             fn finish(from: &mut OptColumn<$rust>, len: usize, ty: &DataType) -> ArrayRef {
                 match from.take_parts() {
@@ -175,8 +191,8 @@ optional_cell!(f64 => Float64Type, i64 => Int64Type, i32 => Int32Type);
 impl Cell for Option<Ts> {
     type Builder = OptColumn<i64>;
     #[inline]
-    fn push(self, to: &mut OptColumn<i64>) {
-        to.push(self.map(|ts| ts.0));
+    fn extend(to: &mut OptColumn<i64>, values: impl ExactSizeIterator<Item = Self> + Clone) {
+        to.extend(values.map(|ts| ts.map(|ts| ts.0)));
     }
     fn finish(from: &mut OptColumn<i64>, len: usize, ty: &DataType) -> ArrayRef {
         match from.take_parts() {
@@ -192,8 +208,8 @@ impl Cell for Option<Ts> {
 impl Cell for Option<bool> {
     type Builder = OptColumn<bool>;
     #[inline]
-    fn push(self, to: &mut OptColumn<bool>) {
-        to.push(self);
+    fn extend(to: &mut OptColumn<bool>, values: impl ExactSizeIterator<Item = Self> + Clone) {
+        to.extend(values);
     }
     fn finish(from: &mut OptColumn<bool>, len: usize, ty: &DataType) -> ArrayRef {
         match from.take_parts() {
@@ -201,6 +217,12 @@ impl Cell for Option<bool> {
             Some((values, nulls)) => Arc::new(BooleanArray::new(values.into(), nulls)),
         }
     }
+}
+
+/// Applies one part of a sort key; tells the compiler the type of the closure's argument.
+#[inline]
+fn part_of<R>(row: &R, part: impl Fn(&R) -> i64) -> i64 {
+    part(row)
 }
 
 macro_rules! record {
@@ -222,10 +244,10 @@ macro_rules! record {
         }
 
         impl Columns<$name> for $columns {
-            #[inline]
-            fn push(&mut self, row: &$name) {
-                $(Cell::push(row.$field, &mut self.$field);)+
-                self.len += 1;
+            fn extend(&mut self, rows: &[$name]) {
+                // Column by column: a loop over one field has no branch per value.
+                $(<$ty as Cell>::extend(&mut self.$field, rows.iter().map(|row| row.$field));)+
+                self.len += rows.len();
             }
             fn len(&self) -> usize {
                 self.len
@@ -249,14 +271,10 @@ macro_rules! record {
             fn ts(&self) -> i64 {
                 self.$time.0
             }
+            type Key = [i64; <[&str]>::len(&[$(stringify!($key)),+])];
             #[inline]
-            fn sort_key(&self) -> [i64; 5] {
-                let mut key = [0; 5];
-                let parts: &[fn(&Self) -> i64] = &[$($key),+];
-                for (slot, part) in key.iter_mut().zip(parts) {
-                    *slot = part(self);
-                }
-                key
+            fn sort_key(&self) -> Self::Key {
+                [$(part_of(self, $key)),+]
             }
             $(#[inline]
             fn unique_id(&self) -> Option<i64> {

@@ -6,6 +6,7 @@ use crate::venues::rows::{Fields, RowProblem};
 type Row<T> = Result<T, RowProblem>;
 
 /// Reads a number of any sign; -0 becomes 0.
+#[inline]
 pub(crate) fn number(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
     match parse_decimal(fields.get(i)) {
         Some(value) => Ok(value + 0.0),

@@ -18,6 +18,9 @@ pub use fields::{Fields, MAX_FIELDS};
 /// Rows per batch: large enough to amortise a batch, small enough to stay in cache.
 const BATCH_ROWS: usize = 32_768;
 
+/// Rows that wait to be spread over the columns together; they stay in the first-level cache.
+const STAGED_ROWS: usize = 128;
+
 /// Longest excerpt of a rejected line that is kept.
 const MAX_EXCERPT: usize = 256;
 
@@ -325,11 +328,14 @@ pub struct Parser<F: RowFormat> {
     order: Option<Vec<usize>>,
     n_fields: usize,
     columns: <F::Record as Record>::Columns,
+    /// Latest rows of the day, not yet in `columns`.
+    staged: Vec<F::Record>,
     lines: Vec<u64>,
     day: Option<Day>,
-    day_end: i64,
+    /// First and end time of `day`, empty without one.
+    day_range: (i64, i64),
     counts: DayCounts,
-    prev: Option<(F::Record, [i64; 5])>,
+    prev: Option<(F::Record, <F::Record as Record>::Key)>,
     line: u64,
     totals: Totals,
     started: bool,
@@ -345,9 +351,10 @@ impl<F: RowFormat> Parser<F> {
             options,
             order: None,
             columns: Default::default(),
+            staged: Vec::with_capacity(STAGED_ROWS),
             lines: Vec::new(),
             day: None,
-            day_end: i64::MIN,
+            day_range: (0, 0),
             counts: DayCounts::default(),
             prev: None,
             line: 0,
@@ -448,6 +455,8 @@ impl<F: RowFormat> Parser<F> {
 
     fn flush(&mut self, out: &mut Vec<Parsed>) -> Result<(), ParseError> {
         let Some(day) = self.day else { return Ok(()) };
+        self.columns.extend(&self.staged);
+        self.staged.clear();
         if self.columns.is_empty() {
             return Ok(());
         }
@@ -466,12 +475,14 @@ impl<F: RowFormat> Parser<F> {
         Ok(())
     }
 
-    fn row(&mut self, line: &[u8], out: &mut Vec<Parsed>) -> Result<(), ParseError> {
+    /// Reads the line that is the first `len` bytes of `text`.
+    fn row(&mut self, text: &[u8], len: usize, out: &mut Vec<Parsed>) -> Result<(), ParseError> {
+        let line = text.get(..len).unwrap_or(text);
         self.totals.rows += 1;
         if line.is_empty() {
             return self.quarantine(line, RowProblem::Blank);
         }
-        let mut fields = Fields::split(line, self.format.delimiter());
+        let mut fields = Fields::split_front(text, len, self.format.delimiter());
         if fields.len() != self.n_fields {
             let (expected, found) = (self.n_fields, fields.len());
             return self.quarantine(line, RowProblem::FieldCount { expected, found });
@@ -531,18 +542,23 @@ impl<F: RowFormat> Parser<F> {
         sum.quarantined += counts.quarantined;
         sum.out_of_order += counts.out_of_order;
         self.day = Some(day);
-        self.day_end = day.end().0;
+        self.day_range = (day.start().0, day.end().0);
     }
 
     #[inline]
     fn keep(
         &mut self,
         row: F::Record,
-        key: [i64; 5],
+        key: <F::Record as Record>::Key,
         out: &mut Vec<Parsed>,
     ) -> Result<(), ParseError> {
         let ts = row.ts();
-        let in_day = self.day.is_some_and(|day| day.start().0 <= ts) && ts < self.day_end;
+        if self.staged.len() == STAGED_ROWS {
+            self.columns.extend(&self.staged);
+            self.staged.clear();
+        }
+        let in_day = self.day_range.0 <= ts && ts < self.day_range.1;
+        // `STAGED_ROWS` divides `BATCH_ROWS`, so the columns are full exactly when nothing is staged.
         if !in_day || self.columns.len() == BATCH_ROWS {
             self.flush(out)?;
             let (before, day) = (self.day, UnixMicros(ts).day());
@@ -558,7 +574,7 @@ impl<F: RowFormat> Parser<F> {
                 });
             }
         }
-        self.columns.push(&row);
+        self.staged.push(row);
         if self.options.collect {
             self.lines.push(self.line);
         }
@@ -579,6 +595,7 @@ impl<F: RowFormat> RowParser for Parser<F> {
         }
         while !rest.is_empty() {
             let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let text = rest;
             let mut line = &rest[..end];
             rest = rest.get(end + 1..).unwrap_or_default();
             self.line += 1;
@@ -592,7 +609,7 @@ impl<F: RowFormat> RowParser for Parser<F> {
                     continue;
                 }
             }
-            self.row(line, out)?;
+            self.row(text, line.len(), out)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::venues::records::{Columns as _, Record as _, TradeColumns, TradeRow, 
 fn batch(rows: &[(i64, i64, u8)]) -> RecordBatch {
     let mut columns = TradeColumns::default();
     for &(ts, id, price) in rows {
-        columns.push(&TradeRow {
+        columns.extend(&[TradeRow {
             ts_event: Ts(ts),
             ts_recv: None,
             trade_id: id,
@@ -18,7 +18,7 @@ fn batch(rows: &[(i64, i64, u8)]) -> RecordBatch {
             qty: 1.0,
             qty_raw: None,
             aggressor: 1,
-        });
+        }]);
     }
     columns.take(&TradeRow::DATASET.arrow_schema(0)).unwrap()
 }

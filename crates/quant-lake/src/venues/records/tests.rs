@@ -8,8 +8,8 @@ use super::*;
 fn check<R: Record>(rows: &[R]) -> RecordBatch {
     let schema = R::DATASET.arrow_schema(0);
     let mut columns = R::Columns::default();
-    for row in rows {
-        columns.push(row);
+    for rows in rows.chunks(2) {
+        columns.extend(rows);
     }
     let batch = columns.take(&schema).unwrap();
     assert_eq!(batch.num_rows(), rows.len());
