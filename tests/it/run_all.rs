@@ -129,7 +129,7 @@ fn no_number_is_missing_without_a_reason() {
                     "value" => map["reason"].is_string(),
                     "reason" => map["value"].is_number(),
                     // Not every statistic has more to tell; not every drawdown has ended.
-                    "detail" | "recovered" => name == "metrics.json",
+                    "detail" | "ts_recovered" => name == "metrics.json",
                     // Only a trend has a direction.
                     "direction" => map["state"] != "trend",
                     // The state at a midnight, where no entry came before it.
