@@ -1,5 +1,7 @@
 //! Rows that are counted, not refused: every row is written, duplicate, filtered or quarantined, and says which.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::bad_archives::{Bench, DAY, GOOD_DAY, NEXT_DAY, good_text};
@@ -65,7 +67,7 @@ impl Accepted {
         let mut out = Vec::new();
         for path in listing(&lake)
             .keys()
-            .filter(|p| p.starts_with("quarantine/") && !p.ends_with('/'))
+            .filter(|p| Path::new(p).extension().is_some_and(|e| e == "jsonl"))
         {
             assert!(path.starts_with("quarantine/binance/um/BTCUSDT/agg_trades/"));
             let text = std::fs::read_to_string(lake.join(path)).unwrap();

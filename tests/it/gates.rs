@@ -139,11 +139,10 @@ fn too_little_coverage() {
 fn no_entries() {
     let dir = tempfile::tempdir().unwrap();
     write_csv(&dir.path().join("bars.csv"), &walk("2024-03-01", 2, None));
-    let switches: Vec<String> = ["trend_pullback", "trend_breakout", "range_fade"]
-        .iter()
-        .map(|family| format!("  {family}: {{long: false, short: false}}\n"))
-        .collect();
-    let more = format!("entries:\n{}", switches.concat());
+    let mut more = "entries:\n".to_owned();
+    for family in ["trend_pullback", "trend_breakout", "range_fade"] {
+        more = format!("{more}  {family}: {{long: false, short: false}}\n");
+    }
     write_config(dir.path(), "2024-03-01", "2024-03-03", &more);
     let words = ["`min_entries`", "no subtype accepted", "run.end="];
     let gate = refused(dir.path(), &["--config", "csv.yaml"], "min_entries", &words);
