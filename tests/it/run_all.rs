@@ -129,7 +129,7 @@ fn no_number_is_missing_without_a_reason() {
                     "value" => map["reason"].is_string(),
                     "reason" => map["value"].is_number(),
                     // Not every statistic has more to tell; not every drawdown has ended.
-                    "detail" | "recovered" => name == "metrics.json",
+                    "detail" | "ts_recovered" => name == "metrics.json",
                     // Only a trend has a direction.
                     "direction" => map["state"] != "trend",
                     // The state at a midnight, where no entry came before it.
@@ -410,4 +410,43 @@ fn the_report_shows_the_metrics_file() {
         }
     }
     assert!(n > 30);
+}
+
+#[test]
+fn a_killed_run_leaves_no_half_run_behind() {
+    let (dir, answer) = finished();
+    let original = without_timing(&run_dir(dir, answer));
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("run.yaml"), CONFIG).unwrap();
+    let runs = other.path().join("artifacts/runs");
+    let mut killed = 0;
+    for delay_ms in [2, 5, 10, 20, 40, 70, 100, 130] {
+        let args = ["run-all", "--config", "run.yaml", "--force"];
+        let mut child = command(other.path(), &args)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(delay_ms));
+        killed += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What is visible is whole; a name with a dot in front or behind is not.
+        for name in listing(&runs).into_keys() {
+            if let Some(id) = name.strip_suffix('/').filter(|n| !n.contains('.')) {
+                assert_eq!(
+                    without_timing(&runs.join(id)),
+                    original,
+                    "after {delay_ms} ms"
+                );
+            }
+        }
+        if other.path().join("data").is_dir() {
+            run(other.path(), &["verify", "--lake", "data"]).code(0);
+        }
+    }
+    assert!(killed > 0, "no kill hit a living process");
+    let again = run_all(other.path(), &[]).code(0).json();
+    assert_eq!(again["run_id"], answer["run_id"]);
+    assert_eq!(without_timing(&run_dir(other.path(), &again)), original);
 }
