@@ -5,6 +5,7 @@
 pub mod binance;
 pub mod csv;
 pub mod number;
+mod plain;
 pub mod records;
 pub(crate) mod row_values;
 pub mod rows;

@@ -3,7 +3,7 @@
 //! Decimal text becomes the correctly rounded `f64`, so the text can be rebuilt from the value. Nothing here knows columns.
 
 /// Exact powers of ten: every `10^k` with `k <= 22` is a 64-bit float without rounding.
-const POW10: [f64; 23] = [
+pub(crate) const POW10: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
@@ -12,20 +12,18 @@ const POW10: [f64; 23] = [
 const MAX_EXACT: u64 = 1 << 53;
 
 /// Exact powers of ten as integers.
-const POW10_INT: [u64; 9] = [
-    1,
-    10,
-    100,
-    1_000,
-    10_000,
-    100_000,
-    1_000_000,
-    10_000_000,
-    100_000_000,
-];
+pub(crate) const POW10_INT: [u64; 16] = {
+    let mut powers = [1; 16];
+    let mut i = 1;
+    while i < 16 {
+        powers[i] = powers[i - 1] * 10;
+        i += 1;
+    }
+    powers
+};
 
 /// ASCII zeros in every lane.
-const ZEROS: u64 = 0x3030_3030_3030_3030;
+pub(crate) const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// Reads plain digits, nothing else; `None` if empty, longer than 18 digits or not digits.
 #[inline]
@@ -84,15 +82,26 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
 /// Returns the value of eight lanes at once, first digit lowest, or `None` if one of them is above 9.
 #[inline]
 fn eight_digits(x: u64) -> Option<u64> {
-    if (x.wrapping_add(0x7676_7676_7676_7676) | x) & 0x8080_8080_8080_8080 != 0 {
-        return None;
-    }
+    (first_non_digit(x) == 8).then(|| digit_word(x))
+}
+
+/// Returns the first of eight lanes that is above 9, or 8.
+#[inline]
+pub(crate) const fn first_non_digit(x: u64) -> usize {
+    // Up to the first lane above 9 nothing carries into the next one, so the lowest mark is always a true one.
+    let above = (x.wrapping_add(0x7676_7676_7676_7676) | x) & 0x8080_8080_8080_8080;
+    above.trailing_zeros() as usize / 8
+}
+
+/// Returns the value of eight lanes of 0 to 9, first digit lowest.
+#[inline]
+pub(crate) const fn digit_word(x: u64) -> u64 {
     // Pairs, then fours, then the eight: the classic carry-free combination of neighbouring lanes.
     let pairs = x.wrapping_mul(10).wrapping_add(x >> 8);
     let mask = 0x0000_00ff_0000_00ff;
     let low = (pairs & mask).wrapping_mul(0x000f_4240_0000_0064);
     let high = ((pairs >> 16) & mask).wrapping_mul(0x0000_2710_0000_0001);
-    Some(low.wrapping_add(high) >> 32)
+    low.wrapping_add(high) >> 32
 }
 
 /// Reads decimal text as the nearest 64-bit float; `None` unless it is a finite decimal number.

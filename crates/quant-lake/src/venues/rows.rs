@@ -222,6 +222,11 @@ pub trait RowFormat: Send {
     /// Why the row cannot be used.
     fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes)
     -> Result<Self::Record, RowProblem>;
+    /// Reads the line at the front of `text`, columns in the usual order, if it is spelled in the plainest way; returns
+    /// the row and the length of the line. `None` says nothing about the line: [`RowFormat::parse`] decides.
+    fn plain(&mut self, _text: &[u8], _notes: &mut Notes) -> Option<(Self::Record, usize)> {
+        None
+    }
     /// Returns, for a file without a header, the field of each column and the number of fields; `None` if in order.
     fn positions(&self) -> Option<(Vec<usize>, usize)> {
         None
@@ -327,6 +332,8 @@ pub struct Parser<F: RowFormat> {
     /// Field of the line for each column of the format; `None` = in order.
     order: Option<Vec<usize>>,
     n_fields: usize,
+    /// The file has the format's columns in the usual order.
+    usual: bool,
     columns: <F::Record as Record>::Columns,
     /// Latest rows of the day, not yet in `columns`.
     staged: Vec<F::Record>,
@@ -350,6 +357,7 @@ impl<F: RowFormat> Parser<F> {
             format,
             options,
             order: None,
+            usual: false,
             columns: Default::default(),
             staged: Vec::with_capacity(STAGED_ROWS),
             lines: Vec::new(),
@@ -494,6 +502,17 @@ impl<F: RowFormat> Parser<F> {
             Ok(row) => row,
             Err(reason) => return self.quarantine(line, reason),
         };
+        self.accept(line, row, out)
+    }
+
+    /// Takes a readable row: filters, compares with the row before, keeps.
+    #[inline]
+    fn accept(
+        &mut self,
+        line: &[u8],
+        row: F::Record,
+        out: &mut Vec<Parsed>,
+    ) -> Result<(), ParseError> {
         let ts = row.ts();
         if !self.options.range.contains(UnixMicros(ts)) {
             self.totals.filtered += 1;
@@ -594,6 +613,16 @@ impl<F: RowFormat> RowParser for Parser<F> {
             rest = stripped;
         }
         while !rest.is_empty() {
+            if self.usual
+                && let Some((row, len)) = self.format.plain(rest, &mut self.totals.notes)
+            {
+                let line = &rest[..len];
+                rest = &rest[len + 1..];
+                self.line += 1;
+                self.totals.rows += 1;
+                self.accept(line, row, out)?;
+                continue;
+            }
             let end = memchr(b'\n', rest).unwrap_or(rest.len());
             let text = rest;
             let mut line = &rest[..end];
@@ -605,7 +634,9 @@ impl<F: RowFormat> RowParser for Parser<F> {
             }
             if !self.started {
                 self.started = true;
-                if self.start(line)? {
+                let is_header = self.start(line)?;
+                self.usual = self.order.is_none() && self.n_fields == self.format.columns().len();
+                if is_header {
                     continue;
                 }
             }

@@ -7,6 +7,7 @@ use quant_core::time::{MICROS_PER_MINUTE, parse_naive};
 
 use crate::schema::Dataset;
 use crate::venues::number::{EpochUnit, parse_epoch, parse_flag};
+use crate::venues::plain::PlainLine;
 use crate::venues::records::{
     AggTrade, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, LiquidationRow,
     MarkKline, MetricsRow, PremiumKline, TradeRow, Ts,
@@ -158,6 +159,13 @@ fn epoch(
         EpochUnit::Micros => notes.micros += 1,
     }
     Ok((ts, unit))
+}
+
+/// Counts a time under its unit.
+#[inline]
+fn note_unit(notes: &mut Notes, is_ms: bool) {
+    notes.millis += u64::from(is_ms);
+    notes.micros += u64::from(!is_ms);
 }
 
 fn text_time(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<Ts> {
@@ -417,6 +425,32 @@ impl RowFormat for AggTradeFormat {
             last_id: count(fields, 4, "last_trade_id")?,
         })
     }
+    #[inline]
+    fn plain(&mut self, text: &[u8], notes: &mut Notes) -> Option<(AggTrade, usize)> {
+        if self.is_spot {
+            return None;
+        }
+        let mut line = PlainLine::new(text);
+        let (trade_id, _) = line.digits()?;
+        let price = line.positive()?;
+        let (qty, qty_raw) = to_base(line.positive()?, price, self.contract_value);
+        let ((first_id, _), (last_id, _)) = (line.digits()?, line.digits()?);
+        let (ts, is_ms) = line.epoch()?;
+        let (maker, len) = line.last_flag()?;
+        note_unit(notes, is_ms);
+        let row = AggTrade {
+            ts_event: Ts(ts),
+            ts_recv: None,
+            trade_id,
+            price,
+            qty,
+            qty_raw,
+            aggressor: Side::from_is_buyer_maker(maker).sign(),
+            first_id,
+            last_id,
+        };
+        Some((row, len))
+    }
 }
 
 struct TradeFormat {
@@ -472,6 +506,30 @@ impl RowFormat for TradeFormat {
             qty_raw,
             aggressor: aggressor(fields, 5)?,
         })
+    }
+    #[inline]
+    fn plain(&mut self, text: &[u8], notes: &mut Notes) -> Option<(TradeRow, usize)> {
+        if self.is_spot || self.inverse {
+            return None;
+        }
+        let mut line = PlainLine::new(text);
+        let (trade_id, _) = line.digits()?;
+        let (price, qty) = (line.positive()?, line.positive()?);
+        // The quote quantity is not kept.
+        line.decimal()?;
+        let (ts, is_ms) = line.epoch()?;
+        let (maker, len) = line.last_flag()?;
+        note_unit(notes, is_ms);
+        let row = TradeRow {
+            ts_event: Ts(ts),
+            ts_recv: None,
+            trade_id,
+            price,
+            qty,
+            qty_raw: None,
+            aggressor: Side::from_is_buyer_maker(maker).sign(),
+        };
+        Some((row, len))
     }
 }
 

@@ -117,6 +117,48 @@ proptest! {
         check(&whole.0, whole.1);
     }
 
+    /// Quotes around the first field are allowed but not plain, so they send a line to the general parser.
+    #[test]
+    fn the_plain_way_reads_what_the_general_one_reads(
+        rows in proptest::collection::vec((
+            "[0-9]{1,17}", "[0-9]{0,9}(\\.[0-9]{0,9})?", "-?[0-9]{1,3}\\.[0-9]{1,8}", "(17[0-9]{11}|17[0-9]{14}|[0-9]{12,17})",
+            "(true|false|True|False|TRUE|fals|true,1|true\r)",
+        ), 1..12),
+        end in "\n{0,1}",
+    ) {
+        for (dataset, ids) in [(Dataset::AggTrades, true), (Dataset::Trades, false)] {
+            let text = |quote: &str| {
+                let lines: Vec<String> = std::iter::once("1,1,1,1,1,1700000000000,true".to_owned())
+                    .filter(|_| ids)
+                    .chain(std::iter::once("1,1,1,1,1700000000000,true".to_owned()).filter(|_| !ids))
+                    .chain(rows.iter().map(|(id, price, qty, time, flag)| {
+                        let middle = if ids { format!("{id},{id}") } else { price.clone() };
+                        format!("{quote}{id}{quote},{price},{qty},{middle},{time},{flag}")
+                    }))
+                    .collect();
+                lines.join("\n") + &end
+            };
+            let [plain, general] = ["", "\""].map(|quote| {
+                let mut parser = parser(dataset, &terms(Market::Um), options(true, 1.0)).unwrap();
+                let mut out = Vec::new();
+                parser.feed(text(quote).as_bytes(), &mut out).unwrap();
+                let mut totals = parser.finish(&mut out).unwrap();
+                for refused in &mut totals.quarantined {
+                    refused.text.retain(|c| c != '"');
+                }
+                let batches: Vec<RecordBatch> = out
+                    .into_iter()
+                    .filter_map(|p| match p {
+                        Parsed::Rows { batch, .. } => Some(batch),
+                        Parsed::DayEnd { .. } => None,
+                    })
+                    .collect();
+                (totals, batches)
+            });
+            prop_assert_eq!(plain, general);
+        }
+    }
+
     #[test]
     fn fields_split_like_the_standard_library(text in "[a-c,\\-\u{1}]{0,80}", cut in 0_usize..81) {
         let text = text.as_bytes();
