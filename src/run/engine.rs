@@ -349,10 +349,11 @@ impl Engine {
     /// Shows a completed minute to every venue, then notes which trades are still open.
     fn deliver(&mut self, ts_close: UnixMicros, minute: &[Option<MinuteRow>]) {
         while let Some((idx, funding)) = self.funding.front().copied()
-            && funding.ts_event < ts_close
+            && funding.ts_event <= ts_close
         {
             self.funding.pop_front();
-            // Settlements of the warm-up find no position.
+            // A settlement at the close itself is known by then: the mark at the close shows it. The venue charges it
+            // to trades entered before it, so one that enters with the next bar is not touched.
             for variant in &mut self.variants {
                 variant.deliver(&Event::Funding(funding), idx);
             }

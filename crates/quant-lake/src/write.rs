@@ -387,6 +387,7 @@ impl PartitionWriter {
         }
         failpoints.reach("partition.synced");
         let (ts_min, ts_max) = checker.time_bounds();
+        meta.quality.gaps += checker.n_gaps();
         Ok(StagedPartition {
             temp,
             set_dir,

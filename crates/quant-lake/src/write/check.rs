@@ -10,6 +10,7 @@ use arrow_schema::SchemaRef;
 use quant_core::time::{Day, UnixMicros};
 
 use super::WriteError;
+use crate::coverage::GapFinder;
 use crate::layout::{DayRule, PartitionSetSpec};
 use crate::schema::ColumnType;
 
@@ -81,6 +82,8 @@ pub(crate) struct BatchChecker {
     rows: u64,
     ts_min: Option<i64>,
     ts_max: Option<i64>,
+    /// Missing intervals of a day that holds one row per interval.
+    gaps: Option<GapFinder>,
 }
 
 impl BatchChecker {
@@ -98,7 +101,15 @@ impl BatchChecker {
             rows: 0,
             ts_min: None,
             ts_max: None,
+            gaps: spec.interval_us.map(|us| GapFinder::new(day.range(), us)),
         }
+    }
+
+    /// Returns the stretches of missing intervals; 0 for sets of point events.
+    pub(crate) fn n_gaps(&self) -> u64 {
+        self.gaps
+            .clone()
+            .map_or(0, |gaps| gaps.finish().len() as u64)
     }
 
     pub(crate) const fn rows(&self) -> u64 {
@@ -228,6 +239,9 @@ impl BatchChecker {
                 at: UnixMicros(times[row]),
                 day: self.day,
             });
+        }
+        if let Some(gaps) = &mut self.gaps {
+            times.iter().for_each(|ts| gaps.see(UnixMicros(*ts)));
         }
         self.ts_min = Some(self.ts_min.map_or(*min, |m| m.min(*min)));
         self.ts_max = Some(self.ts_max.map_or(*max, |m| m.max(*max)));

@@ -276,3 +276,61 @@ fn slow_timing_of_a_large_partition() {
         io::stderr().write_all(text.as_bytes()).unwrap();
     }
 }
+
+#[test]
+fn missing_intervals_are_counted_in_stretches() {
+    use crate::layout::DatasetKey;
+    use crate::schema::Dataset;
+    use arrow_array::{Float64Array, Int64Array, TimestampMicrosecondArray};
+
+    let instrument = quant_core::market::InstrumentKey {
+        exchange: "binance".parse().unwrap(),
+        market: "um".parse().unwrap(),
+        symbol: "BTCUSDT".parse().unwrap(),
+    };
+    let key = DatasetKey {
+        instrument,
+        dataset: Dataset::MarkKlines,
+    };
+    let spec = PartitionSetSpec::raw(&key, 0);
+    let start = day().start().0;
+    let batch = |minutes: &[i64]| {
+        let opens: Vec<i64> = minutes.iter().map(|m| start + m * 60_000_000).collect();
+        let times = |v: Vec<i64>| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC"))
+        };
+        let price: ArrayRef = Arc::new(Float64Array::from(vec![1.0; minutes.len()]));
+        let mut columns = vec![
+            times(opens.clone()),
+            times(opens.iter().map(|t| t + 60_000_000).collect()),
+        ];
+        columns.extend(std::iter::repeat_n(price, 4));
+        columns.push(Arc::new(Int64Array::from(vec![1; minutes.len()])));
+        RecordBatch::try_new(spec.arrow_schema(), columns).unwrap()
+    };
+    let gaps = |batches: &[RecordBatch]| {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = DatasetWriter::open(&Lake::new(dir.path()), spec.clone(), options()).unwrap();
+        let mut partition = writer.begin(day()).unwrap();
+        for b in batches {
+            partition.write(b).unwrap();
+        }
+        let rows_in = partition.rows();
+        let meta = PartitionMeta {
+            sources: vec![source('a')],
+            rows_in,
+            quality: Quality::default(),
+        };
+        writer
+            .commit(partition.finish(meta).unwrap())
+            .unwrap()
+            .quality
+            .gaps
+    };
+    let whole: Vec<i64> = (0..1_440).collect();
+    assert_eq!(gaps(&[batch(&whole)]), 0);
+    // Minutes 2 to 4 and everything from 7 on; where a batch ends does not matter.
+    assert_eq!(gaps(&[batch(&[0, 1, 5, 6])]), 2);
+    assert_eq!(gaps(&[batch(&[0, 1]), batch(&[5, 6])]), 2);
+    assert_eq!(gaps(&[]), 1);
+}
