@@ -19,6 +19,8 @@ mod cli;
 mod crash;
 /// A user's own CSV: stamps, units, refusals.
 mod csv;
+/// Settled funding is charged to open trades.
+mod funding;
 /// Gates refuse with a diagnosis that names the remedy.
 mod gates;
 /// The offline instrument table parses, is consistent and holds what the configs name.

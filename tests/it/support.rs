@@ -297,6 +297,14 @@ impl Frame {
         column.values().to_vec()
     }
 
+    /// Returns a column of integers without nulls.
+    pub(crate) fn i64(&self, name: &str) -> Vec<i64> {
+        self.column(name)
+            .as_primitive::<Int64Type>()
+            .values()
+            .to_vec()
+    }
+
     #[track_caller]
     pub(crate) fn text(&self, name: &str) -> Vec<Option<String>> {
         self.rendered(name)
