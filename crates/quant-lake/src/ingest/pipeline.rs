@@ -14,6 +14,8 @@ use super::unit::FileError;
 use crate::content::hex;
 use crate::venues::rows::{ParseError, Parsed, RowParser, Totals};
 
+mod pair;
+
 /// Chunks in flight between two threads.
 const QUEUE: usize = 4;
 
@@ -132,24 +134,7 @@ impl Pipeline<'_> {
     ) -> Ended {
         match self.threads {
             0 | 1 => self.run_inline(input, parser, sink),
-            // Inflating and parsing together cost about as much as checking, hashing and encoding.
-            2 => std::thread::scope(|scope| {
-                let (to_sink, batches) = sync_channel::<Parsed>(QUEUE);
-                let reading = scope.spawn(move || {
-                    let mut forward = |parsed| to_sink.send(parsed).map_err(|_| FileError::Stopped);
-                    self.run_inline(input, parser, &mut forward)
-                });
-                let written = batches.iter().try_for_each(sink);
-                drop(batches);
-                let ended = match reading.join() {
-                    Ok(ended) => ended,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                };
-                Ended {
-                    parsed: written.and(ended.parsed),
-                    ..ended
-                }
-            }),
+            2 => pair::run(self, input, parser, sink),
             _ => std::thread::scope(|scope| {
                 let (chunks, recycle, reader) = self.spawn_reader(scope, input);
                 let (to_sink, batches) = sync_channel::<Parsed>(QUEUE);
