@@ -43,7 +43,8 @@ pub(crate) fn run(args: &RunAll, ui: Ui) -> CommandResult<ExitCode> {
         bar.finish_and_clear();
     }
     ingest.finish();
-    let outcome = outcome?;
+    let mut outcome = outcome?;
+    outcome.summary = with_places(&outcome.summary, &config);
     if outcome.cache_hit {
         ui.note(&format!(
             "cache hit: run {} is there already; --force computes it again",
@@ -53,6 +54,18 @@ pub(crate) fn run(args: &RunAll, ui: Ui) -> CommandResult<ExitCode> {
     let text = format!("{}\nrun folder: {}", outcome.summary, outcome.dir.display());
     ui.answer(&outcome, &text)?;
     Ok(ExitCode::from(outcome.exit_code))
+}
+
+/// Puts the places of this invocation into the commands a diagnosis names: the kept file knows no places.
+fn with_places(summary: &str, config: &Config) -> String {
+    let mut lake = format!("--lake {}", config.raw.paths.lake.display());
+    if let Some(root) = &config.raw.ingest.vision.root {
+        lake = format!("{lake} --root {}", root.display());
+    }
+    summary.replace("--lake LAKE", &lake).replace(
+        "--config CONFIG",
+        &format!("--config {}", config.file.display()),
+    )
 }
 
 /// Returns the overrides of the command line: `--set` first, then the named flags.

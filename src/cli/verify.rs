@@ -64,5 +64,5 @@ pub(crate) fn run(args: &Verify, ui: Ui) -> CommandResult<ExitCode> {
         ErrorKind::Data,
         &format!("lake `{}` has {n} problem(s), listed above", args.lake.display()),
     )
-    .hint("delete each altered file named above, then run the same build-dataset or build-bars command again: what is missing is made anew"))
+    .hint("an altered or missing data file: delete it, then run the same build-dataset or build-bars command again; an altered or missing manifest.json: delete the whole dataset folder, then ingest it again"))
 }

@@ -301,6 +301,11 @@ fn check_numbers(raw: &RawConfig, rules: &mut Rules) {
         "execution.entry_latency_ms",
         "is not between 0 and one hour",
     );
+    rules.require(
+        (0..=3_600_000).contains(&e.response_latency_ms),
+        "execution.response_latency_ms",
+        "is not between 0 and one hour",
+    );
     rules.within(e.slippage_bps, 0.0, 1_000.0, "execution.slippage_bps");
     if let super::RawFees::Fixed(fees) = &e.fees {
         rules.within(
@@ -330,6 +335,10 @@ fn check_numbers(raw: &RawConfig, rules: &mut Rules) {
 
 /// Rules the core has for its own parameters, under the keys of the config.
 fn check_core(raw: &RawConfig, rules: &mut Rules) {
+    let sizing = core_params::sizing(raw);
+    if let Err(error) = sizing.check() {
+        rules.require(false, "risk", format_args!("is refused: {error}"));
+    }
     let mut take = |section: &str, violations: Vec<ParamViolation>| {
         for v in violations {
             let key = format!("{section}.{}", v.key);

@@ -165,6 +165,7 @@ pub struct RawVision {
 #[serde(deny_unknown_fields)]
 pub struct RawSynth {
     /// Profile: `mixed` has regimes, `null` is a martingale.
+    #[serde(deserialize_with = "profile_name")]
     pub profile: String,
     /// Seed.
     pub seed: u64,
@@ -546,6 +547,11 @@ pub struct RawGates {
     pub min_coverage: f64,
     /// Smallest number of accepted entries.
     pub min_entries: u64,
+}
+
+/// Reads a profile's name; an unquoted `null` in YAML is the name of the null profile, not a missing value.
+fn profile_name<'de, D: serde::Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    Ok(Option::<String>::deserialize(d)?.unwrap_or_else(|| "null".to_owned()))
 }
 
 /// Instants as `YYYY-MM-DD` or RFC 3339 text.

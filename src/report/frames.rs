@@ -56,7 +56,7 @@ pub(super) fn entries(engine: &EngineOutcome) -> CommandResult<RecordBatch> {
 fn reason(row: &CandidateRow) -> Option<String> {
     match (row.candidate.status, &row.refusal) {
         (CandidateStatus::Rejected(name), _) => Some(name.to_owned()),
-        (CandidateStatus::Accepted, Some(refusal)) => Some(format!("size: {refusal}")),
+        (CandidateStatus::Accepted, Some(refusal)) => Some(refusal.to_string()),
         (CandidateStatus::Accepted, None) => None,
     }
 }

@@ -233,7 +233,7 @@ fn entries(out: &mut String, engine: &EngineOutcome) -> core::fmt::Result {
         .count();
     writeln!(
         out,
-        "\nAccepted but not ordered for their size: {refused}. A skipped condition had no input (no flow or no book in the source).\n"
+        "\nAccepted but not ordered (size or barriers): {refused}. A skipped condition had no input (no flow or no book in the source).\n"
     )
 }
 
@@ -269,7 +269,7 @@ fn coverage(out: &mut String, run: &RunReport, engine: &EngineOutcome) -> core::
     writeln!(out, "## Coverage of the evaluated range\n")?;
     writeln!(
         out,
-        "| instrument | minutes | real | without trades | absent | share | longest gap |\n|---|--:|--:|--:|--:|--:|---|"
+        "| instrument | minutes | real | no trade or row | absent | share | longest gap |\n|---|--:|--:|--:|--:|--:|---|"
     )?;
     for (key, c) in run.keys.iter().zip(&engine.coverage) {
         let longest = c.gaps.iter().max_by_key(|g| g.minutes).map_or_else(

@@ -73,7 +73,7 @@ pub struct BarsReport {
     pub built: u64,
     /// Days that were up to date.
     pub current: u64,
-    /// Days without any raw partition to build from.
+    /// Days without any raw partition to build from; bars an earlier state of the lake left for them are not used.
     pub absent: Vec<Day>,
     /// Days per source.
     pub sources: std::collections::BTreeMap<&'static str, u64>,
@@ -107,10 +107,17 @@ impl RawSets {
         Ok(Self(sets))
     }
 
+    /// Returns the first source with rows on the day; a day on which every source is there but empty takes the first.
     fn choose(&self, day: Day) -> Option<(Dataset, Partition)> {
-        self.0
-            .iter()
-            .find_map(|(d, set)| Some((*d, set.manifest().partition(day)?.clone())))
+        let of = |(d, set): &(Dataset, PartitionSet)| {
+            set.manifest().partition(day).map(|p| (*d, p.clone()))
+        };
+        let mut all = self.0.iter().filter_map(of);
+        let first = all.next()?;
+        if first.1.rows > 0 {
+            return Some(first);
+        }
+        all.find(|(_, p)| p.rows > 0).or(Some(first))
     }
 
     fn get(&self, dataset: Dataset) -> CommandResult<&PartitionSet> {

@@ -69,6 +69,17 @@ pub struct EngineParams {
     pub range: TimeRange,
 }
 
+/// Why an accepted candidate became no order; a property of the market and the config, never a failure of the run.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unordered {
+    /// It cannot be sized.
+    #[error("size: {0}")]
+    Size(Refusal),
+    /// A barrier would lie less than a tick from the fill.
+    #[error("barrier: {0}")]
+    Barrier(SimError),
+}
+
 /// One candidate, with what the edge did with it.
 #[derive(Clone, Debug)]
 pub struct CandidateRow {
@@ -77,7 +88,7 @@ pub struct CandidateRow {
     /// Regime at the decision.
     pub regime: RegimeOutput,
     /// Why an accepted candidate was not ordered.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Unordered>,
 }
 
 /// What one variant came to.
@@ -102,7 +113,7 @@ pub struct MinuteGap {
     pub end: UnixMicros,
     /// Minutes.
     pub minutes: u64,
-    /// `absent`: the lake holds no row; `empty`: nothing traded.
+    /// `absent`: the lake does not hold the day; `empty`: it does, but the minute has no trade or its source no row.
     pub kind: &'static str,
 }
 
@@ -390,22 +401,20 @@ impl Engine {
                 candidate.ref_price,
                 leading.venue.gross_exposure(),
             ) {
-                Err(reason) => refusal = Some(reason),
+                Err(reason) => refusal = Some(Unordered::Size(reason)),
                 Ok(qty_lots) => {
-                    self.open.insert(candidate.id.clone(), candidate.subtype);
-                    for variant in &mut self.variants {
-                        variant.venue.submit(BracketOrder {
-                            id: candidate.id.clone(),
-                            instrument_idx: self.params.traded,
-                            side: candidate.side,
-                            qty_lots,
-                            ts_decision: candidate.ts_decision,
-                            barrier: Barrier {
-                                width: candidate.width,
-                                ..self.params.barrier
-                            },
-                        })?;
-                    }
+                    let order = BracketOrder {
+                        id: candidate.id.clone(),
+                        instrument_idx: self.params.traded,
+                        side: candidate.side,
+                        qty_lots,
+                        ts_decision: candidate.ts_decision,
+                        barrier: Barrier {
+                            width: candidate.width,
+                            ..self.params.barrier
+                        },
+                    };
+                    refusal = self.order(&order, candidate.subtype)?;
                 }
             }
         }
@@ -415,6 +424,26 @@ impl Engine {
             refusal,
         });
         Ok(())
+    }
+
+    /// Hands an order to every venue; a quiet market can put a barrier within a tick, which refuses the order everywhere.
+    fn order(
+        &mut self,
+        order: &BracketOrder,
+        subtype: Subtype,
+    ) -> Result<Option<Unordered>, EngineError> {
+        for (i, variant) in self.variants.iter_mut().enumerate() {
+            match variant.venue.submit(order.clone()) {
+                Ok(()) => {}
+                // All venues have the same ticks, so the first one decides for all.
+                Err(error @ SimError::BarrierBelowTick { .. }) if i == 0 => {
+                    return Ok(Some(Unordered::Barrier(error)));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.open.insert(order.id.clone(), subtype);
+        Ok(None)
     }
 
     fn count_coverage(&mut self, ts_open: UnixMicros, minute: &[Option<MinuteRow>]) {

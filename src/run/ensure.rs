@@ -12,8 +12,9 @@ use quant_lake::ingest::{
     ArchiveSource, CsvRequest, IngestError, IngestOptions, IngestReport, IngestRequest,
     LocalArchive, PlanOptions, Progress, ingest_csv, ingest_vision, plan_vision,
 };
-use quant_lake::layout::Lake;
-use quant_lake::schema::Dataset;
+use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+use quant_lake::read::PartitionSet;
+use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 use quant_lake::venues::csv::{
     CsvHeader, CsvMapping, CsvRows, KlineColumns, QtyUnit, SideColumn, Stamp, TimeFormat,
     TradeColumns,
@@ -52,15 +53,7 @@ pub fn vision(
 ) -> CommandResult<IngestReport> {
     let archive: Box<dyn ArchiveSource> = if let Some(root) = &source.root {
         if is_simulated(root) && !key.exchange.simulated {
-            return Err(CommandError::text(
-                ErrorKind::Config,
-                &format!(
-                    "`{}` holds simulated archives and `{}` is a real exchange",
-                    root.display(),
-                    key.exchange
-                ),
-            )
-            .hint(format!("ingest it as `--exchange sim-{}`", key.exchange)));
+            return Err(simulated_as_real(&root.display().to_string(), key));
         }
         let archive = LocalArchive::open(root.clone()).config_error()?;
         super::space::require(
@@ -83,6 +76,13 @@ pub fn vision(
         super::space::require(context.lake.root(), 0)?;
         let timeout = Duration::from_secs(source.timeout_s);
         let host = HttpHost::new(&source.base_url, source.retries, timeout).config_error()?;
+        // A simulated archive may be served as well; a host that does not answer is dealt with by the ingest itself.
+        if matches!(
+            host.text(synth_archive::MARKER_FILE, context.stop),
+            Ok(Some(_))
+        ) {
+            return Err(simulated_as_real(&source.base_url, key));
+        }
         Box::new(HttpArchive::new(host, Arc::clone(context.stop)))
     };
     let request = IngestRequest {
@@ -101,6 +101,55 @@ pub fn vision(
         context.stop,
     )
     .map_err(|e| ingest_error(&e))
+}
+
+fn simulated_as_real(place: &str, key: &InstrumentKey) -> CommandError {
+    CommandError::text(
+        ErrorKind::Config,
+        &format!(
+            "`{place}` holds simulated archives and `{}` is a real exchange",
+            key.exchange
+        ),
+    )
+    .hint(format!("ingest it as `--exchange sim-{}`", key.exchange))
+}
+
+/// Returns whether the lake holds every day of `datasets` that a remote source would be asked for.
+///
+/// # Errors
+/// Data error: a manifest that cannot be read.
+pub fn holds_all(
+    lake: &Lake,
+    key: &InstrumentKey,
+    datasets: &[Dataset],
+    range: TimeRange,
+) -> CommandResult<bool> {
+    for unit in plan_vision(
+        key,
+        datasets,
+        &range,
+        PlanOptions {
+            monthly: false,
+            skip_unpublished: true,
+        },
+    ) {
+        if unit.file.is_none() {
+            continue;
+        }
+        let dataset = DatasetKey {
+            instrument: key.clone(),
+            dataset: unit.dataset,
+        };
+        let spec = PartitionSetSpec::raw(&dataset, DEFAULT_BOOK_LEVELS);
+        let Some(set) = PartitionSet::open_if_present(lake, &spec).data_error()? else {
+            return Ok(false);
+        };
+        let mut days = (unit.first.0..=unit.last.0).map(Day);
+        if !days.all(|day| set.manifest().partition(day).is_some()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Returns the size of the archives a plan would read.

@@ -19,6 +19,8 @@ pub struct Input {
     pub content_sha256: String,
     /// Number of rows.
     pub rows: u64,
+    /// Rows of the source and what became of them: printed by the report, so part of what a run is.
+    pub provenance: String,
 }
 
 /// Content hash of a partition that is not there.
@@ -48,8 +50,8 @@ impl Identity {
         let mut hash = Sha256::new();
         for input in sorted {
             hash.update(format!(
-                "{}\0{}\0{}\n",
-                input.set, input.date, input.content_sha256
+                "{}\0{}\0{}\0{}\n",
+                input.set, input.date, input.content_sha256, input.provenance
             ));
         }
         let inputs_hash = quant_lake::content::hex(&hash.finalize());
@@ -106,6 +108,7 @@ mod tests {
             date: Day(day),
             content_sha256: hash.to_owned(),
             rows: 1,
+            provenance: String::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use quant_core::market::InstrumentKey;
 use quant_core::time::TimeRange;
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+use quant_lake::manifest::Partition;
 use quant_lake::quality::Quality;
 use quant_lake::read::PartitionSet;
 use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
@@ -91,10 +92,28 @@ pub fn collect(
                     content_sha256: partition
                         .map_or_else(|| ABSENT.to_owned(), |p| p.content_sha256.clone()),
                     rows: partition.map_or(0, |p| p.rows),
+                    provenance: partition.map_or_else(String::new, provenance),
                 });
             }
             out.health.push(health);
         }
     }
     Ok(out)
+}
+
+/// Returns the counters of a partition that a report shows, as one line.
+fn provenance(partition: &Partition) -> String {
+    let q = &partition.quality;
+    format!(
+        "in {} gaps {} duplicates {} out_of_order {} quarantined {} other_day {} filtered {} late {} stale_runs {}",
+        partition.rows_in,
+        q.gaps,
+        q.duplicates,
+        q.out_of_order,
+        q.quarantined,
+        q.other_day,
+        q.filtered,
+        q.late,
+        q.stale_runs
+    )
 }

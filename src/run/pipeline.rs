@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use quant_core::market::{Funding, Instrument, InstrumentKey};
 use quant_core::metrics::MetricSet;
+use quant_core::strategy::CandidateStatus;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::bars::{bar_set_spec, read_bars};
 use quant_lake::ingest::{IngestOptions, IngestReport, Progress};
@@ -231,6 +232,13 @@ fn ensure_data(
                 ensure::synth(&context, synth, key, &raw.datasets, range, terms, &on_day)?
             }
             (IngestSource::Csv, _, Some(csv)) => ensure::csv(&context, csv, key, None, terms)?,
+            // A lake that holds every day needs no network; `build-dataset` asks again whether files were replaced.
+            (IngestSource::Vision, _, _)
+                if raw.vision.root.is_none()
+                    && ensure::holds_all(lake, key, &raw.datasets, range)? =>
+            {
+                IngestReport::default()
+            }
             (IngestSource::Vision, _, _) => ensure::vision(
                 &context,
                 &raw.vision,
@@ -322,10 +330,10 @@ fn compute(
     let bars = bars_of(config, &prepared.lake, &prepared.keys, options)?;
     timing.add("bars", started);
     run.bar_set = Some(prepared.bar_spec.id()?);
-    timing.bars = bars;
     (options.on_stage)("backtest");
     let started = Instant::now();
-    let outcome = drive(config, prepared, options)?;
+    let outcome = drive(config, prepared, &bars, options)?;
+    timing.bars = bars;
     timing.add("backtest", started);
     let coverage = outcome.coverage[config.traded].clone();
     run.gates.push(Gate::at_least(
@@ -341,7 +349,7 @@ fn compute(
         config.raw.gates.min_coverage,
         || {
             format!(
-                "{} of {} minutes have no real bar ({} absent from the lake, {} without trades); see data_gap_report.json",
+                "{} of {} minutes have no real bar ({} of days the lake does not hold, {} without a trade or without a row in the source); see data_gap_report.json",
                 coverage.expected - coverage.real, coverage.expected, coverage.absent, coverage.empty
             )
         },
@@ -351,14 +359,17 @@ fn compute(
             out
         },
     ));
-    let accepted: u64 = outcome.counts.values().map(|c| c.accepted).sum();
+    let accepted = |c: &&super::engine::CandidateRow| {
+        c.candidate.status == CandidateStatus::Accepted && c.refusal.is_none()
+    };
+    let ordered = outcome.candidates.iter().filter(accepted).count();
     if !run.stopped() {
         run.gates.push(Gate::at_least(
             "min_entries",
-            accepted as f64,
+            ordered as f64,
             config.raw.gates.min_entries as f64,
             || {
-                "no subtype accepted enough candidates; entries_5m.parquet and pipeline_health.json say which condition stopped each"
+                "not enough candidates were accepted and ordered; entries_5m.parquet and pipeline_health.json say what stopped each"
                     .to_owned()
             },
             || {
@@ -413,11 +424,11 @@ fn days_with_data(config: &Config, prepared: &Prepared) -> u64 {
     days.len() as u64
 }
 
-/// Returns the commands that would fetch what is missing.
+/// Returns the commands that would fetch what is missing. Places stay words (`LAKE`, `CONFIG`): where files are is no
+/// part of a run, and the same refusal must read the same everywhere.
 fn fetch_commands(config: &Config, key: &InstrumentKey) -> Vec<String> {
     let range = config.read_range();
     let (start, end) = (range.start.day(), range.end.day());
-    let lake = config.raw.paths.lake.display();
     let datasets: Vec<&str> = config
         .raw
         .ingest
@@ -429,12 +440,11 @@ fn fetch_commands(config: &Config, key: &InstrumentKey) -> Vec<String> {
         IngestSource::Csv => vec![
             "check `ingest.csv` (path, stamp, time_format) and `run.start`/`run.end` against the file".to_owned(),
         ],
-        _ if key.exchange.simulated => vec![format!(
-            "quant run-all --config {} --set ingest.source=synth",
-            config.file.display()
-        )],
+        _ if key.exchange.simulated => {
+            vec!["quant run-all --config CONFIG --set ingest.source=synth".to_owned()]
+        }
         _ => vec![format!(
-            "quant build-dataset --exchange {} --market {} --symbol {} --start {start} --end {end} --source vision --datasets {} --lake {lake}",
+            "quant build-dataset --exchange {} --market {} --symbol {} --start {start} --end {end} --source vision --datasets {} --lake LAKE",
             key.exchange, key.market, key.symbol, datasets.join(",")
         )],
     }
@@ -444,6 +454,7 @@ fn fetch_commands(config: &Config, key: &InstrumentKey) -> Vec<String> {
 fn drive(
     config: &Config,
     prepared: &Prepared,
+    bars: &[BarsReport],
     options: &RunOptions<'_>,
 ) -> CommandResult<EngineOutcome> {
     let raw = &config.raw;
@@ -488,10 +499,13 @@ fn drive(
         }
         let rows = sets
             .iter()
-            .map(|set| match set {
-                // A day without a partition has no rows; asking for it is not an error.
-                Some(set) => read_bars(set, day.range(), &memo).data_error(),
-                None => Ok(Vec::new()),
+            .zip(bars)
+            .map(|(set, report)| match set {
+                // Bars of a day whose raw data is gone are no input of this run: its identity says `absent`.
+                Some(set) if !report.absent.contains(&day) => {
+                    read_bars(set, day.range(), &memo).data_error()
+                }
+                _ => Ok(Vec::new()),
             })
             .collect::<CommandResult<Vec<_>>>()?;
         engine.push_day(day, &rows).internal_error()?;

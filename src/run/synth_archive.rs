@@ -132,9 +132,15 @@ pub fn write_archive(
     Ok(report)
 }
 
-/// Returns whether `root` was written by the simulator.
+/// Returns whether `root`, or any folder it lies in or is reached through, was written by the simulator: an archive may be
+/// named by its root or by the `data` folder inside.
 pub fn is_simulated(root: &Path) -> bool {
-    root.join(MARKER_FILE).is_file()
+    let resolved = root.canonicalize();
+    let resolved = resolved.as_deref().unwrap_or(root);
+    resolved
+        .ancestors()
+        .chain(root.ancestors())
+        .any(|dir| dir.join(MARKER_FILE).is_file())
 }
 
 fn encode_day(day: &SimDay, request: &SynthRequest) -> CommandResult<Vec<(EncodedFile, u64)>> {

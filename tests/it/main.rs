@@ -27,6 +27,8 @@ mod gates;
 mod instruments;
 /// Two markets that agree up to a minute give the same decisions up to it.
 mod lookahead;
+/// What a run is made of decides what it says.
+mod provenance;
 /// Recorded market data, where there is some.
 mod real_data;
 /// What a run leaves behind, its cache, its identity, its sums.

@@ -456,6 +456,17 @@ impl Manifest {
                 });
             }
         }
+        let params = [(&self.ingest_params_hash, &self.ingest_params)];
+        for (hash, params) in params.into_iter().chain(&self.earlier_ingest_params) {
+            let expected = ingest_params_hash(params);
+            if *hash != expected {
+                return Err(Inconsistency::Total {
+                    field: "ingest_params_hash",
+                    found: hash.clone(),
+                    expected,
+                });
+            }
+        }
         let (rows, range) = self.totals(interval_us);
         let total = |field, found: String, expected: String| {
             Err(Inconsistency::Total {

@@ -162,10 +162,26 @@ pub fn verify_set(
     let set = match PartitionSet::open_if_present(lake, spec) {
         Ok(Some(set)) => set,
         Ok(None) => {
-            report.problems = orphans(&lake.set_dir(spec), None)
-                .into_iter()
-                .map(|path| problem(None, ProblemKind::Orphan, path.display().to_string()))
-                .collect();
+            let orphans = orphans(&lake.set_dir(spec), None);
+            // A first commit that was cut short leaves one file at most; more of them once had a manifest.
+            let n = orphans
+                .iter()
+                .filter(|p| p.extension().is_some_and(|e| e == "parquet"))
+                .count();
+            if n > 1 {
+                let detail = format!(
+                    "`{}` holds {n} data files but no manifest: it was removed or never restored",
+                    lake.set_dir(spec).display()
+                );
+                report
+                    .problems
+                    .push(problem(None, ProblemKind::Manifest, detail));
+            }
+            report.problems.extend(
+                orphans
+                    .into_iter()
+                    .map(|path| problem(None, ProblemKind::Orphan, path.display().to_string())),
+            );
             return report;
         }
         Err(e) => {

@@ -59,7 +59,7 @@ pub enum ArchiveError {
         expected: String,
     },
     /// The member is larger than allowed.
-    #[error("`{}`: member of {bytes} bytes, more than the limit {limit}\nhint: if the vendor's file is that large, raise `ingest.max_member_bytes`", path.display())]
+    #[error("`{}`: member of {bytes} bytes, more than the limit {limit}\nhint: no archive of this kind is that large; check where the file comes from", path.display())]
     TooLarge {
         /// Archive.
         path: PathBuf,

@@ -130,7 +130,8 @@ fn file(
         member: None,
         sha256,
         checksum_verified: false,
-        replaces_same_name: false,
+        // The same path with other bytes is the file corrected, not a second file.
+        replaces_same_name: true,
     };
     let wanted = Wanted {
         range,

@@ -90,7 +90,7 @@ pub enum FileError {
     Format(#[from] FormatError),
     /// Too many rows to sort in memory.
     #[error(
-        "`{file}` is not in time order and has more than {limit} rows\nhint: sort it by time, or raise `ingest.max_collect_rows` if there is memory for it"
+        "`{file}` is not in time order and has more than {limit} rows\nhint: sort the file by time first: a sorted file of any size is streamed"
     )]
     TooLargeToSort {
         /// File.

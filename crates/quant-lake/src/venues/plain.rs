@@ -3,6 +3,7 @@
 //! This is the fast way for the largest files. It never decides that a row is bad: whatever it does not recognise at
 //! once (quotes, signs, exponents, `\r`, long numbers, the last bytes of a chunk) it leaves to the general parser.
 
+use super::row_values::MAX_POSITIVE;
 use crate::venues::number::{POW10, POW10_INT, ZEROS, digit_word, first_non_digit};
 
 /// A place in a line of text.
@@ -88,7 +89,8 @@ impl<'a> PlainLine<'a> {
     /// Reads a number above zero and the comma behind it.
     #[inline]
     pub(crate) fn positive(&mut self) -> Option<f64> {
-        self.decimal().filter(|value| *value > 0.0)
+        self.decimal()
+            .filter(|value| *value > 0.0 && *value <= MAX_POSITIVE)
     }
 
     /// Reads a time of 13 digits (milliseconds) or 16 digits (microseconds) and the comma behind it; returns

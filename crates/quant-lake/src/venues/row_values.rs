@@ -14,11 +14,19 @@ pub(crate) fn number(fields: &Fields<'_>, i: usize, column: &'static str) -> Row
     }
 }
 
-/// Reads a number above zero.
+/// Largest price or quantity taken: beyond it no market exists, and sums over a day would lose whole units.
+pub(crate) const MAX_POSITIVE: f64 = 1e15;
+
+/// Reads a number above zero, at most [`MAX_POSITIVE`].
 #[inline]
 pub(crate) fn positive(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
     let value = number(fields, i, column)?;
-    if value > 0.0 {
+    if value > MAX_POSITIVE {
+        Err(RowProblem::BadSign {
+            column,
+            required: "at most 1e15",
+        })
+    } else if value > 0.0 {
         Ok(value)
     } else {
         Err(RowProblem::BadSign {

@@ -71,7 +71,11 @@ fn names_damaged_missing_and_foreign_files() {
     std::fs::remove_file(lake.manifest_path(&spec())).unwrap();
     assert_eq!(
         kinds(&lake, Depth::Files),
-        [ProblemKind::Orphan, ProblemKind::Orphan]
+        [
+            ProblemKind::Manifest,
+            ProblemKind::Orphan,
+            ProblemKind::Orphan
+        ]
     );
 }
 
