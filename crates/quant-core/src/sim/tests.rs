@@ -235,6 +235,31 @@ fn a_gap_through_the_stop_exits_at_the_worse_open_and_pays_slippage() {
 }
 
 #[test]
+fn the_open_of_the_exit_bar_counts_for_the_best_gain() {
+    let mut venue = venue(free(0));
+    // Bought at 100; the next bar opens at 101.5, short of the target at 102, and falls through the stop at 99.
+    let events = [
+        bar(0, (100.0, 100.5, 99.5, 100.0)),
+        bar(1, (101.5, 101.5, 98.5, 98.5)),
+    ];
+    let reports = run(&mut venue, order(Side::Buy, 0), &events);
+    let x = closed(&reports);
+    assert_eq!(x.exit_reason, ExitReason::Sl);
+    near(x.mfe, 1.5);
+    near(x.mae, 1.0);
+}
+
+#[test]
+fn an_order_on_its_way_counts_as_exposure() {
+    let mut venue = venue(free(5 * MIN));
+    venue.on_event(&bar(0, FLAT), 0);
+    near(venue.gross_exposure(), 0.0);
+    venue.submit(order(Side::Buy, MIN)).unwrap();
+    // One base unit at the last price, before any fill.
+    near(venue.gross_exposure(), 100.0);
+}
+
+#[test]
 fn a_gap_through_the_target_fills_at_the_limit_only() {
     let mut venue = venue(free(0));
     let events = [bar(0, FLAT), bar(1, (105.0, 106.0, 90.0, 100.0))];
