@@ -121,6 +121,12 @@ fn identity_forgets_places_and_keeps_everything_else() {
 }
 
 #[test]
+fn an_unquoted_null_names_the_null_profile() {
+    let config = load(&["ingest.synth.profile=null"]).unwrap();
+    assert_eq!(config.raw.ingest.synth.unwrap().profile, "null");
+}
+
+#[test]
 fn hostile_yaml_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c.yaml");

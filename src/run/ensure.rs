@@ -111,7 +111,10 @@ fn simulated_as_real(place: &str, key: &InstrumentKey) -> CommandError {
             key.exchange
         ),
     )
-    .hint(format!("ingest it as `--exchange sim-{}`", key.exchange))
+    .hint(format!(
+        "ingest a local copy of it (`--root DIR`) as `--exchange sim-{}`",
+        key.exchange
+    ))
 }
 
 /// Returns whether the lake holds every day of `datasets` that a remote source would be asked for.

@@ -92,6 +92,28 @@ fn what_is_up_to_date_is_left_alone() {
 }
 
 #[test]
+fn an_empty_better_source_does_not_hide_a_full_one() {
+    let dir = bench();
+    let name = format!("BTCUSDT-trades-{}", DAYS[1]);
+    let folder = dir
+        .path()
+        .join("archive/data/futures/um/daily/trades/BTCUSDT");
+    std::fs::create_dir_all(&folder).unwrap();
+    let header = b"id,price,qty,quote_qty,time,is_buyer_maker\n";
+    let zip = crate::support::zip_of(&[(&format!("{name}.csv"), header)]);
+    let path = folder.join(format!("{name}.zip"));
+    std::fs::write(&path, &zip).unwrap();
+    let line = format!("{}  {name}.zip\n", crate::support::sha256(&zip));
+    std::fs::write(crate::support::checksum_path(&path), line).unwrap();
+    let mut args = ingest_args(DAYS[1], DAYS[2]);
+    let at = args.iter().position(|a| *a == "agg_trades").unwrap();
+    args[at] = "trades";
+    run(dir.path(), &args).code(0);
+    let report = build(&dir, &[]);
+    assert_eq!(report["sources"]["agg_trades"], 4, "{report}");
+}
+
+#[test]
 fn a_changed_day_makes_its_bars_and_the_next_days_stale() {
     let dir = bench();
     let set = bar_set(&build(&dir, &[]));

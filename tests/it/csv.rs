@@ -239,6 +239,46 @@ fn nan_rows_are_quarantined() {
 }
 
 #[test]
+fn a_price_no_market_has_is_quarantined() {
+    let (dir, bars) = bench();
+    let bad = format!(",{},", bars[6].open);
+    edit(dir.path(), |i, line| {
+        if i == 7 {
+            line.replacen(&bad, ",1e300,", 1)
+        } else {
+            line.to_owned()
+        }
+    });
+    let answer = ingest(dir.path(), "lake", &[]).code(0).json();
+    assert_eq!(rows(&answer), [1_440, 1_439, 0, 0, 1]);
+}
+
+#[test]
+fn a_corrected_file_replaces_what_it_said_before() {
+    let (dir, bars) = bench();
+    let close = |bar: &Minute| format!(",{},", bar.close);
+    let was = close(&bars[6]);
+    // Up or down: which value is larger must not decide which one is believed.
+    for to in [bars[6].low, bars[6].high] {
+        write_csv(&dir.path().join("bars.csv"), &bars);
+        ingest(dir.path(), "lake", &[]).code(0);
+        edit(dir.path(), |i, line| {
+            if i == 7 {
+                let at = line.rfind(&was).unwrap();
+                format!("{},{to},{}", &line[..at], &line[at + was.len()..])
+            } else {
+                line.to_owned()
+            }
+        });
+        let answer = ingest(dir.path(), "lake", &[]).code(0).json();
+        assert_eq!(rows(&answer), [1_440, 1_440, 0, 0, 0]);
+        let file = data_file(&dir.path().join("lake"), SET, FIRST);
+        let closes = Frame::read(&file).f64("close");
+        assert_eq!(closes[6], Some(to.to_string().parse().unwrap()));
+    }
+}
+
+#[test]
 fn no_such_file() {
     let (dir, _) = bench();
     ingest(dir.path(), "lake", &[]).code(0);

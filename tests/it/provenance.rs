@@ -130,6 +130,40 @@ fn simulated_archives_are_known_by_whatever_folder_they_are_named() {
 }
 
 #[test]
+fn simulated_archives_are_known_over_http_too() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = String::new();
+        BufReader::new(stream.try_clone().unwrap())
+            .read_line(&mut head)
+            .unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+            .unwrap();
+        head
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let mut args = vec!["build-dataset", "--exchange", "binance", "--market", "um"];
+    args.extend([
+        "--symbol",
+        "BTCUSDT",
+        "--start",
+        "2024-01-09",
+        "--end",
+        "2024-01-10",
+    ]);
+    args.extend(["--base-url", &url, "--lake", "lake"]);
+    run(dir.path(), &args)
+        .code(2)
+        .says(&["simulated", "--root DIR"]);
+    assert!(server.join().unwrap().starts_with("GET /SIMULATED.json "));
+    assert!(!dir.path().join("lake/raw").exists());
+}
+
+#[test]
 fn what_became_of_the_source_rows_is_part_of_the_identity() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

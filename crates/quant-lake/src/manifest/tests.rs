@@ -129,6 +129,13 @@ fn refuses_contradictions() {
         Inconsistency::Hash { .. }
     ));
     assert!(matches!(
+        problem("/ingest_params", serde_json::json!({"other": 1})),
+        Inconsistency::Total {
+            field: "ingest_params_hash",
+            ..
+        }
+    ));
+    assert!(matches!(
         problem("/partitions/0/ingest_params_hash", "x".into()),
         Inconsistency::Params { .. }
     ));
