@@ -9,3 +9,4 @@ pub mod error;
 pub mod fetch;
 pub mod report;
 pub mod run;
+pub mod synth;

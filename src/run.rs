@@ -10,7 +10,6 @@ pub mod inputs;
 pub mod instruments;
 pub mod pipeline;
 pub mod space;
-pub mod synth_archive;
 
 use std::num::NonZeroUsize;
 

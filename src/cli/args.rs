@@ -194,7 +194,7 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Synth {
-    /// Market profile
+    /// Market profile: null, planted_flow, planted_hazard, planted_trend, planted_reversion, mixed
     #[arg(long, default_value = "mixed")]
     pub(crate) profile: String,
     /// Number of days
@@ -203,16 +203,43 @@ pub(crate) struct Synth {
     /// Seed: the same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Folder to write, empty or new
+    /// Folder to write, empty or new [default: simulated/<venue>-<profile>-seed<seed>-<days>d]
     #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    pub(crate) out: Option<PathBuf>,
     /// First day
     #[arg(long, default_value = "2024-01-01")]
     pub(crate) start: quant_core::time::Day,
-    /// Market: um or spot
-    #[arg(long, default_value = "um")]
-    pub(crate) market: Market,
-    /// Symbol
-    #[arg(long, default_value = "BTCUSDT")]
-    pub(crate) symbol: Symbol,
+    /// Venue whose formats are written: binance, bybit, okx
+    #[arg(long, default_value = "binance")]
+    pub(crate) exchange: Exchange,
+    /// Market of --symbol [default: the venue's linear perpetual]
+    #[arg(long)]
+    pub(crate) market: Option<Market>,
+    /// Symbol [default: BTCUSDT as the venue writes it]
+    #[arg(long)]
+    pub(crate) symbol: Option<Symbol>,
+    /// What the instrument is like: btc (fine tick, busy) or alt (coarse tick, thick book)
+    #[arg(long, default_value = "btc")]
+    pub(crate) look: String,
+    /// Several correlated instruments, separated by commas, e.g. um:BTCUSDT:btc,spot:BTCUSDT:btc,um:SOLUSDT:alt
+    #[arg(long, value_delimiter = ',', value_name = "MARKET:SYMBOL:LOOK", conflicts_with_all = ["market", "symbol", "look"])]
+    pub(crate) instruments: Vec<String>,
+    /// Datasets, separated by commas [default: all that the venue publishes as archives]
+    #[arg(long, value_delimiter = ',', value_parser = parse_dataset)]
+    pub(crate) datasets: Vec<Dataset>,
+    /// Override one parameter of every instrument (branching=0.5) or of one (BTCUSDT.branching=0.5)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Levels per side in l2_snapshots and l2_deltas [default: 20; bybit and okx as the venue]
+    #[arg(long, value_name = "N")]
+    pub(crate) book_levels: Option<u16>,
+    /// Milliseconds between two images or updates of the book [default: 1000 for images, 100 for updates]
+    #[arg(long, value_name = "MS")]
+    pub(crate) book_cadence_ms: Option<u32>,
+    /// Defects to plant, separated by commas, e.g. gap=0.2,wrong_checksum=0.1; `all=RATE` plants every kind
+    #[arg(long, value_delimiter = ',', value_name = "KIND=RATE")]
+    pub(crate) defects: Vec<String>,
+    /// Seed of the defects [default: --seed]
+    #[arg(long, value_name = "SEED")]
+    pub(crate) defect_seed: Option<u64>,
 }

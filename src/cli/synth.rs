@@ -1,67 +1,174 @@
-//! `quant synth`: a simulated market as exchange archives.
+//! `quant synth`: a simulated world as exchange archives, with the truth beside it.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use quant_core::market::Market;
-use quant_core::synth::SynthParams;
+use quant_core::market::{Market, Symbol, Venue};
+use quant_core::synth::{InstrumentParams, WorldParams};
+use quant_lake::schema::Dataset;
 
 use super::args::Synth;
 use super::ui::Ui;
-use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
-use crate::run::synth_archive::{SynthRequest, profile_of, write_archive};
+use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::synth::request::{self, default_datasets, markets_of, profile_of};
+use crate::synth::{BookOptions, Look, SynthReport, SynthRequest, defects, write_archive};
 
 pub(crate) fn run(args: &Synth, ui: Ui) -> CommandResult<ExitCode> {
-    let profile = profile_of(&args.profile).ok_or_else(|| {
+    let request = request_of(args)?;
+    let out = args.out.clone().unwrap_or_else(|| {
+        PathBuf::from("simulated").join(format!(
+            "{}-{}-seed{}-{}d",
+            request.venue.name(),
+            args.profile,
+            args.seed,
+            args.days
+        ))
+    });
+    let stop = super::interrupt_flag()?;
+    let instruments = request.world.instruments.len() as u64;
+    let bar = ui.progress(u64::from(args.days) * instruments, "simulating");
+    let report = write_archive(&out, &request, &stop, &|_| bar.inc(1))?;
+    bar.finish_and_clear();
+    ui.answer(&report, &text(&report, &out))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what the flags ask for, checked.
+fn request_of(args: &Synth) -> CommandResult<SynthRequest> {
+    let profile = profile_of(&args.profile)?;
+    let venue = args.exchange.venue;
+    let mut instruments = if args.instruments.is_empty() {
+        let market = match (args.market, markets_of(venue).first()) {
+            (Some(market), _) | (None, Some(&market)) => market,
+            (None, None) => Market::Um,
+        };
+        let symbol = match &args.symbol {
+            Some(symbol) => symbol.clone(),
+            None => default_symbol(venue, market)?,
+        };
+        vec![look_of(&args.look)?.instrument(market, symbol)?]
+    } else {
+        args.instruments
+            .iter()
+            .map(|text| instrument_of(text))
+            .collect::<CommandResult<Vec<_>>>()?
+    };
+    request::apply_overrides(&mut instruments, &args.set)?;
+    let datasets = if args.datasets.is_empty() {
+        default_datasets(venue)
+    } else {
+        args.datasets.clone()
+    };
+    let images_only =
+        datasets.contains(&Dataset::L2Snapshots) && !datasets.contains(&Dataset::L2Deltas);
+    let defect_seed = args.defect_seed.unwrap_or(args.seed);
+    SynthRequest {
+        world: WorldParams {
+            seed: args.seed,
+            profile,
+            start_day: args.start,
+            instruments,
+        },
+        venue,
+        days: args.days,
+        datasets,
+        book: BookOptions {
+            levels: args
+                .book_levels
+                .unwrap_or(if venue == Venue::Binance { 20 } else { 0 }),
+            cadence_ms: args
+                .book_cadence_ms
+                .unwrap_or(if images_only { 1_000 } else { 100 }),
+        },
+        defects: defects::plan_of(&args.defects, defect_seed)?,
+    }
+    .check()
+}
+
+fn look_of(name: &str) -> CommandResult<Look> {
+    Look::from_name(name).ok_or_else(|| {
         CommandError::text(
             ErrorKind::Config,
-            &format!("unknown profile `{}`; known: mixed, null", args.profile),
+            &format!("unknown look `{name}`; known: btc, alt"),
         )
-    })?;
-    if !matches!(args.market, Market::Um | Market::Spot) {
-        return Err(CommandError::text(
-            ErrorKind::Config,
-            &format!(
-                "market `{}` cannot be simulated; known: um, spot",
-                args.market
-            ),
-        ));
-    }
-    if !(1..=3_660).contains(&args.days) {
-        return Err(CommandError::text(
-            ErrorKind::Config,
-            &format!("--days is {}; expected 1 to 3660", args.days),
-        ));
-    }
-    let params = SynthParams::btcusdt_like(args.seed, args.symbol.clone(), profile, args.start)
-        .config_error()?;
-    let request = SynthRequest {
-        params,
-        market: args.market,
-        days: args.days,
+    })
+}
+
+/// Reads `MARKET:SYMBOL:LOOK`.
+fn instrument_of(text: &str) -> CommandResult<InstrumentParams> {
+    let refuse = |why: &str| {
+        CommandError::text(ErrorKind::Config, &format!("--instruments `{text}`: {why}"))
+            .hint("e.g. --instruments um:BTCUSDT:btc,spot:BTCUSDT:btc,um:SOLUSDT:alt")
     };
-    let stop = super::interrupt_flag()?;
-    let bar = ui.progress(u64::from(args.days), "simulating");
-    let report = write_archive(&args.out, &request, &stop, &|_| bar.inc(1))?;
-    bar.finish_and_clear();
+    let parts: Vec<&str> = text.split(':').collect();
+    let [market, symbol, look] = parts[..] else {
+        return Err(refuse("expected MARKET:SYMBOL:LOOK"));
+    };
+    let market: Market = market
+        .parse()
+        .map_err(|e: quant_core::market::MarketError| refuse(&e.to_string()))?;
+    let symbol: Symbol = symbol
+        .parse()
+        .map_err(|e: quant_core::market::MarketError| refuse(&e.to_string()))?;
+    look_of(look)?.instrument(market, symbol)
+}
+
+fn default_symbol(venue: Venue, market: Market) -> CommandResult<Symbol> {
+    let text = match (venue, market) {
+        (Venue::Okx, Market::Spot) => "BTC-USDT",
+        (Venue::Okx, _) => "BTC-USDT-SWAP",
+        _ => "BTCUSDT",
+    };
+    text.parse().map_err(|e: quant_core::market::MarketError| {
+        CommandError::text(ErrorKind::Internal, &e.to_string())
+    })
+}
+
+fn text(report: &SynthReport, out: &std::path::Path) -> String {
+    let request = &report.request;
     let rows: u64 = report.files.iter().map(|f| f.rows).sum();
-    let last = args
-        .start
-        .plus(i32::try_from(args.days).unwrap_or(i32::MAX));
-    let text = format!(
-        "SIMULATED {} {} {} [{}, {last}): {} archives, {rows} rows in `{}`\n\
-         ingest: quant build-dataset --exchange sim-binance --market {} --symbol {} --start {} --end {last} \
-         --source vision --root {} --datasets klines_1m,agg_trades --lake data",
-        args.profile,
-        args.market,
-        args.symbol,
-        args.start,
+    let (start, end) = (request.world.start_day, request.end_day());
+    let mut lines = vec![format!(
+        "SIMULATED {} on {} [{start}, {end}), seed {}: {} files, {rows} rows in `{}`",
+        request.world.profile.name(),
+        request.venue.name(),
+        request.world.seed,
         report.files.len(),
-        args.out.display(),
-        args.market,
-        args.symbol,
-        args.start,
-        args.out.display(),
-    );
-    ui.answer(&report, &text)?;
-    Ok(ExitCode::SUCCESS)
+        out.display(),
+    )];
+    lines.push(format!(
+        "truth: {}",
+        out.join(quant_lake::truth::FILE).display()
+    ));
+    if report.request.defects.is_some() {
+        lines.push(format!(
+            "defects: {} planted, listed in {}",
+            report.defects,
+            out.join("defects.json").display()
+        ));
+    }
+    if request.venue == Venue::Binance {
+        for instrument in &request.world.instruments {
+            let datasets: Vec<&str> = request
+                .datasets
+                .iter()
+                .filter(|d| request::is_ingested(instrument.market, **d))
+                .map(|d| d.name())
+                .collect();
+            lines.push(format!(
+                "ingest: quant build-dataset --exchange sim-binance --market {} --symbol {} --start {start} --end {end} \
+                 --source vision --root {} --datasets {} --lake data",
+                instrument.market,
+                instrument.symbol,
+                out.display(),
+                datasets.join(","),
+            ));
+        }
+    } else {
+        lines.push(format!(
+            "serve: quant mock-exchange --root {}",
+            out.display()
+        ));
+    }
+    lines.join("\n")
 }

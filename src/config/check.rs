@@ -165,11 +165,16 @@ fn check_ingest(raw: &RawConfig, rules: &mut Rules) {
     );
     if let Some(synth) = &ingest.synth {
         rules.require(
-            crate::run::synth_archive::profile_of(&synth.profile).is_some(),
+            crate::synth::request::profile_of(&synth.profile).is_ok(),
             "ingest.synth.profile",
-            format_args!("`{}` is unknown; known: mixed, null", synth.profile),
+            format_args!(
+                "`{}` is unknown; known: {}",
+                synth.profile,
+                crate::synth::request::profile_names()
+            ),
         );
         rules.positive(synth.trades_per_day, "ingest.synth.trades_per_day");
+        rules.positive(synth.quotes_per_day, "ingest.synth.quotes_per_day");
     }
     match (&ingest.csv, ingest.source) {
         (None, IngestSource::Csv) => {

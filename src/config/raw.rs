@@ -10,6 +10,8 @@ use quant_lake::schema::Dataset;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::synth::Look;
+
 /// A whole config file, after `extends` and overrides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -164,13 +166,19 @@ pub struct RawVision {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawSynth {
-    /// Profile: `mixed` has regimes, `null` is a martingale.
+    /// Profile: `null` has no edge, `planted_flow`, `planted_hazard`, `planted_trend` and `planted_reversion` have one kind each,
+    /// `mixed` has some of each.
     #[serde(deserialize_with = "profile_name")]
     pub profile: String,
     /// Seed.
     pub seed: u64,
-    /// Mean number of aggregated trades per day.
+    /// What the instruments are like: `btc` (fine tick, busy) or `alt` (coarse tick, thick book). Tick and lot are those
+    /// of the instruments table.
+    pub look: Look,
+    /// Mean number of trades per day.
     pub trades_per_day: u32,
+    /// Mean number of changes of the best bid or ask per day.
+    pub quotes_per_day: u32,
 }
 
 /// What the stamp of a bar means.

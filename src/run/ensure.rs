@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use quant_core::market::{Instrument, InstrumentKey};
-use quant_core::synth::SynthParams;
+use quant_core::market::Venue;
+use quant_core::synth::{InstrumentParams, WorldParams};
 use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::ingest::{
     ArchiveSource, CsvRequest, IngestError, IngestOptions, IngestReport, IngestRequest,
@@ -20,10 +21,11 @@ use quant_lake::venues::csv::{
     TradeColumns,
 };
 
-use super::synth_archive::{self, SynthRequest, is_simulated, profile_of};
 use crate::config::{RawCsv, RawSynth, RawVision, VolumeUnit};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::fetch::{HttpArchive, HttpHost};
+use crate::synth::request::profile_of;
+use crate::synth::{self, BookOptions, SynthRequest, is_simulated};
 
 /// What every ingest of a run or command shares.
 pub struct IngestContext<'a> {
@@ -62,26 +64,27 @@ pub fn vision(
         )?;
         Box::new(archive)
     } else {
-        if key.exchange.simulated {
-            return Err(CommandError::text(
-                ErrorKind::Config,
-                &format!(
-                    "`{}` is simulated: it has no host to download from",
-                    key.exchange
-                ),
-            )
-            .hint("write it with `quant synth --out DIR`, then give `--root DIR`"));
-        }
         // Sizes are only known file by file; a running disk-full is still a clean refusal of that file.
         super::space::require(context.lake.root(), 0)?;
         let timeout = Duration::from_secs(source.timeout_s);
         let host = HttpHost::new(&source.base_url, source.retries, timeout).config_error()?;
         // A simulated archive may be served as well; a host that does not answer is dealt with by the ingest itself.
-        if matches!(
-            host.text(synth_archive::MARKER_FILE, context.stop),
+        let serves_simulated = matches!(
+            host.text(synth::MARKER_FILE, context.stop),
             Ok(Some(_))
-        ) {
+        );
+        if serves_simulated && !key.exchange.simulated {
             return Err(simulated_as_real(&source.base_url, key));
+        }
+        if key.exchange.simulated && !serves_simulated {
+            return Err(CommandError::text(
+                ErrorKind::Config,
+                &format!(
+                    "`{}` is simulated and `{}` serves no simulated archive",
+                    key.exchange, source.base_url
+                ),
+            )
+            .hint("write one with `quant synth --out DIR`, then give `--root DIR`, or serve it with `quant mock-exchange --root DIR`"));
         }
         Box::new(HttpArchive::new(host, Arc::clone(context.stop)))
     };
@@ -186,36 +189,46 @@ fn local_bytes(
 /// As [`vision`], and those of the simulator.
 pub fn synth(
     context: &IngestContext<'_>,
-    synth: &RawSynth,
+    market: &RawSynth,
     key: &InstrumentKey,
     datasets: &[Dataset],
     range: TimeRange,
     terms: &Instrument,
     on_day: &dyn Fn(Day),
 ) -> CommandResult<IngestReport> {
-    let profile = profile_of(&synth.profile).ok_or_else(|| {
-        CommandError::text(
-            ErrorKind::Config,
-            &format!("unknown profile `{}`", synth.profile),
-        )
-    })?;
-    let first = range.start.day();
-    let base =
-        SynthParams::btcusdt_like(synth.seed, key.symbol.clone(), profile, first).config_error()?;
+    let start_day = range.start.day();
+    let base = market.look.instrument(key.market, key.symbol.clone())?;
+    let wanted: Vec<Dataset> = datasets
+        .iter()
+        .copied()
+        .filter(|d| synth::request::is_ingested(key.market, *d))
+        .collect();
     let request = SynthRequest {
-        params: SynthParams {
-            tick_size: terms.tick_size,
-            lot_size: terms.lot_size,
-            trades_per_day: synth.trades_per_day,
-            ..base
+        world: WorldParams {
+            seed: market.seed,
+            profile: profile_of(&market.profile)?,
+            start_day,
+            instruments: vec![InstrumentParams {
+                tick_size: terms.tick_size,
+                lot_size: terms.lot_size,
+                trades_per_day: market.trades_per_day,
+                quotes_per_day: market.quotes_per_day,
+                ..base
+            }],
         },
-        market: key.market,
+        venue: Venue::Binance,
         days: u32::try_from(range.days().count()).unwrap_or(u32::MAX),
+        datasets: wanted,
+        book: BookOptions {
+            levels: 20,
+            cadence_ms: 1_000,
+        },
+        defects: None,
     };
     let root = synth_root(context.lake, &request)?;
     if !is_simulated(&root) {
         super::space::require(context.lake.root(), 0)?;
-        synth_archive::write_archive(&root, &request, context.stop, on_day)?;
+        synth::write_archive(&root, &request, context.stop, on_day)?;
     }
     let local = RawVision {
         root: Some(root),

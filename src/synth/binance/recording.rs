@@ -1,0 +1,293 @@
+//! Raw recordings of a simulated instrument's sockets: `<recv_ns> <json>` lines in gzip, one file per UTC day.
+
+use quant_core::market::Side;
+use quant_core::synth::derive::{BookConsumer, BookReplay, Conflator, SnapshotSampler};
+use quant_core::synth::{SimBook, SimMinute};
+use quant_core::time::Day;
+use quant_lake::schema::Dataset;
+use quant_lake::venues::binance::encode::{
+    BookTickerFrame, DepthSnapshot, DepthUpdateFrame, RecordingOptions, RecordingWriter, Stamp,
+    StreamEncoder, TradeFrame, push_combined, um_update_id,
+};
+
+use super::{Records, StoredFile, Terms};
+use crate::error::{CommandResult, Kinded as _};
+use crate::synth::request::BookOptions;
+
+/// Time from the venue's stamp to our receipt, microseconds: a nearby machine.
+const TRANSIT_US: i64 = 1_500;
+/// Levels per side of a REST snapshot.
+const REST_LEVELS: usize = 1_000;
+
+/// One gzip of lines, its times and its receive clock.
+struct Tape {
+    writer: RecordingWriter<Vec<u8>>,
+    encoder: StreamEncoder,
+    records: Records,
+    rows: u64,
+    last_recv_ns: i64,
+    frame: Vec<u8>,
+}
+
+impl Tape {
+    fn new(terms: &Terms) -> CommandResult<Self> {
+        let options = RecordingOptions {
+            stamp: Stamp::Nanos,
+            clock_offset_ns: 0,
+            frames_per_member: None,
+        };
+        Ok(Self {
+            writer: RecordingWriter::new(Vec::new(), options),
+            encoder: StreamEncoder::new(terms.market, &terms.symbol, terms.decimals)
+                .config_error()?,
+            records: Records::default(),
+            rows: 0,
+            last_recv_ns: 0,
+            frame: Vec::new(),
+        })
+    }
+
+    /// Writes the pending frame, which the venue sent at `ts_us`.
+    fn push(&mut self, ts_us: i64) -> CommandResult<()> {
+        // Two frames of one instant are received one after the other.
+        let recv = ((ts_us + TRANSIT_US) * 1_000).max(self.last_recv_ns + 200);
+        self.last_recv_ns = recv;
+        self.writer.push(recv, &self.frame).internal_error()?;
+        self.frame.clear();
+        self.records.point(ts_us);
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn close(self, terms: &Terms, day: Day, what: &str, dataset: Dataset) -> CommandResult<StoredFile> {
+        let date = day.to_string().replace('-', "");
+        let symbol = terms.symbol.as_str().to_lowercase();
+        Ok(StoredFile {
+            path: format!(
+                "recordings/binance/{}/{symbol}{what}_{date}.gz",
+                terms.market
+            ),
+            bytes: self.writer.finish().internal_error()?,
+            checksum: None,
+            instrument: terms.key.clone(),
+            dataset,
+            day,
+            rows: self.rows,
+            sums: None,
+            records: self.records,
+        })
+    }
+}
+
+/// Depth updates at a cadence, trades and best prices, with one REST snapshot inside: what a recorder of the sockets has.
+pub(super) struct SocketTape {
+    tape: Tape,
+    updates: Conflator,
+    /// The book before the first update; becomes the REST snapshot once that is applied.
+    book: Option<SimBook>,
+    streams: [String; 3],
+    order: Vec<(i64, u8, usize)>,
+}
+
+impl SocketTape {
+    pub(super) fn new(
+        terms: &Terms,
+        _day: Day,
+        options: BookOptions,
+        replay: &BookReplay,
+    ) -> CommandResult<Self> {
+        let every_us = i64::from(options.cadence_ms) * 1_000;
+        let tape = Tape::new(terms)?;
+        let depth = format!("depth@{}ms", options.cadence_ms);
+        let streams = [
+            tape.encoder.stream_name(&depth),
+            tape.encoder.stream_name("trade"),
+            tape.encoder.stream_name("bookTicker"),
+        ];
+        let mut book = SimBook::default();
+        for side in [Side::Buy, Side::Sell] {
+            for (ticks, lots) in replay.book().levels(side) {
+                book.set(side, ticks, lots);
+            }
+        }
+        Ok(Self {
+            tape,
+            updates: Conflator::following(every_us, None, &book),
+            book: Some(book),
+            streams,
+            order: Vec::new(),
+        })
+    }
+
+    pub(super) fn consumer(&mut self) -> &mut dyn BookConsumer {
+        &mut self.updates
+    }
+
+    /// Writes the frames of the minute that the book was just replayed over.
+    pub(super) fn minute(&mut self, terms: &Terms, minute: &SimMinute) -> CommandResult<()> {
+        let updates: Vec<_> = self.updates.updates().collect();
+        let mut order = std::mem::take(&mut self.order);
+        order.clear();
+        order.extend(minute.matches.iter().enumerate().map(|(i, m)| (m.ts.0, 0, i)));
+        order.extend(minute.quotes.iter().enumerate().map(|(i, q)| (q.ts.0, 1, i)));
+        order.extend(updates.iter().enumerate().map(|(i, u)| (u.ts.0, 2, i)));
+        order.sort_unstable();
+        let id = |id: i64| {
+            if terms.market == quant_core::market::Market::Spot {
+                id
+            } else {
+                um_update_id(id)
+            }
+        };
+        let levels = |side: &[(i64, i64)]| -> Vec<(f64, f64)> {
+            side.iter()
+                .map(|(ticks, lots)| (terms.price(*ticks), terms.qty(*lots)))
+                .collect()
+        };
+        for &(ts_us, rank, i) in &order {
+            let tape = &mut self.tape;
+            let out = &mut tape.frame;
+            match rank {
+                0 => {
+                    let m = &minute.matches[i];
+                    let frame = TradeFrame {
+                        event_us: ts_us,
+                        trade_us: ts_us,
+                        id: m.id,
+                        price: terms.price(m.price_ticks),
+                        qty: terms.qty(m.qty_lots),
+                        is_buyer_maker: m.aggressor == Side::Sell,
+                    };
+                    push_combined(out, &self.streams[1], |out| tape.encoder.trade(out, &frame));
+                }
+                1 => {
+                    let q = &minute.quotes[i];
+                    let frame = BookTickerFrame {
+                        update_id: id(q.update_id),
+                        bid_px: terms.price(q.bid_ticks),
+                        bid_qty: terms.qty(q.bid_lots),
+                        ask_px: terms.price(q.ask_ticks),
+                        ask_qty: terms.qty(q.ask_lots),
+                        transaction_us: ts_us,
+                        event_us: ts_us,
+                    };
+                    push_combined(out, &self.streams[2], |out| {
+                        tape.encoder.book_ticker(out, &frame)
+                    });
+                }
+                _ => {
+                    let u = &updates[i];
+                    let (bids, asks) = (levels(u.bids), levels(u.asks));
+                    let frame = DepthUpdateFrame {
+                        event_us: ts_us,
+                        transaction_us: u.message_ts.0,
+                        first_id: id(u.first_id),
+                        last_id: id(u.last_id),
+                        prev_last_id: id(u.prev_last_id),
+                        bids: &bids,
+                        asks: &asks,
+                    };
+                    push_combined(out, &self.streams[0], |out| {
+                        tape.encoder.depth_update(out, &frame)
+                    });
+                }
+            }
+            tape.push(ts_us)?;
+            if let (2, Some(mut book)) = (rank, self.book.take_if(|_| rank == 2)) {
+                // The answer of the depth request a recorder sends once its socket is open: the book right after the
+                // first update, so that the documented rule finds the update that holds its id.
+                let u = &updates[i];
+                for (side, changes) in [(Side::Buy, u.bids), (Side::Sell, u.asks)] {
+                    for (ticks, lots) in changes {
+                        book.set(side, *ticks, *lots);
+                    }
+                }
+                let image = |side| -> Vec<(i64, i64)> {
+                    book.levels(side).take(REST_LEVELS).collect()
+                };
+                let (bids, asks) = (levels(&image(Side::Buy)), levels(&image(Side::Sell)));
+                let frame = DepthSnapshot {
+                    last_update_id: id(u.last_id),
+                    event_us: ts_us,
+                    transaction_us: u.message_ts.0,
+                    bids: &bids,
+                    asks: &asks,
+                };
+                let tape = &mut self.tape;
+                tape.encoder.depth_snapshot(&mut tape.frame, &frame);
+                tape.push(ts_us)?;
+            }
+        }
+        self.order = order;
+        Ok(())
+    }
+
+    pub(super) fn close(self, terms: &Terms, day: Day) -> CommandResult<StoredFile> {
+        self.tape.close(terms, day, "", Dataset::L2Deltas)
+    }
+}
+
+/// Images of the first levels at a cadence, as the partial-depth stream sends them.
+pub(super) struct ImageTape {
+    tape: Tape,
+    sampler: SnapshotSampler,
+    stream: String,
+}
+
+impl ImageTape {
+    pub(super) fn new(terms: &Terms, _day: Day, options: BookOptions) -> CommandResult<Self> {
+        let tape = Tape::new(terms)?;
+        let stream = tape
+            .encoder
+            .stream_name(&format!("depth{}@{}ms", options.levels, options.cadence_ms));
+        Ok(Self {
+            sampler: SnapshotSampler::new(
+                usize::from(options.levels),
+                i64::from(options.cadence_ms) * 1_000,
+            ),
+            tape,
+            stream,
+        })
+    }
+
+    pub(super) fn consumer(&mut self) -> &mut dyn BookConsumer {
+        &mut self.sampler
+    }
+
+    pub(super) fn minute(&mut self, terms: &Terms) -> CommandResult<()> {
+        let id = |id: i64| {
+            if terms.market == quant_core::market::Market::Spot {
+                id
+            } else {
+                um_update_id(id)
+            }
+        };
+        let (mut bids, mut asks) = (Vec::new(), Vec::new());
+        for image in self.sampler.images() {
+            bids.clear();
+            asks.clear();
+            let level = |(ticks, lots): &(i64, i64)| (terms.price(*ticks), terms.qty(*lots));
+            bids.extend(image.bids.iter().map(level));
+            asks.extend(image.asks.iter().map(level));
+            let frame = DepthUpdateFrame {
+                event_us: image.ts.0,
+                transaction_us: image.message_ts.0,
+                first_id: id(image.update_id),
+                last_id: id(image.update_id),
+                prev_last_id: id(image.update_id - 1),
+                bids: &bids,
+                asks: &asks,
+            };
+            let tape = &mut self.tape;
+            push_combined(&mut tape.frame, &self.stream, |out| {
+                tape.encoder.partial_depth(out, &frame)
+            });
+            tape.push(image.ts.0)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(self, terms: &Terms, day: Day) -> CommandResult<StoredFile> {
+        self.tape.close(terms, day, "_images", Dataset::L2Snapshots)
+    }
+}

@@ -1,0 +1,284 @@
+//! What to simulate: a world, a venue whose formats it is written in, and what of it is written.
+
+use quant_core::market::{Market, Symbol, Venue};
+use quant_core::synth::{InstrumentParams, MODEL_VERSION, MarketProfile, WorldParams};
+use quant_core::time::Day;
+use quant_lake::defects::DefectPlan;
+use quant_lake::schema::Dataset;
+use serde::Serialize;
+
+use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::run::identity::sha256_hex;
+
+/// Longest archive in days: ten years.
+const MAX_DAYS: u32 = 3_660;
+
+/// What to simulate and write.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SynthRequest {
+    /// The market.
+    pub world: WorldParams,
+    /// Whose formats.
+    #[serde(serialize_with = "venue_name")]
+    pub venue: Venue,
+    /// Number of days from `world.start_day`.
+    pub days: u32,
+    /// What is written of each instrument, where the venue has a format for it.
+    pub datasets: Vec<Dataset>,
+    /// Images and changes of the book, for the datasets that carry levels.
+    pub book: BookOptions,
+    /// Defects to plant; `None` leaves the archive clean.
+    pub defects: Option<DefectPlan>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn venue_name<S: serde::Serializer>(venue: &Venue, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(venue.name())
+}
+
+/// How much of the book is written, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BookOptions {
+    /// Levels per side; 0: as the venue's archive has.
+    pub levels: u16,
+    /// Milliseconds between two images or updates.
+    pub cadence_ms: u32,
+}
+
+/// A ready-made instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// Fine tick, busy: like BTCUSDT.
+    Btc,
+    /// Coarse tick, thick book: like SOLUSDT.
+    Alt,
+}
+
+impl Look {
+    /// Every look.
+    pub const ALL: [Self; 2] = [Self::Btc, Self::Alt];
+
+    /// Returns the name used in configs and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Btc => "btc",
+            Self::Alt => "alt",
+        }
+    }
+
+    /// Returns the look of a name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|x| x.name() == name)
+    }
+
+    /// Returns the instrument; its asset is the base currency of the symbol.
+    ///
+    /// # Errors
+    /// Configuration error for parameters no market can be made with.
+    pub fn instrument(self, market: Market, symbol: Symbol) -> CommandResult<InstrumentParams> {
+        let asset = asset_of(symbol.as_str());
+        let params = match self {
+            Self::Btc => InstrumentParams::btc_like(market, symbol),
+            Self::Alt => InstrumentParams::alt_like(market, symbol),
+        }
+        .config_error()?;
+        Ok(InstrumentParams { asset, ..params })
+    }
+}
+
+/// Returns the base currency of a symbol as venues write it: `BTCUSDT`, `BTCUSD_PERP`, `BTC-USDT-SWAP` are all `BTC`.
+pub fn asset_of(symbol: &str) -> String {
+    let head = symbol.split(['-', '_']).next().unwrap_or(symbol);
+    ["USDT", "USDC", "USD"]
+        .into_iter()
+        .find_map(|quote| head.strip_suffix(quote).filter(|base| !base.is_empty()))
+        .unwrap_or(head)
+        .to_owned()
+}
+
+/// Returns the profile of a name.
+///
+/// # Errors
+/// Configuration error that lists the known names.
+pub fn profile_of(name: &str) -> CommandResult<MarketProfile> {
+    MarketProfile::from_name(name).ok_or_else(|| {
+        CommandError::text(
+            ErrorKind::Config,
+            &format!("unknown profile `{name}`; known: {}", profile_names()),
+        )
+    })
+}
+
+/// Returns every profile name, separated by commas.
+pub fn profile_names() -> String {
+    MarketProfile::ALL.map(MarketProfile::name).join(", ")
+}
+
+/// Applies `key=value` overrides to every instrument, e.g. `branching=0.5`, or to one, e.g. `BTCUSDT.branching=0.5`.
+///
+/// # Errors
+/// Configuration error: not `key=value`, an unknown key or symbol, a value of the wrong type or out of range.
+pub fn apply_overrides(
+    instruments: &mut [InstrumentParams],
+    overrides: &[String],
+) -> CommandResult<()> {
+    for text in overrides {
+        let refuse = |why: &str| {
+            CommandError::text(ErrorKind::Config, &format!("--set `{text}`: {why}"))
+                .hint("e.g. --set trades_per_day=50000, or for one symbol --set BTCUSDT.branching=0.5")
+        };
+        let (path, value) = text.split_once('=').ok_or_else(|| refuse("expected KEY=VALUE"))?;
+        let (symbol, key) = match path.split_once('.') {
+            Some((symbol, key)) => (Some(symbol), key),
+            None => (None, path),
+        };
+        let mut hit = false;
+        for instrument in instruments.iter_mut() {
+            if symbol.is_some_and(|s| s != instrument.symbol.as_str()) {
+                continue;
+            }
+            hit = true;
+            let mut tree = serde_json::to_value(&*instrument).internal_error()?;
+            let slot = tree.get_mut(key).ok_or_else(|| refuse("no such parameter"))?;
+            *slot = if slot.is_string() {
+                serde_json::Value::String(value.to_owned())
+            } else {
+                serde_json::from_str(value).map_err(|_| refuse("not a number"))?
+            };
+            let changed: InstrumentParams =
+                serde_json::from_value(tree).map_err(|e| refuse(&e.to_string()))?;
+            *instrument = changed.check().map_err(|e| refuse(&e.to_string()))?;
+        }
+        if !hit {
+            return Err(refuse("no instrument has this symbol"));
+        }
+    }
+    Ok(())
+}
+
+impl SynthRequest {
+    /// Returns the request if it can be simulated and written.
+    ///
+    /// # Errors
+    /// Configuration error for the first thing that cannot.
+    pub fn check(self) -> CommandResult<Self> {
+        let refuse = |text: String| Err(CommandError::text(ErrorKind::Config, &text));
+        if !(1..=MAX_DAYS).contains(&self.days) {
+            return refuse(format!("{} days; expected 1 to {MAX_DAYS}", self.days));
+        }
+        let known = markets_of(self.venue);
+        if known.is_empty() {
+            return refuse(format!(
+                "venue `{}` publishes no archive that could be simulated; known: binance, bybit, okx",
+                self.venue.name()
+            ));
+        }
+        if self.world.instruments.is_empty() {
+            return refuse("no instrument to simulate".to_owned());
+        }
+        for (i, instrument) in self.world.instruments.iter().enumerate() {
+            if !known.contains(&instrument.market) {
+                let names: Vec<String> = known.iter().map(ToString::to_string).collect();
+                return refuse(format!(
+                    "market `{}` of {} cannot be simulated; known: {}",
+                    instrument.market,
+                    self.venue.name(),
+                    names.join(", ")
+                ));
+            }
+            let same = |x: &&InstrumentParams| {
+                (x.market, &x.symbol) == (instrument.market, &instrument.symbol)
+            };
+            if self.world.instruments[..i].iter().find(same).is_some() {
+                return refuse(format!(
+                    "instrument {} {} is named twice",
+                    instrument.market, instrument.symbol
+                ));
+            }
+        }
+        if self.datasets.is_empty() {
+            return refuse("no dataset to write".to_owned());
+        }
+        if !(10..=60_000).contains(&self.book.cadence_ms) || 60_000 % self.book.cadence_ms != 0 {
+            return refuse(format!(
+                "book every {} ms; expected 10 to 60000 ms that divide a minute",
+                self.book.cadence_ms
+            ));
+        }
+        for instrument in &self.world.instruments {
+            instrument.clone().check().config_error()?;
+        }
+        Ok(self)
+    }
+
+    /// Returns the exclusive last day.
+    pub fn end_day(&self) -> Day {
+        self.world
+            .start_day
+            .plus(i32::try_from(self.days).unwrap_or(i32::MAX))
+    }
+
+    /// Returns a name that changes with everything that changes what is written, but the number of days.
+    ///
+    /// # Errors
+    /// Internal, if the request cannot be written as JSON.
+    pub fn id(&self) -> CommandResult<String> {
+        let text = serde_json::to_string(&(
+            MODEL_VERSION,
+            &self.world,
+            self.venue.name(),
+            &self.datasets,
+            &self.book,
+            &self.defects,
+        ))
+        .internal_error()?;
+        Ok(sha256_hex(text.as_bytes())[..16].to_owned())
+    }
+}
+
+/// Returns the markets of a venue the simulator has formats for.
+pub fn markets_of(venue: Venue) -> &'static [Market] {
+    match venue {
+        Venue::Binance => &[Market::Um, Market::Spot],
+        Venue::Bybit => &[Market::Linear, Market::Spot],
+        Venue::Okx => &[Market::Swap, Market::Spot],
+        Venue::Deepcoin | Venue::Hyperliquid | Venue::Csv => &[],
+    }
+}
+
+/// Returns what is written when nothing is asked for: every archive the venue publishes.
+pub fn default_datasets(venue: Venue) -> Vec<Dataset> {
+    match venue {
+        Venue::Bybit => vec![Dataset::Trades, Dataset::L2Deltas],
+        Venue::Okx => vec![
+            Dataset::Trades,
+            Dataset::Klines1m,
+            Dataset::L2Deltas,
+            Dataset::Funding,
+        ],
+        _ => vec![
+            Dataset::Klines1m,
+            Dataset::AggTrades,
+            Dataset::Trades,
+            Dataset::BookTicker,
+            Dataset::DepthBands,
+            Dataset::MarkKlines,
+            Dataset::PremiumKlines,
+            Dataset::IndexKlines,
+            Dataset::Metrics,
+            Dataset::Funding,
+        ],
+    }
+}
+
+/// Returns whether `build-dataset` reads a Binance archive of this dataset in this market.
+pub fn is_ingested(market: Market, dataset: Dataset) -> bool {
+    match market {
+        Market::Spot => matches!(
+            dataset,
+            Dataset::Klines1m | Dataset::AggTrades | Dataset::Trades
+        ),
+        _ => !matches!(dataset, Dataset::L2Deltas | Dataset::L2Snapshots),
+    }
+}
