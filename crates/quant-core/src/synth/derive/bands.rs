@@ -181,9 +181,10 @@ impl Tail {
         let scale = self.density * self.deepest;
         let log = libm::log(reach / self.deepest);
         let turnover = self.mid * log + self.outward * (reach - self.deepest);
-        (
-            libm::round(scale * log) as i64,
-            libm::round(scale * turnover) as i128,
-        )
+        match libm::round(scale * log) as i64 {
+            // Less than half a lot is no tail, in turnover neither.
+            0 => (0, 0),
+            lots => (lots, libm::round(scale * turnover) as i128),
+        }
     }
 }
