@@ -5,6 +5,7 @@
 
 mod book;
 mod day;
+pub mod derive;
 mod event;
 mod market;
 mod model;
