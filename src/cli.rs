@@ -6,6 +6,7 @@ mod build_dataset;
 mod config;
 mod run_all;
 mod synth;
+mod synth_facts;
 mod ui;
 mod verify;
 
@@ -50,6 +51,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::Verify(args) => verify::run(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
+        Command::SynthFacts(args) => synth_facts::run(args, ui),
     }
 }
 

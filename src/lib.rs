@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod facts;
 pub mod fetch;
 pub mod report;
 pub mod run;

@@ -1,17 +1,30 @@
-//! Numeric kernels of reports: moments, quantiles, the normal law, Sharpe-ratio inference.
+//! Numeric kernels of reports: moments, quantiles, the normal law, Sharpe-ratio inference; correlation, regression,
+//! autocorrelation and tails of series.
 //!
 //! Everything is per period: annualising belongs to the caller, after inference. Nothing here returns NaN or
 //! infinity; what is undefined says why.
 
+mod autocorrelation;
+mod correlation;
 mod moments;
 mod normal;
+mod ols;
+mod power_law;
 mod sharpe;
+mod spearman;
+mod tail;
 
-pub use moments::{kurtosis_raw, mean, quantile, skewness, std_dev, variance};
+pub use autocorrelation::autocorrelation;
+pub use correlation::{Correlation, pearson};
+pub use moments::{kurtosis_excess, kurtosis_raw, mean, quantile, skewness, std_dev, variance};
 pub use normal::{normal_cdf, normal_quantile};
+pub use ols::{Ols, OlsFit, ols};
+pub use power_law::{PowerLaw, power_law};
 pub use sharpe::{
     Sharpe, deflated_sharpe, expected_max_sharpe, min_track_record, probabilistic_sharpe,
 };
+pub use spearman::{average_ranks, spearman};
+pub use tail::hill;
 
 /// Why a statistic has no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -87,6 +87,14 @@ pub fn kurtosis_raw(xs: &[f64]) -> Result<f64, Undefined> {
     standardised(xs, 4)
 }
 
+/// Returns the excess population kurtosis `m4 / m2^2 - 3`: 0 for a normal law, positive for fat tails.
+///
+/// # Errors
+/// As [`kurtosis_raw`].
+pub fn kurtosis_excess(xs: &[f64]) -> Result<f64, Undefined> {
+    Ok(kurtosis_raw(xs)? - 3.0)
+}
+
 /// Returns the `p`-quantile by linear interpolation between order statistics.
 ///
 /// # Errors

@@ -1,4 +1,6 @@
 //! Golden numbers from definitions and published examples.
+mod series;
+
 use super::*;
 use proptest::prelude::*;
 
