@@ -1,21 +1,18 @@
-//! Simulated markets: a seeded price and flow process that yields trades, and the klines of exactly those trades.
+//! Simulated markets: an order book with known truth, and what venues publish of it.
 //!
 //! Pure and bit-identical on every platform: integers, the four float operations and `libm`. Writes no venue format
 //! (that is storage) and nothing in core imports it.
 
 mod book;
-mod day;
 pub mod derive;
+mod error;
 mod event;
 mod market;
-mod model;
-mod params;
 mod rand;
-mod regime;
 mod world;
 
 pub use book::SimBook;
-pub use day::{SimDay, SimKline, SimTrade};
+pub use error::SynthError;
 pub use event::{
     LevelChange, MinuteTruth, Regime, SimFunding, SimLiquidation, SimMark, SimMatch, SimMinute,
     SimPositions, SimQuote,
@@ -23,10 +20,4 @@ pub use event::{
 pub use market::{
     HAZARD, MIXED, MinuteModel, OrderBookMarket, STILL, TREND, Transitions, transitions,
 };
-pub use model::{MarketModel, RegimeMarket};
-pub use params::{Profile, SynthError, SynthParams};
-pub use regime::SimRegime;
-pub use world::{InstrumentParams, MarketProfile, WorldParams};
-
-#[cfg(test)]
-mod tests;
+pub use world::{InstrumentParams, MODEL_VERSION, MarketProfile, WorldParams};

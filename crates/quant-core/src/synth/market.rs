@@ -15,12 +15,12 @@ pub use regime::{HAZARD, MIXED, STILL, TREND, Transitions, transitions};
 
 use crate::market::{Market, Side};
 use crate::synth::book::SimBook;
+use crate::synth::error::SynthError;
 use crate::synth::event::{Regime, SimLiquidation, SimMinute};
 use crate::synth::market::asset::AssetPath;
 use crate::synth::market::flow::{Hawkes, Kind, Signs};
 use crate::synth::market::maker::{Maker, Mood, ticks};
 use crate::synth::market::perp::Perp;
-use crate::synth::params::SynthError;
 use crate::synth::rand::Rand;
 use crate::synth::world::{InstrumentParams, MarketProfile, WorldParams};
 use crate::time::{

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::market::{Market, Symbol};
-use crate::synth::params::SynthError;
+use crate::synth::error::SynthError;
 use crate::time::Day;
 use crate::units::Step;
+
+/// Version of the market model: raised when the same parameters give another market.
+pub const MODEL_VERSION: u32 = 1;
 
 /// What kind of market is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
