@@ -63,6 +63,9 @@ pub struct OrderBookMarket {
     asset_price: f64,
     /// Log of perpetual over spot.
     basis: f64,
+    /// Price the quotes were last placed around, ticks, and the least change of it that makes makers move.
+    center: f64,
+    dead_band: f64,
     rates: Rates,
     mood: Mood,
     /// Start of the next minute.
@@ -136,6 +139,7 @@ impl OrderBookMarket {
         let path = AssetPath::new(world, &params, is_trial);
         let start = world.start_day.start().0;
         let branching = if is_trial { 0.0 } else { params.branching };
+        let price = params.start_price / params.tick_size.size();
         let mut market = Self {
             is_null,
             is_spot,
@@ -144,8 +148,14 @@ impl OrderBookMarket {
             perp: (!is_spot).then(|| Perp::new(&params, own("perp"), is_null)),
             venue: Venue::new(own("halts")),
             impact: Impact::new(&rates, path.minute_sd(), start),
-            asset_price: params.start_price / params.tick_size.size(),
+            asset_price: price,
             basis: path.basis(),
+            center: 0.0,
+            dead_band: if is_null {
+                0.0
+            } else {
+                DEAD_BAND * path.minute_sd() * price
+            },
             path,
             rates,
             mood: Mood {
@@ -190,9 +200,13 @@ impl OrderBookMarket {
             self.agenda.look = self.agenda.looked + self.rates.look_gap;
             return;
         }
+        let center = self.efficient() * (1.0 + self.impact.at(ts));
+        if (center - self.center).abs() < self.dead_band {
+            return;
+        }
+        self.center = center;
         self.agenda.looked = ts;
         self.agenda.look = i64::MAX;
-        let center = self.efficient() * (1.0 + self.impact.at(ts));
         self.maker.follow(ts, center, &self.mood, out);
     }
 
@@ -333,6 +347,7 @@ impl OrderBookMarket {
             Due::Forced if is_halted => self.agenda.forced = i64::MAX,
             Due::Refill(_) if is_halted => self.maker.refill_at = [i64::MAX; 2],
             Due::Look => {
+                self.agenda.look = i64::MAX;
                 self.agenda.looked = i64::MIN / 2;
                 self.follow(ts, out);
             }
@@ -406,6 +421,9 @@ impl OrderBookMarket {
     }
 }
 
+/// Makers sit out changes of the price below this, in standard deviations of an average minute; in the null market they
+/// follow at once.
+const DEAD_BAND: f64 = 0.03;
 /// Largest single move of the efficient price.
 const LARGEST_STEP: f64 = 0.2;
 /// A market that falls this far, in ticks, stays a market.

@@ -22,6 +22,8 @@ const REGIME_VOLATILITY: [f64; 6] = [1.0, 1.1, 1.1, 1.0, 0.9, 1.5];
 const ONSET_WITHIN: i64 = 30_000_000;
 /// Half-life and standard deviation of the log of the flow's own clustering, minutes.
 const PACE: (f64, f64) = (25.0, 0.25);
+/// Share by which the running mean of activity follows it per minute.
+const LEVELLING: f64 = 1.0 / 720.0;
 /// Half-life of the reverting part of the price, minutes.
 const REVERSION_HALF_LIFE: f64 = 30.0;
 
@@ -113,9 +115,9 @@ const fn strength(profile: MarketProfile) -> Strength {
         },
         MarketProfile::Mixed => Strength {
             lean: 0.08,
-            lean_flow: 0.12,
+            lean_flow: 0.08,
             trend: 0.1,
-            trend_flow: 0.1,
+            trend_flow: 0.07,
             pull: 0.03,
             hazard: 1.2,
             reverting: 0.0,
@@ -152,6 +154,7 @@ pub(super) struct AssetPath {
     basis: f64,
     /// Log of the flow's own clustering, independent of volatility.
     pace_log: f64,
+    pace_mean: f64,
     scratch: (Vec<Shock>, Vec<Shock>),
     pub(super) minute: AssetMinute,
 }
@@ -204,6 +207,7 @@ impl AssetPath {
             spell: 0.0,
             basis,
             pace_log: 0.0,
+            pace_mean: 1.0,
             scratch: (Vec::new(), Vec::new()),
             minute: AssetMinute {
                 steps: Vec::new(),
@@ -284,7 +288,10 @@ impl AssetPath {
         } else {
             libm::pow(level, FOLLOW_POWER) / self.mean_follow
         };
-        cycle * follow * libm::exp(self.pace_log - 0.5 * sd * sd)
+        let pace = follow * libm::exp(self.pace_log - 0.5 * sd * sd);
+        // Busy weeks and quiet weeks are levelled, hours are not: the rates of the parameters are kept.
+        self.pace_mean += (pace - self.pace_mean) * LEVELLING;
+        cycle * pace / self.pace_mean
     }
 
     /// Orders the minute's moves by time, with the basis after each, and returns the sum of the shocks.

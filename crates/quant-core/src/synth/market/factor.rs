@@ -11,6 +11,8 @@ const HALF_LIVES: [f64; 4] = [6.0, 40.0, 240.0, 1_440.0];
 const LOG_SDS: [f64; 4] = [0.32, 0.30, 0.28, 0.20];
 /// Mean number of shocks per minute of one factor.
 pub(super) const SHOCKS_PER_MINUTE: f64 = 36.0;
+/// Spread of the sizes of shocks around their mean.
+const SIZE_SPREAD: f64 = 0.6;
 /// Chance that a shock is a large one, and how much larger it is.
 const LARGE: (f64, f64) = (0.0002, 15.0);
 /// Share of the daily cycle of activity that volatility follows.
@@ -91,6 +93,14 @@ impl Factor {
         }
     }
 
+    /// Draws a size with mean 0 and variance 1. Sizes of one moment are alike (in shape a folded normal far from 0), so
+    /// that counting moves by their sign, as order flow imbalance does, still tells most of the price change.
+    fn draw_size(&mut self) -> f64 {
+        let size = libm::fabs(1.0 + SIZE_SPREAD * self.shocks.normal())
+            / (1.0 + SIZE_SPREAD * SIZE_SPREAD).sqrt();
+        if self.shocks.chance(0.5) { size } else { -size }
+    }
+
     /// Draws the next minute's shocks into `out` (sorted by time) and returns its volatility relative to the mean.
     pub(super) fn next_minute(&mut self, activity: f64, out: &mut Vec<Shock>) -> f64 {
         let mut log = 0.0;
@@ -123,7 +133,7 @@ impl Factor {
             };
             out.push(Shock {
                 offset,
-                size: scale * large * self.shocks.normal(),
+                size: scale * large * self.draw_size(),
             });
         }
         out.sort_by_key(|shock| shock.offset);

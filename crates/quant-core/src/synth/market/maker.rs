@@ -15,7 +15,7 @@ const MOST_LEVELS: usize = 12;
 /// Share of limit and cancel events that act on the best price.
 pub(super) const AT_TOUCH: f64 = 0.55;
 /// Mean size of an added or cancelled order at the touch, relative to the mean quantity there.
-const ORDER_SHARE: f64 = 0.2;
+const ORDER_SHARE: f64 = 0.27;
 /// Standard deviation of the log of a new level's quantity.
 const LEVEL_LOG_SD: f64 = 0.5;
 /// Ticks behind a new touch that are filled at once.
