@@ -11,7 +11,7 @@ use super::{Effort, FileName, PackError, PackedFile};
 /// Size of a tar record.
 const RECORD: usize = 512;
 
-/// Output is grown by at least this much before deflating on.
+/// Output of one step of deflate, at most.
 const ROOM: usize = 64 * 1024;
 
 /// A tar.gz with one member under construction.
@@ -20,6 +20,8 @@ pub struct TarGzFile {
     member: String,
     deflate: Compress,
     body: Vec<u8>,
+    /// Output of one step of deflate.
+    window: Vec<u8>,
     crc: Crc,
     size: u64,
 }
@@ -32,6 +34,7 @@ impl TarGzFile {
             member,
             deflate: Compress::new(Compression::new(effort.level()), false),
             body: Vec::new(),
+            window: Vec::new(),
             crc: Crc::new(),
             size: 0,
         }
@@ -48,20 +51,23 @@ impl TarGzFile {
     }
 
     fn run(&mut self, mut bytes: &[u8], flush: FlushCompress) -> Result<(), PackError> {
+        // Through a fixed window: `compress_vec` would clear all spare room of the body at every call.
+        let mut window = std::mem::take(&mut self.window);
+        window.resize(ROOM, 0);
         loop {
-            if self.body.capacity() - self.body.len() < ROOM {
-                self.body.reserve(ROOM.max(self.body.len() / 2));
-            }
-            let before = self.deflate.total_in();
+            let (read, written) = (self.deflate.total_in(), self.deflate.total_out());
             let status = self
                 .deflate
-                .compress_vec(bytes, &mut self.body, flush)
+                .compress(bytes, &mut window, flush)
                 .map_err(|e| self.file.fault(e))?;
-            let used = usize::try_from(self.deflate.total_in() - before).unwrap_or(bytes.len());
+            let used = usize::try_from(self.deflate.total_in() - read).unwrap_or(bytes.len());
+            let made = usize::try_from(self.deflate.total_out() - written).unwrap_or(0);
             bytes = bytes.get(used..).unwrap_or(&[]);
+            self.body
+                .extend_from_slice(window.get(..made).unwrap_or(&[]));
             // A flush is complete once output space is left over.
-            let has_room = self.body.len() < self.body.capacity();
-            if bytes.is_empty() && (status == Status::BufError || has_room) {
+            if bytes.is_empty() && (status == Status::BufError || made < ROOM) {
+                self.window = window;
                 return Ok(());
             }
         }
