@@ -3,9 +3,11 @@
 mod archive;
 mod binance;
 mod bybit;
+pub mod defects;
 mod files;
-mod okx;
+pub mod okx;
 pub mod request;
+mod truth;
 
 pub use archive::{MARKER_FILE, SynthFile, SynthReport, is_simulated, write_archive};
 pub use request::{BookOptions, Look, SynthRequest};

@@ -10,8 +10,9 @@ use quant_lake::schema::Dataset;
 use super::args::Synth;
 use super::ui::Ui;
 use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::synth::defects::{DEFECTS_FILE, DefectRequest};
 use crate::synth::request::{self, default_datasets, markets_of, profile_of};
-use crate::synth::{BookOptions, Look, SynthReport, SynthRequest, defects, write_archive};
+use crate::synth::{BookOptions, Look, SynthReport, SynthRequest, write_archive};
 
 pub(crate) fn run(args: &Synth, ui: Ui) -> CommandResult<ExitCode> {
     let request = request_of(args)?;
@@ -80,7 +81,7 @@ fn request_of(args: &Synth) -> CommandResult<SynthRequest> {
                 .book_cadence_ms
                 .unwrap_or(if images_only { 1_000 } else { 100 }),
         },
-        defects: defects::plan_of(&args.defects, defect_seed)?,
+        defects: DefectRequest::parse(&args.defects, defect_seed)?,
     }
     .check()
 }
@@ -138,13 +139,13 @@ fn text(report: &SynthReport, out: &std::path::Path) -> String {
     )];
     lines.push(format!(
         "truth: {}",
-        out.join(quant_lake::truth::FILE).display()
+        out.join(quant_lake::truth::TRUTH_FILE).display()
     ));
     if report.request.defects.is_some() {
         lines.push(format!(
             "defects: {} planted, listed in {}",
             report.defects,
-            out.join("defects.json").display()
+            out.join(DEFECTS_FILE).display()
         ));
     }
     if request.venue == Venue::Binance {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use quant_core::market::{Instrument, InstrumentKey};
 use quant_core::market::Venue;
+use quant_core::market::{Instrument, InstrumentKey};
 use quant_core::synth::{InstrumentParams, WorldParams};
 use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::ingest::{
@@ -69,10 +69,7 @@ pub fn vision(
         let timeout = Duration::from_secs(source.timeout_s);
         let host = HttpHost::new(&source.base_url, source.retries, timeout).config_error()?;
         // A simulated archive may be served as well; a host that does not answer is dealt with by the ingest itself.
-        let serves_simulated = matches!(
-            host.text(synth::MARKER_FILE, context.stop),
-            Ok(Some(_))
-        );
+        let serves_simulated = matches!(host.text(synth::MARKER_FILE, context.stop), Ok(Some(_)));
         if serves_simulated && !key.exchange.simulated {
             return Err(simulated_as_real(&source.base_url, key));
         }

@@ -12,16 +12,19 @@ use serde::Serialize;
 
 use super::binance::BinanceWriter;
 use super::bybit::BybitWriter;
-use super::defects::Planter;
+use super::defects::{DEFECTS_FILE, Planter};
 use super::files::{StoredFile, VenueWriter};
 use super::okx::OkxWriter;
 use super::request::SynthRequest;
-use super::truth::Truth;
+use super::truth::{Truth, name_of};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::run::identity::sha256_hex;
 
 /// Name of the marker at the root of a simulated archive.
 pub const MARKER_FILE: &str = "SIMULATED.json";
+
+/// Id of a market's first book message.
+const FIRST_ID: i64 = 1_000_001;
 
 /// One written file.
 #[derive(Clone, Debug, Serialize)]
@@ -95,7 +98,7 @@ pub fn write_archive(
     };
     if let Some(planter) = planter {
         report.defects = planter.count();
-        write_file(&staging.0.join("defects.json"), planter.json()?.as_bytes())?;
+        write_file(&staging.0.join(DEFECTS_FILE), planter.json()?.as_bytes())?;
     }
     let marker = serde_json::to_string_pretty(&report).internal_error()? + "\n";
     write_file(&staging.0.join(MARKER_FILE), marker.as_bytes())?;
@@ -144,7 +147,8 @@ impl Archive<'_> {
             market: params.market,
             symbol: params.symbol.clone(),
         };
-        let mut writer = writer_of(request, key.clone(), params, &market)?;
+        let name = name_of(&key);
+        let mut writer = writer_of(request, key, params, &market)?;
         let mut minute = SimMinute::new();
         let mut done = Vec::new();
         for day in (0..i32::try_from(request.days).unwrap_or(i32::MAX))
@@ -159,19 +163,22 @@ impl Archive<'_> {
                     ));
                 }
                 market.next_minute(&mut minute);
-                self.truth.minute(&key, minute.start, &minute.truth)?;
+                self.truth.minute(&name, minute.start, &minute.truth)?;
                 writer.minute(&minute, &mut done)?;
             }
             writer.end_of_day(day, &mut done)?;
             self.store(&mut done, params)?;
         }
         writer.finish(&mut done)?;
-        self.store(&mut done, params)?;
-        self.truth.end_of_instrument(&key)
+        self.store(&mut done, params)
     }
 
     /// Writes finished files and the truth about them.
-    fn store(&mut self, done: &mut Vec<StoredFile>, params: &InstrumentParams) -> CommandResult<()> {
+    fn store(
+        &mut self,
+        done: &mut Vec<StoredFile>,
+        params: &InstrumentParams,
+    ) -> CommandResult<()> {
         for mut file in done.drain(..) {
             self.truth.file(&file, params)?;
             if let Some(planter) = &mut self.planter {
@@ -199,12 +206,18 @@ fn writer_of(
     params: &InstrumentParams,
     market: &OrderBookMarket,
 ) -> CommandResult<Box<dyn VenueWriter>> {
-    let book = market.book();
+    let (book, last_id) = (market.book(), FIRST_ID - 1);
     let (datasets, options) = (&request.datasets, request.book);
     Ok(match request.venue {
-        Venue::Bybit => Box::new(BybitWriter::new(key, params, datasets, options, &book)?),
-        Venue::Okx => Box::new(OkxWriter::new(key, params, datasets, options, &book)?),
-        _ => Box::new(BinanceWriter::new(key, params, datasets, options, &book)?),
+        Venue::Bybit => Box::new(BybitWriter::new(
+            key, params, datasets, options, &book, last_id,
+        )),
+        Venue::Okx => Box::new(OkxWriter::new(
+            key, params, datasets, options, &book, last_id,
+        )?),
+        _ => Box::new(BinanceWriter::new(
+            key, params, datasets, options, &book, last_id,
+        )?),
     })
 }
 

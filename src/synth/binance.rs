@@ -8,18 +8,19 @@ use quant_core::synth::derive::{
     aggregate, reference_klines,
 };
 use quant_core::synth::{InstrumentParams, SimBook, SimMinute};
-use quant_core::time::{Day, MICROS_PER_MINUTE};
+use quant_core::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 use quant_core::units::Step;
 use quant_lake::schema::Dataset;
-use quant_lake::venues::binance::archive::{Cadence, Period, VisionType};
+use quant_lake::truth::RecordLog;
 use quant_lake::venues::binance::encode::{
     AggTradeRow, ArchiveRow, ArchiveSpec, ArchiveWriter, BookDepthRow, BookTickerRow, Decimals,
     EncodedFile, FundingRow, KlineRow, MetricsRow, ReferenceKlineRow, TradeRow, decimals_of,
     is_published, um_update_id,
 };
+use quant_lake::venues::binance::{Cadence, Period, VisionType};
 
 use self::recording::{ImageTape, SocketTape};
-use super::files::{Records, StoredFile, VenueWriter, money};
+use super::files::{StoredFile, VenueWriter, money};
 use super::request::BookOptions;
 use crate::error::{CommandResult, Kinded as _};
 
@@ -50,7 +51,7 @@ impl Terms {
 
     /// Returns a time as the file of its day stamps it.
     fn stamp(&self, us: i64) -> i64 {
-        let unit = (self.unit_us)(self.market, quant_core::time::UnixMicros(us).day());
+        let unit = (self.unit_us)(self.market, UnixMicros(us).day());
         us - us.rem_euclid(unit)
     }
 }
@@ -58,7 +59,7 @@ impl Terms {
 /// An open archive file and the truth about its rows.
 struct Open<R: ArchiveRow> {
     writer: ArchiveWriter<R>,
-    records: Records,
+    records: RecordLog,
     sums: Option<TradeSums>,
 }
 
@@ -68,7 +69,7 @@ impl<R: ArchiveRow> Open<R> {
             .with_decimals(terms.decimals);
         Ok(Self {
             writer: ArchiveWriter::new(&spec).config_error()?,
-            records: Records::default(),
+            records: RecordLog::new(),
             sums: None,
         })
     }
@@ -241,7 +242,7 @@ impl BinanceWriter {
                     })
                     .internal_error()?;
                 sums.add_match(m);
-                file.records.point(ts_us);
+                file.records.push_point(UnixMicros(ts_us));
             }
         }
         if let Some(file) = &mut self.files.agg_trades {
@@ -261,7 +262,7 @@ impl BinanceWriter {
                     })
                     .internal_error()?;
                 sums.add_agg(a);
-                file.records.point(ts_us);
+                file.records.push_point(UnixMicros(ts_us));
             }
         }
         Ok(())
@@ -285,16 +286,16 @@ impl BinanceWriter {
                 taker_buy_quote_volume: money(k.buy_tick_lots),
             })?;
             file.sums.get_or_insert_default().add_kline(&k);
-            file.records.later(k.start.0, close);
+            file.records.push(UnixMicros(k.start.0), UnixMicros(close));
         }
         let Some(reference) = reference_klines(minute) else {
             return Ok(());
         };
-        let mut push = |file: &mut Option<Open<ReferenceKlineRow>>, k: &ReferenceKline| {
+        let push = |file: &mut Option<Open<ReferenceKlineRow>>, k: &ReferenceKline| {
             let Some(file) = file else {
                 return Ok(());
             };
-            file.records.later(k.start.0, close);
+            file.records.push(UnixMicros(k.start.0), UnixMicros(close));
             file.push(&ReferenceKlineRow {
                 open_us: k.start.0,
                 open: k.open,
@@ -325,7 +326,7 @@ impl BinanceWriter {
                 transaction_us: ts_us,
                 event_us: ts_us,
             })?;
-            file.records.point(ts_us);
+            file.records.push_point(UnixMicros(ts_us));
         }
         Ok(())
     }
@@ -351,7 +352,7 @@ impl BinanceWriter {
                     depth: terms.qty(row.lots),
                     notional: money(row.tick_lots, terms.money),
                 })?;
-                file.records.point(row.ts.0);
+                file.records.push_point(UnixMicros(row.ts.0));
             }
         }
         if let Some(tape) = &mut self.socket {
@@ -367,14 +368,15 @@ impl BinanceWriter {
         if let (Some(p), Some(file)) = (&minute.positions, &mut self.files.metrics) {
             file.push(&MetricsRow {
                 ts_us: p.ts.0,
-                open_interest: self.terms.qty(p.open_interest_lots),
-                open_interest_value: p.notional,
+                open_interest: Some(self.terms.qty(p.open_interest_lots)),
+                open_interest_value: Some(p.notional),
                 toptrader_account_ratio: Some(p.top_account_ratio),
                 toptrader_position_ratio: Some(p.top_position_ratio),
                 account_ratio: Some(p.account_ratio),
                 taker_ratio: Some(p.taker_ratio),
             })?;
-            file.records.later(p.ts.0, p.published_at.0);
+            file.records
+                .push(UnixMicros(p.ts.0), UnixMicros(p.published_at.0));
         }
         let Some(f) = minute.funding.filter(|_| self.wants(Dataset::Funding)) else {
             return Ok(());
@@ -392,17 +394,13 @@ impl BinanceWriter {
                 interval_h: f.interval_h,
                 rate: f.rate,
             })?;
-            file.records.point(ts_us);
+            file.records.push_point(UnixMicros(ts_us));
         }
         Ok(())
     }
 
     /// Finishes the funding file if its month is over with `day`, or at the end of everything.
-    fn end_of_month(
-        &mut self,
-        next: Option<Day>,
-        out: &mut Vec<StoredFile>,
-    ) -> CommandResult<()> {
+    fn end_of_month(&mut self, next: Option<Day>, out: &mut Vec<StoredFile>) -> CommandResult<()> {
         let is_over = |month: Period| next.is_none_or(|day| Period::month_of(day) != month);
         if let Some((month, file)) = self.funding.take_if(|(month, _)| is_over(*month)) {
             out.push(file.close(&self.terms, Dataset::Funding, month.days().0)?);

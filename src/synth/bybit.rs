@@ -3,15 +3,16 @@
 use quant_core::market::{InstrumentKey, Market};
 use quant_core::synth::derive::{BookReplay, Conflator, TradeSums, UpdateKind};
 use quant_core::synth::{InstrumentParams, SimBook, SimMinute};
-use quant_core::time::Day;
+use quant_core::time::{Day, UnixMicros};
 use quant_core::units::Step;
 use quant_lake::schema::Dataset;
+use quant_lake::truth::RecordLog;
 use quant_lake::venues::bybit::encode::book::{BookMessage, BookZip, depth_on};
 use quant_lake::venues::bybit::encode::trades::{TradeForm, TradesCsv};
 use quant_lake::venues::bybit::encode::{Category, Terms, TickTracker, TradeRow};
 use quant_lake::venues::wire::{Digits, Level};
 
-use super::files::{Records, StoredFile, VenueWriter};
+use super::files::{StoredFile, VenueWriter};
 use super::request::BookOptions;
 use crate::error::{CommandResult, Kinded as _};
 
@@ -25,12 +26,12 @@ pub(super) struct BybitWriter {
     tick: Step,
     lot: Step,
     options: BookOptions,
-    trades: Option<(TradesCsv, TradeSums, Records)>,
+    trades: Option<(TradesCsv, TradeSums, RecordLog)>,
     wants_trades: bool,
     ticks: TickTracker,
     replay: Option<BookReplay>,
     updates: Conflator,
-    book: Option<(BookZip, Records)>,
+    book: Option<(BookZip, RecordLog)>,
     next_u: i64,
     day: Option<Day>,
     levels: [Vec<Level>; 2],
@@ -82,7 +83,7 @@ impl BybitWriter {
         if self.wants_trades {
             let form = TradeForm::on(self.terms.category, day);
             let file = TradesCsv::new(&self.terms, day, form).internal_error()?;
-            self.trades = Some((file, TradeSums::default(), Records::default()));
+            self.trades = Some((file, TradeSums::default(), RecordLog::new()));
         }
         if self.replay.is_some() {
             let depth = match self.options.levels {
@@ -93,7 +94,7 @@ impl BybitWriter {
             // A file begins with a snapshot: a fresh conflator emits one at its first boundary.
             self.updates = Conflator::new(every_us, Some(usize::from(depth)));
             let file = BookZip::new(&self.terms, day, depth, self.next_u).internal_error()?;
-            self.book = Some((file, Records::default()));
+            self.book = Some((file, RecordLog::new()));
         }
         Ok(())
     }
@@ -117,7 +118,7 @@ impl BybitWriter {
             };
             file.push(&row).internal_error()?;
             sums.add_match(m);
-            records.point(row.ts_us);
+            records.push_point(UnixMicros(row.ts_us));
         }
         Ok(())
     }
@@ -150,7 +151,10 @@ impl BybitWriter {
                 UpdateKind::Delta => file.delta(&message),
             }
             .internal_error()?;
-            records.later(update.message_ts.0 / 1_000 * 1_000, update.ts.0);
+            records.push(
+                UnixMicros(update.message_ts.0 / 1_000 * 1_000),
+                UnixMicros(update.ts.0),
+            );
         }
         Ok(())
     }
@@ -167,7 +171,7 @@ impl VenueWriter for BybitWriter {
     }
 
     fn end_of_day(&mut self, day: Day, out: &mut Vec<StoredFile>) -> CommandResult<()> {
-        let mut store = |path, bytes, dataset, sums, records: Records| {
+        let mut store = |path, bytes, dataset, sums, records: RecordLog| {
             out.push(StoredFile {
                 path,
                 bytes,
@@ -175,7 +179,7 @@ impl VenueWriter for BybitWriter {
                 instrument: self.key.clone(),
                 dataset,
                 day,
-                rows: records.ts.len() as u64,
+                rows: records.len(),
                 sums,
                 records,
             });
@@ -184,9 +188,19 @@ impl VenueWriter for BybitWriter {
             let form = TradeForm::on(self.terms.category, day);
             let file = file.finish().internal_error()?;
             if form.descending {
-                records.ts.reverse();
+                let times: Vec<_> = records.iter().collect();
+                records.clear();
+                for (ts, at) in times.into_iter().rev() {
+                    records.push(ts, at);
+                }
             }
-            store(file.path(), file.bytes, Dataset::Trades, Some(sums), records);
+            store(
+                file.path(),
+                file.bytes,
+                Dataset::Trades,
+                Some(sums),
+                records,
+            );
         }
         if let Some((file, records)) = self.book.take() {
             self.next_u = file.next_u();

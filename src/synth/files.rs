@@ -6,30 +6,9 @@ use quant_core::synth::derive::{TradeSums, decimal_value};
 use quant_core::time::Day;
 use quant_core::units::Step;
 use quant_lake::schema::Dataset;
+use quant_lake::truth::RecordLog;
 
 use crate::error::CommandResult;
-
-/// When each record of a file was stamped and when it became known, microseconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Records {
-    /// Time of each record, in file order.
-    pub(super) ts: Vec<i64>,
-    /// Publication of each record; empty if every record became known at its own time.
-    pub(super) published: Vec<i64>,
-}
-
-impl Records {
-    /// Adds a record that became known at its own time.
-    pub(super) fn point(&mut self, ts: i64) {
-        self.ts.push(ts);
-    }
-
-    /// Adds a record that became known later than it is stamped.
-    pub(super) fn later(&mut self, ts: i64, published: i64) {
-        self.ts.push(ts);
-        self.published.push(published);
-    }
-}
 
 /// A finished file.
 #[derive(Clone, Debug)]
@@ -51,7 +30,7 @@ pub(super) struct StoredFile {
     /// Exact sums of the rows, for datasets that carry volume.
     pub(super) sums: Option<TradeSums>,
     /// Times of the rows.
-    pub(super) records: Records,
+    pub(super) records: RecordLog,
 }
 
 /// Writes one instrument in one venue's formats.

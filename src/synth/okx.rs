@@ -6,9 +6,10 @@ use quant_core::synth::derive::{
     BookReplay, Conflator, KlineBuilder, MinuteKline, SimAgg, TradeSums, UpdateKind, aggregate,
 };
 use quant_core::synth::{InstrumentParams, SimBook, SimMinute, SynthError};
-use quant_core::time::{Day, MICROS_PER_MINUTE};
+use quant_core::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 use quant_core::units::Step;
 use quant_lake::schema::Dataset;
+use quant_lake::truth::RecordLog;
 use quant_lake::venues::binance::Period;
 use quant_lake::venues::okx::encode::book::{Action, BookMessage, BookTar};
 use quant_lake::venues::okx::encode::candles::{CandleRow, CandlesZip};
@@ -19,7 +20,7 @@ use quant_lake::venues::okx::encode::{InstType, Terms, TradeRow};
 use quant_lake::venues::pack::PackedFile;
 use quant_lake::venues::wire::{Digits, Level};
 
-use super::files::{Records, StoredFile, VenueWriter};
+use super::files::{StoredFile, VenueWriter};
 use super::request::BookOptions;
 use crate::error::{CommandResult, Kinded as _};
 
@@ -55,7 +56,7 @@ struct Open<F> {
     period: Period,
     file: F,
     sums: Option<TradeSums>,
-    records: Records,
+    records: RecordLog,
 }
 
 /// Writes one instrument.
@@ -75,7 +76,7 @@ pub(super) struct OkxWriter {
     klines: KlineBuilder,
     replay: Option<BookReplay>,
     updates: Conflator,
-    book: Option<(Day, BookTar, Records)>,
+    book: Option<(Day, BookTar, RecordLog)>,
     aggregates: Vec<SimAgg>,
     levels: [Vec<Level>; 2],
 }
@@ -139,7 +140,7 @@ impl OkxWriter {
         dataset: Dataset,
         day: Day,
         sums: Option<TradeSums>,
-        records: Records,
+        records: RecordLog,
     ) -> StoredFile {
         StoredFile {
             path: file.path(),
@@ -148,7 +149,7 @@ impl OkxWriter {
             instrument: self.key.clone(),
             dataset,
             day,
-            rows: records.ts.len() as u64,
+            rows: records.len(),
             sums,
             records,
         }
@@ -168,15 +169,22 @@ impl OkxWriter {
         }
         if let Some(x) = self.candles.take_if(|x| is_over(Module::Candles, x.period)) {
             let file = x.file.finish().internal_error()?;
-            out.push(self.stored(file, Dataset::Klines1m, x.period.days().0, x.sums, x.records));
+            out.push(self.stored(
+                file,
+                Dataset::Klines1m,
+                x.period.days().0,
+                x.sums,
+                x.records,
+            ));
         }
         if let Some(x) = self.funding.take_if(|x| is_over(Module::Funding, x.period)) {
             let file = x.file.finish().internal_error()?;
             out.push(self.stored(file, Dataset::Funding, x.period.days().0, x.sums, x.records));
         }
-        if let Some((day, tar, records)) = self.book.take_if(|(day, ..)| {
-            is_over(Module::Book400, Period::Day(*day))
-        }) {
+        if let Some((day, tar, records)) = self
+            .book
+            .take_if(|(day, ..)| is_over(Module::Book400, Period::Day(*day)))
+        {
             let file = tar.finish().internal_error()?;
             out.push(self.stored(file, Dataset::L2Deltas, day, None, records));
         }
@@ -194,7 +202,7 @@ impl OkxWriter {
                 period,
                 file: TradesZip::new(&self.terms, period).internal_error()?,
                 sums: Some(TradeSums::default()),
-                records: Records::default(),
+                records: RecordLog::new(),
             }),
         };
         // One row per taker order and price: the venue's own aggregate.
@@ -215,7 +223,7 @@ impl OkxWriter {
             if let Some(sums) = &mut open.sums {
                 sums.add_agg(a);
             }
-            open.records.point(ts_ms * 1_000);
+            open.records.push_point(UnixMicros(ts_ms * 1_000));
         }
         Ok(())
     }
@@ -229,7 +237,7 @@ impl OkxWriter {
                 period,
                 file: CandlesZip::new(&self.terms, period).internal_error()?,
                 sums: Some(TradeSums::default()),
-                records: Records::default(),
+                records: RecordLog::new(),
             }),
         };
         let row = CandleRow {
@@ -247,8 +255,10 @@ impl OkxWriter {
         if let Some(sums) = &mut open.sums {
             sums.add_kline(k);
         }
-        open.records
-            .later(k.start.0, k.start.plus(MICROS_PER_MINUTE).0);
+        open.records.push(
+            UnixMicros(k.start.0),
+            UnixMicros(k.start.plus(MICROS_PER_MINUTE).0),
+        );
         Ok(())
     }
 
@@ -266,7 +276,7 @@ impl OkxWriter {
                 period,
                 file: FundingZip::new(&self.terms.inst_id, period).internal_error()?,
                 sums: None,
-                records: Records::default(),
+                records: RecordLog::new(),
             }),
         };
         let row = FundingRow {
@@ -275,7 +285,7 @@ impl OkxWriter {
             rate: f.rate,
         };
         open.file.push(&row).internal_error()?;
-        open.records.point(f.ts.0);
+        open.records.push_point(UnixMicros(f.ts.0));
         Ok(())
     }
 
@@ -292,7 +302,7 @@ impl OkxWriter {
             };
             self.updates = Conflator::new(every_us, Some(usize::from(levels)));
             let tar = BookTar::new(&self.terms, day, Module::Book400);
-            self.book = Some((day, tar, Records::default()));
+            self.book = Some((day, tar, RecordLog::new()));
         }
         let Some((_, tar, records)) = &mut self.book else {
             return Ok(());
@@ -323,7 +333,7 @@ impl OkxWriter {
                 UpdateKind::Delta => Action::Update,
             };
             tar.push(action, &message).internal_error()?;
-            records.point(update.ts.0);
+            records.push_point(UnixMicros(update.ts.0));
         }
         Ok(())
     }

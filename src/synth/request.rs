@@ -1,9 +1,9 @@
 //! What to simulate: a world, a venue whose formats it is written in, and what of it is written.
 
+use super::defects::DefectRequest;
 use quant_core::market::{Market, Symbol, Venue};
 use quant_core::synth::{InstrumentParams, MODEL_VERSION, MarketProfile, WorldParams};
 use quant_core::time::Day;
-use quant_lake::defects::DefectPlan;
 use quant_lake::schema::Dataset;
 use serde::Serialize;
 
@@ -28,10 +28,13 @@ pub struct SynthRequest {
     /// Images and changes of the book, for the datasets that carry levels.
     pub book: BookOptions,
     /// Defects to plant; `None` leaves the archive clean.
-    pub defects: Option<DefectPlan>,
+    pub defects: Option<DefectRequest>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature serde asks for"
+)]
 fn venue_name<S: serde::Serializer>(venue: &Venue, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(venue.name())
 }
@@ -46,7 +49,9 @@ pub struct BookOptions {
 }
 
 /// A ready-made instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Look {
     /// Fine tick, busy: like BTCUSDT.
@@ -125,10 +130,13 @@ pub fn apply_overrides(
 ) -> CommandResult<()> {
     for text in overrides {
         let refuse = |why: &str| {
-            CommandError::text(ErrorKind::Config, &format!("--set `{text}`: {why}"))
-                .hint("e.g. --set trades_per_day=50000, or for one symbol --set BTCUSDT.branching=0.5")
+            CommandError::text(ErrorKind::Config, &format!("--set `{text}`: {why}")).hint(
+                "e.g. --set trades_per_day=50000, or for one symbol --set BTCUSDT.branching=0.5",
+            )
         };
-        let (path, value) = text.split_once('=').ok_or_else(|| refuse("expected KEY=VALUE"))?;
+        let (path, value) = text
+            .split_once('=')
+            .ok_or_else(|| refuse("expected KEY=VALUE"))?;
         let (symbol, key) = match path.split_once('.') {
             Some((symbol, key)) => (Some(symbol), key),
             None => (None, path),
@@ -140,7 +148,9 @@ pub fn apply_overrides(
             }
             hit = true;
             let mut tree = serde_json::to_value(&*instrument).internal_error()?;
-            let slot = tree.get_mut(key).ok_or_else(|| refuse("no such parameter"))?;
+            let slot = tree
+                .get_mut(key)
+                .ok_or_else(|| refuse("no such parameter"))?;
             *slot = if slot.is_string() {
                 serde_json::Value::String(value.to_owned())
             } else {

@@ -62,7 +62,7 @@ fn no_data() {
         args.extend(["--set", set]);
     }
     let fetch = "quant build-dataset --exchange binance --market um --symbol BTCUSDT --start 2024-01-01 \
-                 --end 2024-01-16 --source vision --datasets klines_1m,agg_trades --lake lake";
+                 --end 2024-01-16 --source vision --datasets klines_1m,trades,book_ticker,depth_bands,funding --lake lake";
     let gate = refused(
         dir.path(),
         &args,
@@ -77,7 +77,7 @@ fn the_remedy_helps() {
     let dir = tempfile::tempdir().unwrap();
     let text = format!(
         "extends: {DEFAULT}\nrun: {{start: 2024-01-10, end: 2024-01-12, warmup_days: 1}}\n\
-         ingest: {{source: lake, synth: {{trades_per_day: 2000}}}}\ngates: {{min_coverage: 0.5}}\n"
+         ingest: {{source: lake, synth: {{trades_per_day: 2000, quotes_per_day: 4000}}}}\ngates: {{min_coverage: 0.5}}\n"
     );
     std::fs::write(dir.path().join("sim.yaml"), text).unwrap();
     let gate = refused(dir.path(), &["--config", "sim.yaml"], "data", &["sim.yaml"]);

@@ -11,7 +11,7 @@ const CONFIG: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/configs/default.yaml\n",
     "run: {start: 2024-01-10, end: 2024-01-12, warmup_days: 1}\n",
-    "ingest: {synth: {trades_per_day: 2000}}\n",
+    "ingest: {datasets: [klines_1m, trades], synth: {trades_per_day: 2000, quotes_per_day: 4000}}\n",
     "features: {realized_vol_median_days: 1}\n",
     "gates: {min_coverage: 0.1, min_entries: 0}\n",
 );
@@ -62,7 +62,7 @@ fn bars_of_a_day_whose_raw_data_is_gone_are_not_used() {
     let dir = dir.path();
     run_all(dir, "a", &[]).code(0);
     let root = archive(dir, "a");
-    for dataset in ["klines_1m", "agg_trades"] {
+    for dataset in ["klines_1m", "trades"] {
         std::fs::remove_dir_all(dir.join("a/raw/sim-binance/um/BTCUSDT").join(dataset)).unwrap();
     }
     for lake in ["a", "b"] {
@@ -107,6 +107,10 @@ fn simulated_archives_are_known_by_whatever_folder_they_are_named() {
             "1",
             "--start",
             "2024-01-09",
+            "--set",
+            "trades_per_day=1000",
+            "--set",
+            "quotes_per_day=3000",
             "--out",
             "sim",
             "--quiet",

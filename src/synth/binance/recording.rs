@@ -3,14 +3,14 @@
 use quant_core::market::Side;
 use quant_core::synth::derive::{BookConsumer, BookReplay, Conflator, SnapshotSampler};
 use quant_core::synth::{SimBook, SimMinute};
-use quant_core::time::Day;
+use quant_core::time::{Day, UnixMicros};
 use quant_lake::schema::Dataset;
 use quant_lake::venues::binance::encode::{
     BookTickerFrame, DepthSnapshot, DepthUpdateFrame, RecordingOptions, RecordingWriter, Stamp,
     StreamEncoder, TradeFrame, push_combined, um_update_id,
 };
 
-use super::{Records, StoredFile, Terms};
+use super::{RecordLog, StoredFile, Terms};
 use crate::error::{CommandResult, Kinded as _};
 use crate::synth::request::BookOptions;
 
@@ -23,7 +23,7 @@ const REST_LEVELS: usize = 1_000;
 struct Tape {
     writer: RecordingWriter<Vec<u8>>,
     encoder: StreamEncoder,
-    records: Records,
+    records: RecordLog,
     rows: u64,
     last_recv_ns: i64,
     frame: Vec<u8>,
@@ -40,7 +40,7 @@ impl Tape {
             writer: RecordingWriter::new(Vec::new(), options),
             encoder: StreamEncoder::new(terms.market, &terms.symbol, terms.decimals)
                 .config_error()?,
-            records: Records::default(),
+            records: RecordLog::new(),
             rows: 0,
             last_recv_ns: 0,
             frame: Vec::new(),
@@ -54,12 +54,18 @@ impl Tape {
         self.last_recv_ns = recv;
         self.writer.push(recv, &self.frame).internal_error()?;
         self.frame.clear();
-        self.records.point(ts_us);
+        self.records.push_point(UnixMicros(ts_us));
         self.rows += 1;
         Ok(())
     }
 
-    fn close(self, terms: &Terms, day: Day, what: &str, dataset: Dataset) -> CommandResult<StoredFile> {
+    fn close(
+        self,
+        terms: &Terms,
+        day: Day,
+        what: &str,
+        dataset: Dataset,
+    ) -> CommandResult<StoredFile> {
         let date = day.to_string().replace('-', "");
         let symbol = terms.symbol.as_str().to_lowercase();
         Ok(StoredFile {
@@ -128,8 +134,20 @@ impl SocketTape {
         let updates: Vec<_> = self.updates.updates().collect();
         let mut order = std::mem::take(&mut self.order);
         order.clear();
-        order.extend(minute.matches.iter().enumerate().map(|(i, m)| (m.ts.0, 0, i)));
-        order.extend(minute.quotes.iter().enumerate().map(|(i, q)| (q.ts.0, 1, i)));
+        order.extend(
+            minute
+                .matches
+                .iter()
+                .enumerate()
+                .map(|(i, m)| (m.ts.0, 0, i)),
+        );
+        order.extend(
+            minute
+                .quotes
+                .iter()
+                .enumerate()
+                .map(|(i, q)| (q.ts.0, 1, i)),
+        );
         order.extend(updates.iter().enumerate().map(|(i, u)| (u.ts.0, 2, i)));
         order.sort_unstable();
         let id = |id: i64| {
@@ -152,7 +170,7 @@ impl SocketTape {
                     let m = &minute.matches[i];
                     let frame = TradeFrame {
                         event_us: ts_us,
-                        trade_us: ts_us,
+                        ts_us,
                         id: m.id,
                         price: terms.price(m.price_ticks),
                         qty: terms.qty(m.qty_lots),
@@ -202,9 +220,8 @@ impl SocketTape {
                         book.set(side, *ticks, *lots);
                     }
                 }
-                let image = |side| -> Vec<(i64, i64)> {
-                    book.levels(side).take(REST_LEVELS).collect()
-                };
+                let image =
+                    |side| -> Vec<(i64, i64)> { book.levels(side).take(REST_LEVELS).collect() };
                 let (bids, asks) = (levels(&image(Side::Buy)), levels(&image(Side::Sell)));
                 let frame = DepthSnapshot {
                     last_update_id: id(u.last_id),

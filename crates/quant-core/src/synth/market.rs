@@ -28,12 +28,7 @@ use crate::synth::market::flow::{Arrival, Flow};
 use crate::synth::market::impact::Impact;
 use crate::synth::market::maker::{Maker, Mood};
 use crate::synth::market::perp::Perp;
-<<<<<<< HEAD
-use crate::synth::rand::Rand;
-=======
 use crate::synth::market::venue::Venue;
-use crate::synth::params::SynthError;
->>>>>>> model
 use crate::synth::world::{InstrumentParams, MarketProfile, WorldParams};
 use crate::time::{MICROS_PER_MINUTE, MICROS_PER_SECOND, UnixMicros};
 
