@@ -77,7 +77,7 @@ fn stored(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn everything_comes_back() {
     // More than a batch, less than a row group.
-    let (bytes, logs) = written(150_000);
+    let (bytes, logs) = written(70_000);
     let (_dir, path) = stored(&bytes);
     let reader = TruthReader::open(&path).unwrap();
 

@@ -145,7 +145,7 @@ pub(super) fn book_depth() -> String {
         "-5.00", "-4.00", "-3.00", "-2.00", "-1.00", "-0.20", "0.20", "1.00", "2.00", "3.00",
         "4.00", "5.00",
     ];
-    table("timestamp,percentage,depth,notional", 2_880 * 12, |i| {
+    table("timestamp,percentage,depth,notional", 480 * 12, |i| {
         let (sample, band) = (i / 12, i % 12);
         format!(
             "{},{},{}.5,{}.25",

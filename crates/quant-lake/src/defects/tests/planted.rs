@@ -70,7 +70,7 @@ fn cases(kind: DefectKind) -> Vec<Case> {
         .into_iter()
         .filter(|(_, s, _)| kind.applies_to(*s))
     {
-        for seed in 0..6 {
+        for seed in 0..3 {
             let file = stored(&path, &clean);
             let (planted, defect) = plant(&only(seed, kind), &path, shape, file.clone()).unwrap();
             let defect = defect.unwrap_or_else(|| panic!("{kind} does not take to {path}"));
@@ -297,7 +297,7 @@ fn frozen_bands_repeat_a_sample_and_keep_their_times() {
         let frozen = (1..values.len()).filter(|i| values[*i] == values[i - 1]);
         let found: Vec<_> = frozen.flat_map(|s| s * 12..s * 12 + 12).collect();
         assert_eq!(found, case.claimed());
-        assert!((120..=1_440).contains(&found.len()));
+        assert!((120..=1_440).contains(&found.len()) && found.len() % 12 == 0);
         let times = |rows: &[&str]| {
             rows.iter()
                 .map(|r| cell(r, 0).to_owned())
