@@ -8,6 +8,7 @@ mod archive;
 mod calendar;
 mod container;
 mod csv;
+mod form;
 mod frames;
 mod ids;
 mod info;
@@ -26,7 +27,8 @@ use crate::venues::binance::{Cadence, Period};
 pub use archive::{ArchiveSpec, ArchiveWriter, EncodedFile, agg_trades, klines_1m, trades};
 pub use calendar::{has_header, is_published};
 pub use container::{checksum_line, csv_zip};
-pub use csv::{ArchiveRow, Form};
+pub use csv::ArchiveRow;
+pub use form::Form;
 pub use frames::{
     AggTradeFrame, BookTickerFrame, DepthSnapshot, DepthUpdateFrame, ForceOrderFrame, KlineFrame,
     MarkPriceFrame, TradeFrame,

@@ -8,9 +8,9 @@ use quant_core::market::{Market, Symbol};
 use quant_core::time::Day;
 
 use super::container::{ZipCsv, checksum_line};
-use super::csv::{ArchiveRow, Form};
+use super::csv::ArchiveRow;
 use super::rows::{AggTradeRow, KlineRow, TradeRow};
-use super::{Decimals, EncodeError, calendar};
+use super::{Decimals, EncodeError, Form, calendar, form};
 
 use crate::venues::binance::{ArchiveFile, Cadence, Period, VisionType, archive_file};
 
@@ -94,7 +94,7 @@ impl<'a> ArchiveSpec<'a> {
 
     /// Returns the header text this file may begin with, `\n` at its end.
     pub fn header_line(&self) -> &'static str {
-        super::csv::header_line(self.market, self.kind)
+        form::header_line(self.market, self.kind)
     }
 }
 

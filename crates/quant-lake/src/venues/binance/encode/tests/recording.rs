@@ -1,5 +1,6 @@
 //! Recordings written and read again by the gzip library, and a recorded one copied.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 
 use flate2::read::{GzDecoder, MultiGzDecoder};
@@ -125,6 +126,9 @@ fn a_recorded_file_is_written_again() {
         return;
     };
     let frames: Vec<_> = lines.iter().map(|(at, f)| (*at, f.as_str())).collect();
-    let expected: String = lines.iter().map(|(at, f)| format!("{at} {f}\n")).collect();
+    let mut expected = String::new();
+    for (at, frame) in &lines {
+        writeln!(expected, "{at} {frame}").unwrap();
+    }
     assert_eq!(read(&write(&frames, RecordingOptions::default())), expected);
 }
