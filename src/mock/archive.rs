@@ -122,7 +122,7 @@ impl Archive {
         let mut xml = String::from(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">",
         );
-        let mut tag = |xml: &mut String, name: &str, value: &str| {
+        let tag = |xml: &mut String, name: &str, value: &str| {
             // Writing to a String cannot fail.
             let _ = write!(xml, "<{name}>{}</{name}>", escape(value));
         };

@@ -1,8 +1,9 @@
 //! The simulated clock: a multiple of the wall clock, or as fast as the sockets read; and the connection clock beside it.
 //!
 //! Two clocks: **market time** (`now`) stamps every event and decides what exists. **Connection time** (`conn_ms`) drives what
-//! is about the connection: pings, time-outs, the 24 h close, weights, bans, control messages per second. It advances by the
-//! larger of wall and simulated time: equal to the wall at 1x and while paused, scaled by the speed above.
+//! is about the connection: pings, time-outs, the 24 h close, weights, bans, control messages per second. It runs at the
+//! market's speed between 1x and 100x of the wall, and at 1x with `max` and while paused: a client must be able to answer
+//! a ping in time, and a ban must end though the market stands still.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -21,6 +22,9 @@ pub const MAX_TIMES: f64 = 10_000.0;
 /// Simulated time between two looks at the sockets with `Speed::Max`: a compromise between overhead and how far REST may be
 /// ahead of what a socket has delivered.
 const MAX_MODE_STEP_US: i64 = 1_000_000;
+
+/// Fastest multiple of the wall clock for connection time.
+const MAX_CONN_TIMES: f64 = 100.0;
 
 /// How fast simulated time runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,9 +93,8 @@ struct State {
     step_to: i64,
     base_wall: Instant,
     base_sim: i64,
-    conn_us: i64,
+    conn_us: f64,
     conn_wall: Instant,
-    conn_sim: i64,
 }
 
 /// A socket that the clock waits for with `Speed::Max`.
@@ -127,9 +130,8 @@ impl Clock {
                 step_to: start.0,
                 base_wall: wall,
                 base_sim: start.0,
-                conn_us: 0,
+                conn_us: 0.0,
                 conn_wall: wall,
-                conn_sim: start.0,
             }),
             changed: Notify::new(),
             runners: Mutex::default(),
@@ -159,15 +161,21 @@ impl Clock {
 
     /// Returns the connection clock in milliseconds.
     pub fn conn_ms(&self) -> i64 {
-        let sim = self.now().0;
-        let mut state = self.state();
+        Self::conn_ms_of(&mut self.state())
+    }
+
+    fn conn_ms_of(state: &mut State) -> i64 {
         let wall = Instant::now();
-        let by_wall = i64::try_from(wall.duration_since(state.conn_wall).as_micros());
-        let by_sim = sim - state.conn_sim;
-        state.conn_us += by_wall.unwrap_or(0).max(by_sim);
+        let times = match state.speed {
+            Speed::Times(times) if !state.paused => times.clamp(1.0, MAX_CONN_TIMES),
+            _ => 1.0,
+        };
+        state.conn_us += wall.duration_since(state.conn_wall).as_secs_f64() * 1e6 * times;
         state.conn_wall = wall;
-        state.conn_sim = sim;
-        state.conn_us / 1_000
+        // The life of a process times 100 stays far below 2^53 microseconds.
+        #[expect(clippy::cast_possible_truncation, reason = "see above")]
+        let ms = (state.conn_us / 1e3) as i64;
+        ms
     }
 
     /// Returns the state for a status answer.
@@ -187,6 +195,7 @@ impl Clock {
     /// Changes the speed.
     pub fn set_speed(&self, speed: Speed) {
         let mut state = self.state();
+        Self::conn_ms_of(&mut state);
         state.speed = speed;
         self.rebase(&mut state);
     }
@@ -194,6 +203,7 @@ impl Clock {
     /// Stops or continues.
     pub fn set_paused(&self, paused: bool) {
         let mut state = self.state();
+        Self::conn_ms_of(&mut state);
         state.paused = paused;
         state.step_to = self.now().0;
         self.rebase(&mut state);
@@ -202,6 +212,7 @@ impl Clock {
     /// Pauses, and moves on by `step_us`; returns the instant it will stop at.
     pub fn step(&self, step_us: i64) -> UnixMicros {
         let mut state = self.state();
+        Self::conn_ms_of(&mut state);
         state.paused = true;
         state.held = false;
         state.step_to = state.step_to.max(self.now().0).saturating_add(step_us);
