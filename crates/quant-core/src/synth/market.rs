@@ -1,31 +1,36 @@
 //! The order-book market: efficient price, makers and order flow of one instrument, minute by minute.
 //!
 //! Makes events in ticks and lots; writes no venue format. The parts: `factor` (shared shocks), `asset` (efficient price
-//! and hidden state), `flow` (when and what orders), `maker` (the book), `perp` (marks, funding, open interest).
+//! and hidden state), `conditions` (what the state does to flow and makers), `flow` (when and what orders), `maker` (the
+//! book), `impact` (transient), `perp` (marks, funding, open interest), `venue` (halts), `calibrate` (rates).
 
 mod asset;
+mod calibrate;
+mod conditions;
 mod factor;
 mod flow;
+mod impact;
 mod ladder;
 mod maker;
 mod perp;
 mod regime;
+mod venue;
 
 pub use regime::{HAZARD, MIXED, STILL, TREND, Transitions, transitions};
 
 use crate::market::{Market, Side};
 use crate::synth::book::SimBook;
-use crate::synth::event::{Regime, SimLiquidation, SimMinute};
+use crate::synth::event::{MinuteTruth, Regime, SimLiquidation, SimMinute};
 use crate::synth::market::asset::AssetPath;
-use crate::synth::market::flow::{Hawkes, Kind, Signs};
-use crate::synth::market::maker::{Maker, Mood, ticks};
+use crate::synth::market::calibrate::Rates;
+use crate::synth::market::flow::{Arrival, Flow};
+use crate::synth::market::impact::Impact;
+use crate::synth::market::maker::{Maker, Mood};
 use crate::synth::market::perp::Perp;
+use crate::synth::market::venue::Venue;
 use crate::synth::params::SynthError;
-use crate::synth::rand::Rand;
 use crate::synth::world::{InstrumentParams, MarketProfile, WorldParams};
-use crate::time::{
-    MICROS_PER_DAY, MICROS_PER_MINUTE, MICROS_PER_SECOND, MINUTES_PER_DAY, UnixMicros,
-};
+use crate::time::{MICROS_PER_MINUTE, MICROS_PER_SECOND, UnixMicros};
 
 /// A process that makes the events of one instrument minute by minute.
 ///
@@ -42,19 +47,6 @@ pub trait MinuteModel {
     fn next_minute(&mut self, out: &mut SimMinute);
 }
 
-/// Standard deviation of the log of a taker order's quantity.
-const LOG_QTY_SD: f64 = 1.3;
-/// Decay time of the transient impact, seconds.
-const IMPACT_SECONDS: f64 = 15.0;
-/// Transient impact of an order of median size, in standard deviations of an average minute.
-const IMPACT: f64 = 0.02;
-/// Share of a taker order's sign that was to be expected from the signs before it; only the rest moves the quotes.
-const EXPECTED_SIGN: f64 = 0.5;
-/// Chance that an informed taker order goes ahead of a shock.
-const INFORMED: f64 = 0.2;
-/// Largest share of the wanted quotes that may be spent on following the efficient price.
-const FOLLOW_SHARE: f64 = 0.4;
-
 /// Order-book market of one instrument.
 #[derive(Debug)]
 pub struct OrderBookMarket {
@@ -62,39 +54,67 @@ pub struct OrderBookMarket {
     is_null: bool,
     is_spot: bool,
     path: AssetPath,
-    hawkes: Hawkes,
-    signs: Signs,
-    /// Sizes and sides of the flow.
-    flow: Rand,
-    halts: Rand,
+    flow: Flow,
     maker: Maker,
     perp: Option<Perp>,
+    venue: Venue,
+    impact: Impact,
     /// Efficient price of the asset, ticks.
     asset_price: f64,
     /// Log of perpetual over spot.
     basis: f64,
-    /// Transient impact on the quotes, as a fraction of the price, and when it was last brought up to date.
-    impact: f64,
-    impact_at: i64,
-    expected_sign: f64,
-    /// Rates per second at mean activity.
-    orders_per_second: f64,
-    rests_per_second: f64,
-    /// Shortest time between two looks at the efficient price, microseconds.
-    look_gap: i64,
-    looked_at: i64,
-    look_due: i64,
-    halted_until: i64,
-    halt_starts: i64,
-    start: i64,
+    /// Price the quotes were last placed around, ticks, and the least change of it that makes makers move.
+    center: f64,
+    dead_band: f64,
+    rates: Rates,
     mood: Mood,
-    lean: f64,
+    /// Start of the next minute.
+    start: i64,
+    /// Nothing trades in this minute.
+    is_empty: bool,
+    agenda: Agenda,
+    /// Rates are being measured: every minute is an average one.
+    is_trial: bool,
+}
+
+/// When what happens next, microseconds; `i64::MAX` for never.
+#[derive(Clone, Copy, Debug)]
+struct Agenda {
+    flow: i64,
+    /// Time the flow's excitement was last brought up to.
+    flow_now: i64,
+    /// Index of the next step of the efficient price.
+    step: usize,
+    /// Next full second.
+    second: i64,
+    /// A hazard begins.
+    onset: i64,
+    /// Makers look at the efficient price again; they did last at `looked`.
+    look: i64,
+    looked: i64,
+    /// A position is closed by force.
+    forced: i64,
+    forced_order: (Side, i64),
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Flow,
+    Step,
+    Second,
+    Onset,
+    Look,
+    Forced,
+    Reopen,
+    Refill(Side),
 }
 
 impl OrderBookMarket {
     /// Returns the market of one instrument of a world before its first minute.
     ///
-    /// It depends on the seed, profile and start day of the world and on its own parameters only.
+    /// It depends on the seed, profile and start day of the world and on its own parameters only. Instruments of one
+    /// asset see the same shocks at the same instants, scaled by their own daily volatility.
     ///
     /// # Errors
     /// A [`SynthError`] for parameters no market can be made with, or an index without an instrument.
@@ -105,60 +125,63 @@ impl OrderBookMarket {
             expected: "one of the instruments of the world",
         })?;
         let params = params.clone().check()?;
-        Ok(Self::build(world, params))
+        let rates = calibrate::rates(world, &params);
+        Ok(Self::build(world, params, rates, false))
     }
 
-    fn build(world: &WorldParams, params: InstrumentParams) -> Self {
+    /// Returns the market with given rates; a trial has average minutes only.
+    fn build(world: &WorldParams, params: InstrumentParams, rates: Rates, is_trial: bool) -> Self {
         let is_null = world.profile == MarketProfile::Null;
         let is_spot = params.market == Market::Spot;
-        let own = |name: &str| {
-            let id = format!("{:?}/{}", params.market, params.symbol.as_str());
-            asset::stream(world, &id, name)
-        };
-        let path = AssetPath::new(world, &params);
+        let id = format!("{:?}/{}", params.market, params.symbol.as_str());
+        let trial = if is_trial { "trial " } else { "" };
+        let own = |name: &str| asset::stream(world, &id, &format!("{trial}{name}"));
+        let path = AssetPath::new(world, &params, is_trial);
         let start = world.start_day.start().0;
-        let asset_price = params.start_price / params.tick_size.size();
-        let day = MICROS_PER_DAY as f64 / MICROS_PER_SECOND as f64;
-        let quotes = f64::from(params.quotes_per_day) / day;
-        let orders = f64::from(params.trades_per_day) / day / 1.5;
-        let shocks = 2.0 * factor::SHOCKS_PER_MINUTE / 60.0;
-        let look_gap = ticks((1.0 / (FOLLOW_SHARE * quotes) - 1.0 / shocks).clamp(0.0, 60.0) * 1e6);
-        let follows = 1.0 / (1.0 / shocks + look_gap as f64 / 1e6);
-        let rests = (quotes - orders - follows).max(0.05 * quotes) / 0.55;
+        let branching = if is_trial { 0.0 } else { params.branching };
+        let price = params.start_price / params.tick_size.size();
         let mut market = Self {
             is_null,
             is_spot,
-            hawkes: Hawkes::new(own("times"), params.branching),
-            signs: Signs::new(own("signs")),
-            flow: own("flow"),
-            halts: own("halts"),
+            flow: Flow::new(&params, branching, own),
             maker: Maker::new(&params, own("book")),
             perp: (!is_spot).then(|| Perp::new(&params, own("perp"), is_null)),
+            venue: Venue::new(own("halts")),
+            impact: Impact::new(&rates, path.minute_sd(), start),
+            asset_price: price,
             basis: path.basis(),
+            center: 0.0,
+            dead_band: if is_null {
+                0.0
+            } else {
+                DEAD_BAND * path.minute_sd() * price
+            },
             path,
-            asset_price,
-            impact: 0.0,
-            impact_at: start,
-            expected_sign: 0.0,
-            orders_per_second: orders,
-            rests_per_second: rests,
-            look_gap,
-            looked_at: start,
-            look_due: i64::MAX,
-            halted_until: i64::MIN,
-            halt_starts: i64::MAX,
-            start,
+            rates,
             mood: Mood {
                 spread: params.spread_ticks,
                 touch: params.touch_qty / params.lot_size.size(),
-                refill_us: 3e5,
+                refill_us: 1e5,
             },
-            lean: 0.0,
+            start,
+            is_empty: false,
+            agenda: Agenda {
+                flow: start,
+                flow_now: start,
+                step: 0,
+                second: start,
+                onset: i64::MAX,
+                look: i64::MAX,
+                looked: i64::MIN / 2,
+                forced: i64::MAX,
+                forced_order: (Side::Buy, 0),
+            },
+            is_trial,
             params,
         };
         let (center, mood) = (market.efficient(), market.mood);
-        let mut scratch = SimMinute::new();
-        market.maker.reopen(start, center, &mood, &mut scratch);
+        let mut unseen = SimMinute::new();
+        market.maker.reopen(start, center, &mood, &mut unseen);
         market
     }
 
@@ -171,49 +194,20 @@ impl OrderBookMarket {
         }
     }
 
-    /// Returns the price quotes are placed around, in ticks.
-    fn center(&mut self, ts: i64) -> f64 {
-        if self.impact != 0.0 {
-            let seconds = (ts - self.impact_at) as f64 / 1e6;
-            self.impact *= libm::exp(-seconds / IMPACT_SECONDS);
+    /// Lets the quotes follow the efficient price and the transient impact, at once or when makers look again.
+    fn follow(&mut self, ts: i64, out: &mut SimMinute) {
+        if ts - self.agenda.looked < self.rates.look_gap {
+            self.agenda.look = self.agenda.looked + self.rates.look_gap;
+            return;
         }
-        self.impact_at = ts;
-        self.efficient() * (1.0 + self.impact)
-    }
-
-    /// Sets how makers and takers behave from `ts` on.
-    fn set_mood(&mut self, is_onset: bool) -> [f64; 3] {
-        let minute = &self.path.minute;
-        let touch = self.params.touch_qty / self.params.lot_size.size();
-        let spread = self.params.spread_ticks;
-        let level = if self.is_null {
-            1.0
-        } else {
-            minute.level.clamp(0.3, 4.0)
-        };
-        let mut market = self.orders_per_second * minute.activity;
-        let mut rests = self.rests_per_second * minute.activity;
-        self.mood = Mood {
-            spread: 1.0 + (spread - 1.0) * level,
-            touch,
-            refill_us: if self.is_null { 1e5 } else { 3e5 },
-        };
-        self.lean = 0.35 * minute.lean;
-        if !self.is_null && minute.regime == Regime::HazardMove {
-            self.mood.spread += 0.5 * spread;
-            self.mood.touch *= 0.7;
-            self.lean = 0.5 * f64::from(minute.hazard_sign);
-            market *= 1.6;
+        let center = self.efficient() * (1.0 + self.impact.at(ts));
+        if (center - self.center).abs() < self.dead_band {
+            return;
         }
-        if is_onset {
-            self.mood.spread += spread;
-            self.mood.touch *= 0.4;
-            self.mood.refill_us = 2e6;
-            self.lean = 0.75 * f64::from(minute.hazard_sign);
-            market *= 2.0;
-            rests *= 0.8;
-        }
-        [market, 0.5 * rests, 0.5 * rests]
+        self.center = center;
+        self.agenda.looked = ts;
+        self.agenda.look = i64::MAX;
+        self.maker.follow(ts, center, &self.mood, out);
     }
 
     /// A taker order arrives.
@@ -237,71 +231,203 @@ impl OrderBookMarket {
                 qty_lots: fill.lots,
             });
         }
-        if self.is_null {
-            return;
+        if !self.is_null {
+            self.impact.push(ts, side, self.flow.in_medians(fill.lots));
+            self.follow(ts, out);
         }
-        let sign = f64::from(side.sign());
-        let surprise = sign - EXPECTED_SIGN * self.expected_sign;
-        self.expected_sign += 0.2 * (sign - self.expected_sign);
-        let median = self.params.median_qty / self.params.lot_size.size();
-        let size = (fill.lots as f64 / median).sqrt().min(4.0);
-        let center = self.center(ts);
-        let push = IMPACT * self.path.minute_sd() * surprise * size;
-        self.impact += push;
-        self.follow(ts, center * (1.0 + push), out);
     }
 
-    /// Lets the quotes follow, at once or as soon as makers look again.
-    fn follow(&mut self, ts: i64, center: f64, out: &mut SimMinute) {
-        if ts - self.looked_at < self.look_gap {
-            self.look_due = self.looked_at + self.look_gap;
-            return;
+    /// Sets how makers and takers behave from now on.
+    fn set_conditions(&mut self, is_onset: bool) {
+        let (mood, mut rates, lean) = conditions::of(
+            &self.params,
+            &self.rates,
+            &self.path.minute,
+            self.is_null,
+            is_onset,
+        );
+        if self.is_empty {
+            rates[0] = 0.0;
         }
-        self.looked_at = ts;
-        self.look_due = i64::MAX;
-        self.maker.follow(ts, center, &self.mood, out);
+        self.mood = mood;
+        self.flow.set(rates, lean);
     }
 
-    fn draw_lots(&mut self, scale: f64) -> i64 {
-        let median = self.params.median_qty / self.params.lot_size.size();
-        let x = scale * median * libm::exp(LOG_QTY_SD * self.flow.normal());
-        ticks(x.min(1e12)).max(1)
+    fn pass_to(&mut self, ts: i64) {
+        self.flow.pass(ts - self.agenda.flow_now);
+        self.agenda.flow_now = ts;
     }
 
-    /// A market, limit or cancel event of the flow.
-    fn event(&mut self, ts: i64, out: &mut SimMinute) {
-        match self.hawkes.fire() {
-            Kind::Market => {
-                let side = self.signs.next(self.lean);
-                let lots = self.draw_lots(1.0);
-                self.order(ts, side, lots, false, out);
-            }
-            kind => {
-                let is_limit = kind == Kind::Limit;
-                // Buying pressure shows as added bids and cancelled asks.
-                let tilt = if is_limit { self.lean } else { -self.lean };
-                let side = if self.flow.chance(0.5 + 0.2 * tilt.clamp(-1.0, 1.0)) {
-                    Side::Buy
-                } else {
-                    Side::Sell
-                };
-                self.maker.rest(ts, side, is_limit, &self.mood, out);
+    fn schedule_flow(&mut self) {
+        self.agenda.flow = self.agenda.flow_now.saturating_add(self.flow.wait_us());
+    }
+
+    /// Draws what the minute is made of before any of its events.
+    fn open_minute(&mut self, out: &mut SimMinute) {
+        let start = self.start;
+        clear(out);
+        out.start = UnixMicros(start);
+        self.path.next_minute(start);
+        self.is_empty = self.venue.open_minute(start, &self.params) && !self.is_trial;
+        if !self.venue.is_halted(start) {
+            if let Some(perp) = &mut self.perp {
+                perp.open_minute(start, self.params.lot_size.size(), out);
             }
         }
+        let minute = &self.path.minute;
+        let onset = match (minute.regime, minute.onset) {
+            (Regime::HazardOnset, Some(offset)) => start + offset,
+            (Regime::HazardOnset, None) => start,
+            _ => i64::MAX,
+        };
+        self.set_conditions(onset <= start);
+        let agenda = &mut self.agenda;
+        agenda.step = 0;
+        agenda.second = if self.is_spot { i64::MAX } else { start };
+        agenda.onset = if onset > start { onset } else { i64::MAX };
+        self.schedule_flow();
     }
 
-    /// Draws the halt of a day when it begins.
-    fn draw_halt(&mut self) {
-        let chance = self.params.halts_per_day / MINUTES_PER_DAY as f64;
-        let begins = self.halts.chance(chance);
-        let offset = 1 + self.halts.below(59_999_998).cast_signed();
-        let minutes = 5.0 + 55.0 * self.halts.unit();
-        if begins && self.halted_until <= self.start {
-            self.halt_starts = self.start + offset;
-            self.halted_until = self.halt_starts + ticks(minutes * 6e7);
+    fn next_due(&self) -> (i64, Due) {
+        let steps = &self.path.minute.steps;
+        let step = steps
+            .get(self.agenda.step)
+            .map_or(i64::MAX, |step| self.start + step.offset);
+        let [bid, ask] = self.maker.refill_at;
+        let rest = [
+            (step, Due::Step),
+            (bid, Due::Refill(Side::Buy)),
+            (ask, Due::Refill(Side::Sell)),
+            (self.agenda.look, Due::Look),
+            (self.agenda.second, Due::Second),
+            (self.agenda.forced, Due::Forced),
+            (self.agenda.onset, Due::Onset),
+            (self.venue.reopens(), Due::Reopen),
+        ];
+        let mut first = (self.agenda.flow, Due::Flow);
+        for other in rest {
+            if other.0 < first.0 {
+                first = other;
+            }
+        }
+        first
+    }
+
+    /// Does what is due at `ts`.
+    fn act(&mut self, ts: i64, due: Due, out: &mut SimMinute) {
+        let is_halted = self.venue.is_halted(ts);
+        match due {
+            Due::Step => self.step(ts, is_halted, out),
+            Due::Reopen => {
+                self.venue.reopen();
+                self.impact.forget();
+                let center = self.efficient();
+                self.maker.reopen(ts, center, &self.mood, out);
+                self.pass_to(ts);
+                self.schedule_flow();
+            }
+            Due::Onset => {
+                self.agenda.onset = i64::MAX;
+                self.pass_to(ts);
+                self.set_conditions(true);
+                self.schedule_flow();
+            }
+            Due::Second => {
+                self.agenda.second = ts + MICROS_PER_SECOND;
+                if !is_halted {
+                    self.second(ts, out);
+                }
+            }
+            // Nothing else happens until the venue opens again.
+            Due::Flow if is_halted => {
+                self.pass_to(ts);
+                self.agenda.flow = i64::MAX;
+            }
+            Due::Look if is_halted => self.agenda.look = i64::MAX,
+            Due::Forced if is_halted => self.agenda.forced = i64::MAX,
+            Due::Refill(_) if is_halted => self.maker.refill_at = [i64::MAX; 2],
+            Due::Look => {
+                self.agenda.look = i64::MAX;
+                self.agenda.looked = i64::MIN / 2;
+                self.follow(ts, out);
+            }
+            Due::Forced => {
+                self.agenda.forced = i64::MAX;
+                let (side, lots) = self.agenda.forced_order;
+                if !self.is_empty {
+                    self.order(ts, side, lots, true, out);
+                }
+            }
+            Due::Refill(side) => self.maker.refill(ts, side, &self.mood, out),
+            Due::Flow => {
+                self.pass_to(ts);
+                match self.flow.fire() {
+                    Arrival::Taker { side, lots } => self.order(ts, side, lots, false, out),
+                    Arrival::Resting { side, is_limit } => {
+                        self.maker.rest(ts, side, is_limit, &self.mood, out);
+                    }
+                }
+                self.schedule_flow();
+            }
+        }
+    }
+
+    /// The efficient price moves.
+    fn step(&mut self, ts: i64, is_halted: bool, out: &mut SimMinute) {
+        let step = self.path.minute.steps[self.agenda.step];
+        self.agenda.step += 1;
+        // An informed order goes ahead of a move it knows of; in the null market there are none.
+        let may_know = step.is_shock() && !self.is_null && !self.is_empty && !is_halted;
+        if may_know && self.flow.is_informed(&self.rates) {
+            let side = if step.size > 0.0 {
+                Side::Buy
+            } else {
+                Side::Sell
+            };
+            let lots = self.flow.draw_lots();
+            self.order(ts, side, lots, false, out);
+        }
+        self.basis = step.basis;
+        let size = step.size.clamp(-LARGEST_STEP, LARGEST_STEP);
+        // A martingale needs relative moves of mean 0; a drift in logs needs log moves of mean 0.
+        let factor = if self.is_null {
+            1.0 + size
+        } else {
+            libm::exp(size)
+        };
+        self.asset_price = (self.asset_price * factor).max(LOWEST_TICKS);
+        if let Some(perp) = &mut self.perp {
+            perp.moved(size);
+        }
+        if !is_halted {
+            self.follow(ts, out);
+        }
+    }
+
+    /// A full second on a perpetual: the mark price is published, and a position may be closed by force within it.
+    fn second(&mut self, ts: i64, out: &mut SimMinute) {
+        let tick = self.params.tick_size.size();
+        let index = self.asset_price * libm::exp(-self.basis) * tick;
+        let mid = self.maker.mid() * tick;
+        let minute_sd = self.path.minute_sd();
+        let Some(perp) = &mut self.perp else {
+            return;
+        };
+        perp.second(ts, index, mid, out);
+        if let Some((delay, side, medians)) = perp.forced(minute_sd) {
+            self.agenda.forced = ts + delay;
+            self.agenda.forced_order = (side, self.flow.lots(medians));
         }
     }
 }
+
+/// Makers sit out changes of the price below this, in standard deviations of an average minute; in the null market they
+/// follow at once.
+const DEAD_BAND: f64 = 0.03;
+/// Largest single move of the efficient price.
+const LARGEST_STEP: f64 = 0.2;
+/// A market that falls this far, in ticks, stays a market.
+const LOWEST_TICKS: f64 = 1_000.0;
 
 impl MinuteModel for OrderBookMarket {
     fn params(&self) -> &InstrumentParams {
@@ -313,186 +439,28 @@ impl MinuteModel for OrderBookMarket {
     }
 
     fn next_minute(&mut self, out: &mut SimMinute) {
-        clear(out);
         let start = self.start;
         let end = start + MICROS_PER_MINUTE;
-        out.start = UnixMicros(start);
-        let minute_of_day =
-            usize::try_from(start.rem_euclid(MICROS_PER_DAY) / MICROS_PER_MINUTE).unwrap_or(0);
-        self.path.next_minute(minute_of_day);
-        self.draw_halt();
-        let is_empty = self
-            .halts
-            .chance(self.params.empty_minutes_per_day / MINUTES_PER_DAY as f64);
-        let minute_sd = self.path.minute_sd();
-        let lot = self.params.lot_size.size();
-        let halted = |market: &Self, ts: i64| ts >= market.halt_starts && ts < market.halted_until;
-        if let Some(perp) = self
-            .perp
-            .as_mut()
-            .filter(|_| !(start >= self.halt_starts && start < self.halted_until))
-        {
-            perp.open_minute(start, lot, out);
-        }
-        let onset_at = match (self.path.minute.regime, self.path.minute.onset) {
-            (Regime::HazardOnset, Some(offset)) => start + offset,
-            (Regime::HazardOnset, None) => start,
-            _ => i64::MAX,
-        };
-        let mut switch = if onset_at > start && onset_at < end {
-            onset_at
-        } else {
-            i64::MAX
-        };
-        let mut rates = self.set_mood(onset_at <= start);
-        let quiet = |mut rates: [f64; 3]| {
-            if is_empty {
-                rates[0] = 0.0;
-            }
-            rates
-        };
-        rates = quiet(rates);
-        self.hawkes.set_rates(rates);
-        let mut now = start;
-        let mut flow_at = after(now, self.hawkes.wait());
-        let mut step = 0;
-        let mut second = 0;
+        self.open_minute(out);
         loop {
-            let step_at = self
-                .path
-                .minute
-                .steps
-                .get(step)
-                .map_or(i64::MAX, |s| start + s.offset);
-            let second_at = if self.is_spot {
-                i64::MAX
-            } else {
-                start + second * MICROS_PER_SECOND
-            };
-            let reopen_at = if self.halt_starts < i64::MAX {
-                self.halted_until
-            } else {
-                i64::MAX
-            };
-            let [bid_at, ask_at] = self.maker.refill_at;
-            let ts = flow_at
-                .min(step_at)
-                .min(second_at)
-                .min(reopen_at)
-                .min(bid_at)
-                .min(ask_at)
-                .min(self.look_due)
-                .min(switch);
+            let (ts, due) = self.next_due();
             if ts >= end {
                 break;
             }
-            if ts == step_at {
-                let moved = self.path.minute.steps[step];
-                step += 1;
-                let is_halted = halted(self, ts);
-                // An informed order goes ahead of the move it knows of; in the null market there are none.
-                if !self.is_null && !is_empty && !is_halted && self.flow.chance(INFORMED) {
-                    let side = if moved.size > 0.0 {
-                        Side::Buy
-                    } else {
-                        Side::Sell
-                    };
-                    let lots = self.draw_lots(1.5);
-                    self.order(ts, side, lots, false, out);
-                }
-                self.basis = moved.basis;
-                let size = moved.size.clamp(-0.2, 0.2);
-                // A martingale needs relative moves of mean 0, a drift in logs needs logs of mean 0.
-                self.asset_price *= if self.is_null {
-                    1.0 + size
-                } else {
-                    libm::exp(size)
-                };
-                self.asset_price = self.asset_price.max(1_000.0);
-                if let Some(perp) = &mut self.perp {
-                    perp.moved(size);
-                }
-                if !is_halted {
-                    let center = self.center(ts);
-                    self.follow(ts, center, out);
-                }
-            } else if ts == reopen_at {
-                self.halt_starts = i64::MAX;
-                self.impact = 0.0;
-                let center = self.center(ts);
-                self.maker.reopen(ts, center, &self.mood, out);
-                self.hawkes.pass((ts - now) as f64 / 1e6);
-                now = ts;
-                flow_at = after(now, self.hawkes.wait());
-            } else if ts == second_at {
-                second += 1;
-                if !halted(self, ts) {
-                    let tick = self.params.tick_size.size();
-                    let index = self.asset_price * libm::exp(-self.basis) * tick;
-                    let mid = self.maker.mid() * tick;
-                    if let Some(perp) = &mut self.perp {
-                        perp.second(ts, index, mid, out);
-                        let forced = perp.forced(minute_sd).filter(|_| !is_empty && ts > start);
-                        if let Some((side, scale)) = forced {
-                            let median = self.params.median_qty / lot;
-                            self.order(ts, side, ticks(scale * median).max(1), true, out);
-                        }
-                    }
-                }
-            } else if ts == switch {
-                switch = i64::MAX;
-                self.hawkes.pass((ts - now) as f64 / 1e6);
-                now = ts;
-                rates = quiet(self.set_mood(true));
-                self.hawkes.set_rates(rates);
-                flow_at = after(now, self.hawkes.wait());
-            } else if ts == self.look_due {
-                self.look_due = i64::MAX;
-                if !halted(self, ts) {
-                    self.looked_at = ts;
-                    let center = self.center(ts);
-                    self.maker.follow(ts, center, &self.mood, out);
-                }
-            } else if ts == bid_at || ts == ask_at {
-                let side = if ts == bid_at { Side::Buy } else { Side::Sell };
-                if halted(self, ts) {
-                    self.maker.refill_at = [i64::MAX; 2];
-                } else {
-                    self.maker.refill(ts, side, &self.mood, out);
-                }
-            } else {
-                self.hawkes.pass((ts - now) as f64 / 1e6);
-                now = ts;
-                if halted(self, ts) {
-                    // Nothing happens until the venue opens again.
-                    flow_at = i64::MAX;
-                } else {
-                    self.event(ts, out);
-                    flow_at = after(now, self.hawkes.wait());
-                }
-            }
+            self.act(ts, due, out);
         }
-        self.hawkes.pass((end - now) as f64 / 1e6);
-        let efficient = self.efficient() * self.params.tick_size.size();
+        self.pass_to(end);
         let minute = &self.path.minute;
-        let truth = &mut out.truth;
-        truth.regime = minute.regime;
-        truth.efficient = efficient;
-        truth.volatility = minute.volatility;
-        truth.edge = minute.edge;
-        truth.hazard_onset = minute.onset.map(|offset| UnixMicros(start + offset));
-        truth.hazard_sign = minute.hazard_sign;
-        truth.is_halted = self.halt_starts <= start && self.halted_until >= end;
+        out.truth = MinuteTruth {
+            regime: minute.regime,
+            efficient: self.efficient() * self.params.tick_size.size(),
+            volatility: minute.volatility,
+            edge: minute.edge,
+            hazard_onset: minute.onset.map(|offset| UnixMicros(start + offset)),
+            hazard_sign: minute.hazard_sign,
+            is_halted: self.venue.is_halted(start) && self.venue.is_halted(end - 1),
+        };
         self.start = end;
-    }
-}
-
-/// Returns the time `seconds` after `now`, at least a microsecond later.
-fn after(now: i64, seconds: f64) -> i64 {
-    if seconds < 1e6 {
-        now + ticks(seconds * 1e6).max(1)
-    } else {
-        i64::MAX
     }
 }
 

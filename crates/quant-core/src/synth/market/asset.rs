@@ -2,7 +2,7 @@
 //! the same path from the same keys; flow and books never feed back into it.
 
 use crate::synth::event::Regime;
-use crate::synth::market::factor::{Factor, Shock, season};
+use crate::synth::market::factor::{Factor, Kind, Shock, mean_power, season, volatility_season};
 use crate::synth::market::regime::{self, Transitions};
 use crate::synth::rand::Rand;
 use crate::synth::world::{InstrumentParams, MarketProfile, WorldParams};
@@ -14,6 +14,16 @@ const DRIFT_STEPS: i64 = 12;
 const BASIS: (f64, f64) = (90.0, 4e-4);
 /// Half-life of the hidden flow lean, minutes.
 const LEAN_HALF_LIFE: f64 = 10.0;
+/// Activity grows with volatility to this power.
+const FOLLOW_POWER: f64 = 0.4;
+/// Volatility in each regime, in the order of [`Regime::ALL`], relative to calm.
+const REGIME_VOLATILITY: [f64; 6] = [1.0, 1.1, 1.1, 1.0, 0.9, 1.5];
+/// A hazard begins this early in its first minute, microseconds.
+const ONSET_WITHIN: i64 = 30_000_000;
+/// Half-life and standard deviation of the log of the flow's own clustering, minutes.
+const PACE: (f64, f64) = (25.0, 0.25);
+/// Share by which the running mean of activity follows it per minute.
+const LEVELLING: f64 = 1.0 / 720.0;
 /// Half-life of the reverting part of the price, minutes.
 const REVERSION_HALF_LIFE: f64 = 30.0;
 
@@ -26,6 +36,14 @@ pub(super) struct Step {
     pub(super) size: f64,
     /// Log of perpetual over spot from now on.
     pub(super) basis: f64,
+    is_drift: bool,
+}
+
+impl Step {
+    /// Returns whether the move is news, not drift.
+    pub(super) const fn is_shock(&self) -> bool {
+        !self.is_drift
+    }
 }
 
 /// What happens to an asset in a minute.
@@ -53,7 +71,11 @@ pub(super) struct AssetMinute {
 struct Strength {
     /// Drift per unit of hidden lean.
     lean: f64,
+    /// Lean of the flow per unit of hidden lean.
+    lean_flow: f64,
     trend: f64,
+    /// Lean of the flow in a trend.
+    trend_flow: f64,
     /// Share of the distance to the start of the spell recovered per minute of `Range`.
     pull: f64,
     hazard: f64,
@@ -64,26 +86,38 @@ struct Strength {
 const fn strength(profile: MarketProfile) -> Strength {
     let none = Strength {
         lean: 0.0,
+        lean_flow: 0.0,
         trend: 0.0,
+        trend_flow: 0.0,
         pull: 0.0,
         hazard: 0.0,
         reverting: 0.0,
     };
     match profile {
         MarketProfile::Null => none,
-        MarketProfile::PlantedFlow => Strength { lean: 0.25, ..none },
+        MarketProfile::PlantedFlow => Strength {
+            lean: 0.25,
+            lean_flow: 0.35,
+            ..none
+        },
         MarketProfile::PlantedHazard => Strength {
             hazard: 1.6,
             ..none
         },
-        MarketProfile::PlantedTrend => Strength { trend: 0.2, ..none },
+        MarketProfile::PlantedTrend => Strength {
+            trend: 0.2,
+            trend_flow: 0.15,
+            ..none
+        },
         MarketProfile::PlantedReversion => Strength {
             reverting: 0.35,
             ..none
         },
         MarketProfile::Mixed => Strength {
             lean: 0.08,
+            lean_flow: 0.08,
             trend: 0.1,
+            trend_flow: 0.07,
             pull: 0.03,
             hazard: 1.2,
             reverting: 0.0,
@@ -103,8 +137,11 @@ pub(super) struct AssetPath {
     matrix: &'static Transitions,
     strength: Strength,
     is_null: bool,
-    market_weight: f64,
-    own_weight: f64,
+    is_trial: bool,
+    /// Mean of what activity owes to volatility.
+    mean_follow: f64,
+    /// Standard deviations per day of the two factors' shocks.
+    weights: (f64, f64),
     /// Standard deviation of an average minute.
     minute_sd: f64,
     regime: Regime,
@@ -117,12 +154,13 @@ pub(super) struct AssetPath {
     basis: f64,
     /// Log of the flow's own clustering, independent of volatility.
     pace_log: f64,
+    pace_mean: f64,
     scratch: (Vec<Shock>, Vec<Shock>),
     pub(super) minute: AssetMinute,
 }
 
 impl AssetPath {
-    pub(super) fn new(world: &WorldParams, params: &InstrumentParams) -> Self {
+    pub(super) fn new(world: &WorldParams, params: &InstrumentParams, is_trial: bool) -> Self {
         let profile = world.profile;
         let own = |name: &str| stream(world, &params.asset, name);
         let is_null = profile == MarketProfile::Null;
@@ -130,6 +168,12 @@ impl AssetPath {
         let minutes = MINUTES_PER_DAY as f64;
         // Shocks have unit variance per day; what drifts add is taken off them.
         let scale = params.daily_volatility / variance_of(profile, strength).sqrt();
+        let kind = match (is_trial, is_null) {
+            (true, _) => Kind::Still,
+            (false, true) => Kind::Hidden,
+            (false, false) => Kind::Clustered,
+        };
+        let follow = mean_power(FOLLOW_POWER, params.market_beta);
         let mut basis_rand = own("basis");
         let mut leans = own("lean");
         let basis = BASIS.1 * basis_rand.normal();
@@ -139,9 +183,9 @@ impl AssetPath {
             market: Factor::new(
                 stream(world, "", "shocks"),
                 stream(world, "", "levels"),
-                !is_null,
+                kind,
             ),
-            own: Factor::new(own("shocks"), own("levels"), !is_null),
+            own: Factor::new(own("shocks"), own("levels"), kind),
             states: own("states"),
             pace: own("pace"),
             leans,
@@ -149,8 +193,12 @@ impl AssetPath {
             matrix: regime::transitions(profile),
             strength,
             is_null,
-            market_weight: scale * params.market_beta.sqrt(),
-            own_weight: scale * (1.0 - params.market_beta).sqrt(),
+            is_trial,
+            mean_follow: follow,
+            weights: (
+                scale * params.market_beta.sqrt(),
+                scale * (1.0 - params.market_beta).sqrt(),
+            ),
             minute_sd: scale / minutes.sqrt(),
             regime: Regime::Calm,
             hazard_sign: 0,
@@ -159,6 +207,7 @@ impl AssetPath {
             spell: 0.0,
             basis,
             pace_log: 0.0,
+            pace_mean: 1.0,
             scratch: (Vec::new(), Vec::new()),
             minute: AssetMinute {
                 steps: Vec::new(),
@@ -182,93 +231,109 @@ impl AssetPath {
         self.minute_sd
     }
 
-    /// Fills [`Self::minute`] with the next minute.
-    pub(super) fn next_minute(&mut self, minute_of_day: usize) {
+    /// Fills [`Self::minute`] with the minute that begins at `start`.
+    pub(super) fn next_minute(&mut self, start: i64) {
         let before = self.regime;
-        let drift = self.advance_state();
-        let cycle = season(minute_of_day);
-        let (mut shared, mut own) = core::mem::take(&mut self.scratch);
-        let (a, b) = (
-            self.market.next_minute(cycle, &mut shared),
-            self.own.next_minute(cycle, &mut own),
-        );
-        let variance = (a * self.market_weight) * (a * self.market_weight)
-            + (b * self.own_weight) * (b * self.own_weight);
-        let volatility = (variance / MINUTES_PER_DAY as f64).sqrt();
-        let level = volatility / self.minute_sd / cycle.sqrt();
-
-        let keep = libm::exp2(-1.0 / 25.0);
-        self.pace_log =
-            self.pace_log * keep + 0.25 * (1.0 - keep * keep).sqrt() * self.pace.normal();
-        let follow = if self.is_null {
-            1.0
+        let (drift, cycle) = if self.is_trial {
+            (0.0, 1.0)
         } else {
-            libm::pow(level, 0.4)
+            (self.advance_state(), season(start))
         };
-        let activity = cycle * follow * libm::exp(self.pace_log - 0.03);
-
-        let (weight_a, weight_b) = (self.market_weight, self.own_weight);
-        self.minute.steps.clear();
-        let gap = MICROS_PER_MINUTE / DRIFT_STEPS;
-        let basis_keep = libm::exp2(-1.0 / (BASIS.0 * DRIFT_STEPS as f64));
-        let basis_step = BASIS.1 * (1.0 - basis_keep * basis_keep).sqrt();
-        let (mut i, mut j) = (0, 0);
-        let mut moved = 0.0;
-        for k in 0..DRIFT_STEPS {
-            let at = k * gap + 1 + self.basis_rand.below(gap.unsigned_abs() - 2).cast_signed();
-            let mut push = |offset, size, basis| {
-                moved += size;
-                self.minute.steps.push(Step {
-                    offset,
-                    size,
-                    basis,
-                });
-            };
-            while let Some((offset, size)) =
-                earliest(&shared, &own, &mut i, &mut j, at, weight_a, weight_b)
-            {
-                push(offset, size, self.basis);
-            }
-            self.basis = self.basis * basis_keep + basis_step * self.basis_rand.normal();
-            push(at, drift / DRIFT_STEPS as f64, self.basis);
-        }
-        while let Some((offset, size)) =
-            earliest(&shared, &own, &mut i, &mut j, i64::MAX, weight_a, weight_b)
-        {
-            moved += size;
-            self.minute.steps.push(Step {
-                offset,
-                size,
-                basis: self.basis,
-            });
-        }
+        let (mut shared, mut own) = core::mem::take(&mut self.scratch);
+        let level = self.draw_shocks(cycle, &mut shared, &mut own);
+        let activity = self.draw_activity(cycle, level);
+        let shocks = self.lay_steps(drift, &shared, &own);
         self.scratch = (shared, own);
-
-        let shocks = moved - drift;
-        self.spell += moved;
+        self.spell += shocks + drift;
         self.reverting += self.strength.reverting * shocks - reversion_share() * self.reverting;
 
-        let onset = (self.regime == Regime::HazardOnset && before != Regime::HazardOnset)
-            .then(|| 1 + self.states.below(30_000_000).cast_signed());
+        let is_new = self.regime == Regime::HazardOnset && before != Regime::HazardOnset;
+        let within = ONSET_WITHIN.unsigned_abs();
+        let onset = is_new.then(|| 1 + self.states.below(within).cast_signed());
         let tilt = match self.regime {
-            Regime::TrendUp => 0.35,
-            Regime::TrendDown => -0.35,
+            Regime::TrendUp => self.strength.trend_flow,
+            Regime::TrendDown => -self.strength.trend_flow,
             _ => 0.0,
         };
+        let edge = self.edge();
         let minute = &mut self.minute;
         minute.regime = self.regime;
         minute.activity = activity;
-        minute.volatility = volatility;
+        minute.volatility = self.minute_sd * level * volatility_season(cycle);
         minute.level = level;
-        minute.lean = tilt
-            + if self.strength.lean > 0.0 {
-                self.lean
-            } else {
-                0.0
-            };
+        minute.lean = tilt + self.strength.lean_flow * self.lean;
+        minute.edge = edge;
         minute.onset = onset;
         minute.hazard_sign = self.hazard_sign;
-        self.minute.edge = self.edge();
+    }
+
+    /// Draws the minute's shocks and returns its volatility over the usual one at this time of day.
+    fn draw_shocks(&mut self, cycle: f64, shared: &mut Vec<Shock>, own: &mut Vec<Shock>) -> f64 {
+        let scale = self.regime_volatility();
+        let a = scale * self.weights.0 * self.market.next_minute(cycle, shared);
+        let b = scale * self.weights.1 * self.own.next_minute(cycle, own);
+        let volatility = ((a * a + b * b) / MINUTES_PER_DAY as f64).sqrt();
+        volatility / self.minute_sd / volatility_season(cycle)
+    }
+
+    fn draw_activity(&mut self, cycle: f64, level: f64) -> f64 {
+        let (half_life, sd) = PACE;
+        let keep = libm::exp2(-1.0 / half_life);
+        self.pace_log = self.pace_log * keep + sd * (1.0 - keep * keep).sqrt() * self.pace.normal();
+        if self.is_trial {
+            return 1.0;
+        }
+        let follow = if self.is_null {
+            1.0
+        } else {
+            libm::pow(level, FOLLOW_POWER) / self.mean_follow
+        };
+        let pace = follow * libm::exp(self.pace_log - 0.5 * sd * sd);
+        // Busy weeks and quiet weeks are levelled, hours are not: the rates of the parameters are kept.
+        self.pace_mean += (pace - self.pace_mean) * LEVELLING;
+        cycle * pace / self.pace_mean
+    }
+
+    /// Orders the minute's moves by time, with the basis after each, and returns the sum of the shocks.
+    fn lay_steps(&mut self, drift: f64, shared: &[Shock], own: &[Shock]) -> f64 {
+        let scale = self.regime_volatility();
+        let steps = &mut self.minute.steps;
+        steps.clear();
+        let weighted = |weight: f64| {
+            move |shock: &Shock| Step {
+                offset: shock.offset,
+                size: scale * weight * shock.size,
+                basis: 0.0,
+                is_drift: false,
+            }
+        };
+        steps.extend(shared.iter().map(weighted(self.weights.0)));
+        steps.extend(own.iter().map(weighted(self.weights.1)));
+        let shocks = steps.iter().map(|step| step.size).sum();
+        let gap = MICROS_PER_MINUTE / DRIFT_STEPS;
+        for k in 0..DRIFT_STEPS {
+            let within = self.basis_rand.below(gap.unsigned_abs() - 2).cast_signed();
+            steps.push(Step {
+                offset: k * gap + 1 + within,
+                size: drift / DRIFT_STEPS as f64,
+                basis: 0.0,
+                is_drift: true,
+            });
+        }
+        steps.sort_by_key(|step| step.offset);
+        let keep = libm::exp2(-1.0 / (BASIS.0 * DRIFT_STEPS as f64));
+        let sd = BASIS.1 * (1.0 - keep * keep).sqrt();
+        for step in steps {
+            if step.is_drift {
+                self.basis = self.basis * keep + sd * self.basis_rand.normal();
+            }
+            step.basis = self.basis;
+        }
+        shocks
+    }
+
+    fn regime_volatility(&self) -> f64 {
+        REGIME_VOLATILITY[regime::index(self.regime)]
     }
 
     /// Draws the state of the next minute and returns its drift.
@@ -350,31 +415,11 @@ fn variance_of(profile: MarketProfile, x: Strength) -> f64 {
     let lean = x.lean * x.lean * spread(libm::exp2(-1.0 / LEAN_HALF_LIFE));
     let trend = (share[1] + share[2]) * x.trend * x.trend * spread(matrix[1][1].min(0.99));
     let hazard = share[5] * x.hazard * x.hazard * spread(matrix[5][5]);
+    let shocks: f64 = share
+        .iter()
+        .zip(REGIME_VOLATILITY)
+        .map(|(p, v)| p * v * v)
+        .sum();
     let permanent = 1.0 - x.reverting;
-    permanent * permanent + lean + trend + hazard
-}
-
-/// Returns the earliest unused shock of the two lists before `limit`.
-fn earliest(
-    shared: &[Shock],
-    own: &[Shock],
-    i: &mut usize,
-    j: &mut usize,
-    limit: i64,
-    weight_a: f64,
-    weight_b: f64,
-) -> Option<(i64, f64)> {
-    let a = shared.get(*i).filter(|x| x.offset < limit);
-    let b = own.get(*j).filter(|x| x.offset < limit);
-    match (a, b) {
-        (Some(a), b) if b.is_none_or(|b| a.offset <= b.offset) => {
-            *i += 1;
-            Some((a.offset, weight_a * a.size))
-        }
-        (_, Some(b)) => {
-            *j += 1;
-            Some((b.offset, weight_b * b.size))
-        }
-        _ => None,
-    }
+    permanent * permanent * shocks + lean + trend + hazard
 }

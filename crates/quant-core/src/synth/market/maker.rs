@@ -13,15 +13,17 @@ const MIN_LEVELS: usize = 24;
 /// Most levels one taker order walks through; the rest of it expires.
 const MOST_LEVELS: usize = 12;
 /// Share of limit and cancel events that act on the best price.
-const AT_TOUCH: f64 = 0.55;
+pub(super) const AT_TOUCH: f64 = 0.55;
 /// Mean size of an added or cancelled order at the touch, relative to the mean quantity there.
-const ORDER_SHARE: f64 = 0.25;
+const ORDER_SHARE: f64 = 0.27;
 /// Standard deviation of the log of a new level's quantity.
 const LEVEL_LOG_SD: f64 = 0.5;
 /// Ticks behind a new touch that are filled at once.
 const NEAR_TICKS: i64 = 6;
 /// Chance that a fill is split over one more resting order: 1.5 matches per price on average.
 const MORE_MATCHES: f64 = 1.0 / 3.0;
+/// Mean number of matches per price that follows.
+pub(super) const MATCHES_PER_FILL: f64 = 1.0 / (1.0 - MORE_MATCHES);
 
 /// How makers behave at the moment.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use crate::synth::event::{SimFunding, SimMark, SimMinute, SimPositions};
 use crate::synth::market::maker::ticks;
 use crate::synth::rand::Rand;
 use crate::synth::world::InstrumentParams;
-use crate::time::{MICROS_PER_HOUR, MICROS_PER_MINUTE, UnixMicros};
+use crate::time::{MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, UnixMicros};
 
 /// Interest part of the funding rate per interval, and how far the rate may leave the premium for it
 /// (venues' common formula: `premium + clamp(interest - premium, -5 bp, 5 bp)`).
@@ -86,7 +86,7 @@ impl Perp {
     /// Settles and publishes what is due at the start of a minute.
     pub(super) fn open_minute(&mut self, start: i64, lot: f64, out: &mut SimMinute) {
         let interval = i64::from(INTERVAL_H) * MICROS_PER_HOUR;
-        if start % interval == 0 && self.premium_n > 0.0 {
+        if start % interval == 0 {
             let hours = self.last_settlement.map_or(INTERVAL_H, |at| {
                 u32::try_from((start - at) / MICROS_PER_HOUR).unwrap_or(INTERVAL_H)
             });
@@ -99,7 +99,7 @@ impl Perp {
             self.last_settlement = Some(start);
             (self.premium_sum, self.premium_n) = (0.0, 0.0);
         }
-        if start % (5 * MICROS_PER_MINUTE) == 0 && self.premium_n + self.bought + self.sold > 0.0 {
+        if start % (5 * MICROS_PER_MINUTE) == 0 {
             out.positions = Some(self.positions(start, lot));
         }
     }
@@ -143,8 +143,9 @@ impl Perp {
         self.rush += log_move;
     }
 
-    /// Draws whether a position is closed by force in this second; returns its side and size in median orders.
-    pub(super) fn forced(&mut self, minute_sd: f64) -> Option<(Side, f64)> {
+    /// Draws whether a position is closed by force in this second; returns the delay in microseconds, the side and the
+    /// size in median orders.
+    pub(super) fn forced(&mut self, minute_sd: f64) -> Option<(i64, Side, f64)> {
         // In the null market no flow may know the price: forced orders come by chance.
         let (chance, side) = if self.is_null {
             let side = if self.rand.chance(0.5) {
@@ -163,6 +164,12 @@ impl Perp {
             (0.04 * excess.clamp(0.0, 10.0), side)
         };
         let is_forced = self.rand.chance(chance);
-        is_forced.then(|| (side, 8.0 * libm::exp(self.rand.normal())))
+        is_forced.then(|| {
+            let delay = 1 + self
+                .rand
+                .below(MICROS_PER_SECOND.unsigned_abs() - 2)
+                .cast_signed();
+            (delay, side, 8.0 * libm::exp(self.rand.normal()))
+        })
     }
 }

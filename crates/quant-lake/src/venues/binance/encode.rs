@@ -8,8 +8,16 @@ mod archive;
 mod calendar;
 mod container;
 mod csv;
+mod frames;
+mod ids;
+mod info;
+mod json;
+mod recording;
+mod rest;
 mod rows;
+mod streams;
 mod text;
+mod unit;
 
 use quant_core::market::Market;
 
@@ -19,15 +27,37 @@ pub use archive::{ArchiveSpec, ArchiveWriter, EncodedFile, agg_trades, klines_1m
 pub use calendar::{has_header, is_published};
 pub use container::{checksum_line, csv_zip};
 pub use csv::{ArchiveRow, Form};
+pub use frames::{
+    AggTradeFrame, BookTickerFrame, DepthSnapshot, DepthUpdateFrame, ForceOrderFrame, KlineFrame,
+    MarkPriceFrame, TradeFrame,
+};
+pub use ids::um_update_id;
+pub use info::{
+    FundingInfo, PERPETUAL_DELIVERY_MS, SymbolInfo, push_exchange_info, push_funding_info,
+};
+pub use json::push_array;
+pub use recording::{RecordingError, RecordingOptions, RecordingWriter, Stamp};
+pub use rest::{
+    FundingRateRow, LongShortRow, OpenInterestRow, PremiumIndex, RestEncoder, TakerRow, push_error,
+    push_server_time,
+};
 pub use rows::{
     AggTradeRow, BookDepthRow, BookTickerRow, FundingRow, KlineRow, LiquidationRow, MetricsRow,
     ReferenceKlineRow, TradeRow,
 };
+pub use streams::{StreamEncoder, push_combined};
 pub use text::{Decimals, Look, decimals_of, push_decimal, push_integer};
+use unit::Unit;
 
-/// Why rows cannot be written as an archive file.
+/// Why something cannot be written as the venue would.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
+    /// Another venue's market.
+    #[error("market `{market}` is not one of Binance; expected `spot`, `um` or `cm`")]
+    NotBinance {
+        /// The market asked for.
+        market: Market,
+    },
     /// The venue has no such file.
     #[error("market `{market}` has no {} {kind} archive", cadence_name(*cadence))]
     Unsupported {

@@ -11,8 +11,11 @@ use zip::CompressionMethod;
 use super::*;
 
 mod products;
+mod recording;
+mod rest;
 mod round_trip;
 mod speed;
+mod streams;
 
 /// 2026-07-15, the day of the venue rows quoted below.
 const DAY_2026: &str = "2026-07-15";

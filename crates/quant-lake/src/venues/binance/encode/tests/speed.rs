@@ -118,3 +118,73 @@ fn one_large_symbol_day() {
         began.elapsed().as_secs_f64()
     ));
 }
+
+fn frames(what: &str, n: i64, mut push: impl FnMut(&mut Vec<u8>, i64)) {
+    let began = Instant::now();
+    let mut out = Vec::new();
+    let mut bytes = 0;
+    for i in 0..n {
+        out.clear();
+        push(&mut out, i);
+        bytes += out.len();
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    say(format_args!(
+        "{what}: {:.2} M frames/s, {:.0} bytes each",
+        n as f64 / seconds / 1e6,
+        bytes as f64 / n as f64
+    ));
+}
+
+#[test]
+fn frames_per_second() {
+    if std::env::var_os("RUN_SLOW_TESTS").is_none() {
+        return;
+    }
+    let um = StreamEncoder::new(Market::Um, &btc(), Decimals { price: 2, qty: 3 }).unwrap();
+    let stream = um.stream_name("bookTicker");
+    let mut random = Jitter(4);
+    frames("bookTicker, combined", 2_000_000, |out, i| {
+        let ticks = 425_000 + random.below(1_000);
+        let frame = BookTickerFrame {
+            update_id: um_update_id(i),
+            bid_px: ticks as f64 * 0.1,
+            bid_qty: random.below(20_000) as f64 * 0.001,
+            ask_px: (ticks + 1) as f64 * 0.1,
+            ask_qty: random.below(20_000) as f64 * 0.001,
+            transaction_us: 1_723_161_256_298_000 + i * 28_000,
+            event_us: 1_723_161_256_299_000 + i * 28_000,
+        };
+        push_combined(out, &stream, |out| um.book_ticker(out, &frame));
+    });
+    frames("trade, raw", 2_000_000, |out, i| {
+        let frame = TradeFrame {
+            event_us: 1_723_161_256_299_000 + i * 28_000,
+            ts_us: 1_723_161_256_298_000 + i * 28_000,
+            id: 5_266_583_935 + i,
+            price: (425_000 + random.below(1_000)) as f64 * 0.1,
+            qty: (1 + random.below(20_000)) as f64 * 0.001,
+            is_buyer_maker: random.below(2) == 0,
+        };
+        um.trade(out, &frame);
+    });
+    let mut levels = vec![(0.0, 0.0); 40];
+    frames("depthUpdate of 40 levels, raw", 200_000, |out, i| {
+        for level in &mut levels {
+            *level = (
+                (425_000 + random.below(1_000)) as f64 * 0.1,
+                random.below(20_000) as f64 * 0.001,
+            );
+        }
+        let frame = DepthUpdateFrame {
+            event_us: 1_723_161_256_299_000 + i * 100_000,
+            transaction_us: 1_723_161_256_298_000 + i * 100_000,
+            first_id: um_update_id(i * 9),
+            last_id: um_update_id(i * 9 + 8),
+            prev_last_id: um_update_id(i * 9 - 1),
+            bids: &levels[..20],
+            asks: &levels[20..],
+        };
+        um.depth_update(out, &frame);
+    });
+}
