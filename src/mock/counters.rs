@@ -56,7 +56,7 @@ pub struct SocketCounts {
 pub struct Counts {
     /// Route (method and path) to status to number of requests.
     pub requests: BTreeMap<String, BTreeMap<u16, u64>>,
-    /// Stream to frames.
+    /// `path stream` to frames.
     pub frames: BTreeMap<String, FrameCounts>,
     /// Sockets.
     pub sockets: SocketCounts,
@@ -92,17 +92,18 @@ impl Counters {
             .or_default() += 1;
     }
 
-    /// Adds a batch of frame counts.
-    pub fn frames(&self, batch: &mut BTreeMap<Arc<str>, FrameCounts>) {
+    /// Adds a batch of frame counts of a socket at `path`; the same stream name on two paths is two entries.
+    pub fn frames(&self, path: &str, batch: &mut BTreeMap<Arc<str>, FrameCounts>) {
         if batch.is_empty() {
             return;
         }
         let mut inner = self.inner();
         for (stream, counts) in core::mem::take(batch) {
-            match inner.frames.get_mut(&*stream) {
+            let key = format!("{path} {stream}");
+            match inner.frames.get_mut(&key) {
                 Some(sum) => sum.add(&counts),
                 None => {
-                    inner.frames.insert(stream.to_string(), counts);
+                    inner.frames.insert(key, counts);
                 }
             }
         }

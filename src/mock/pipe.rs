@@ -31,6 +31,8 @@ pub struct Pipe {
     socket: u64,
     late: Lateness,
     queue: VecDeque<(UnixMicros, Item)>,
+    /// Control messages have no delay: they overtake frames that are still on their way.
+    controls: VecDeque<(UnixMicros, Control)>,
     /// Frames still to be lost, per stream.
     gaps: BTreeMap<Arc<str>, u64>,
     /// Frames that wait for later ones of their stream: how many.
@@ -53,6 +55,7 @@ impl Pipe {
             socket,
             late,
             queue: VecDeque::new(),
+            controls: VecDeque::new(),
             gaps: BTreeMap::new(),
             moved: Vec::new(),
             snapshots: Vec::new(),
@@ -61,6 +64,11 @@ impl Pipe {
             ended: false,
             counts: BTreeMap::new(),
         }
+    }
+
+    /// Returns the path of the socket.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     fn count(&mut self, stream: &Arc<str>, change: impl FnOnce(&mut FrameCounts)) {
@@ -75,13 +83,8 @@ impl Pipe {
         if self.ended {
             return;
         }
-        if now < self.frozen_until {
-            self.queue
-                .push_back((self.frozen_until, Item::Control(control)));
-        } else {
-            // Before frames that are still on their way: control messages have no delay.
-            self.queue.push_front((now, Item::Control(control)));
-        }
+        self.controls
+            .push_back((now.max(self.frozen_until), control));
     }
 
     /// Adds a market frame.
@@ -200,6 +203,11 @@ impl Pipe {
 
     /// Returns the next thing that is due at or before `now`.
     pub fn due(&mut self, now: UnixMicros) -> Option<Item> {
+        if let Some((release, _)) = self.controls.front()
+            && *release <= now
+        {
+            return self.controls.pop_front().map(|(_, c)| Item::Control(c));
+        }
         let is_due = self
             .queue
             .front()

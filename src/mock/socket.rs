@@ -62,7 +62,7 @@ pub async fn serve(
         s.open += 1;
     });
     let end = link.run().await;
-    server.counters.frames(&mut link.pipe.counts);
+    link.count();
     server.counters.sockets(|s| {
         s.open -= 1;
         s.closed_by_server += u64::from(end == End::Server);
@@ -149,7 +149,7 @@ impl Link {
             if let Some(end) = self.write().await {
                 return Some(end);
             }
-            self.server.counters.frames(&mut self.pipe.counts);
+            self.count();
             self.runner.report(self.reached, self.session.is_active());
             if to >= now {
                 return None;
@@ -159,8 +159,7 @@ impl Link {
 
     fn drain(&mut self) {
         let mut controls = core::mem::take(&mut self.out.controls);
-        // Each goes to the front of the queue, so the last one first.
-        for control in controls.drain(..).rev() {
+        for control in controls.drain(..) {
             self.pipe.control(control, self.reached);
         }
         self.out.controls = controls;
@@ -204,6 +203,11 @@ impl Link {
         None
     }
 
+    fn count(&mut self) {
+        let mut counts = core::mem::take(&mut self.pipe.counts);
+        self.server.counters.frames(self.pipe.path(), &mut counts);
+    }
+
     async fn end(&mut self, frame: Option<(u16, &str)>) -> End {
         let sent = match frame {
             Some((code, reason)) => self.ws.send(close(code, reason)).await,
@@ -218,7 +222,7 @@ impl Link {
     /// Keeps the connection open and does nothing with it any more.
     async fn forget(&mut self) -> End {
         drop(self.ws.flush().await);
-        self.server.counters.frames(&mut self.pipe.counts);
+        self.count();
         self.runner.report(self.reached, false);
         drop(self.server.stopped().changed().await);
         End::Server
