@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod facts;
 pub mod fetch;
+pub mod mock;
 pub mod report;
 pub mod run;
 pub mod synth;
