@@ -52,6 +52,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::Verify(args) => verify::run(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
+        Command::SynthFacts(args) => synth_facts::run(args, ui),
         Command::MockExchange(args) => mock_exchange::run(args, ui),
     }
 }

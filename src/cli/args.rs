@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Write a simulated market as exchange archives
     Synth(Synth),
+    /// Measure the stylised facts of simulated markets, and what features know of a null market
+    SynthFacts(super::synth_facts::SynthFacts),
     /// Serve a simulated market, an archive folder or a recording as an exchange would
     MockExchange(super::mock_exchange::MockExchange),
 }

@@ -167,7 +167,7 @@ fn text(report: &SynthReport, out: &std::path::Path) -> String {
         }
     } else {
         lines.push(format!(
-            "serve: quant mock-exchange --root {}",
+            "serve: quant mock-exchange --archive {}",
             out.display()
         ));
     }

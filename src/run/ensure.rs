@@ -81,7 +81,7 @@ pub fn vision(
                     key.exchange, source.base_url
                 ),
             )
-            .hint("write one with `quant synth --out DIR`, then give `--root DIR`, or serve it with `quant mock-exchange --root DIR`"));
+            .hint("write one with `quant synth --out DIR`, then give `--root DIR`, or serve it with `quant mock-exchange --archive DIR`"));
         }
         Box::new(HttpArchive::new(host, Arc::clone(context.stop)))
     };

@@ -376,7 +376,7 @@ fn synth_prints_the_command_that_ingests_what_it_wrote() {
         // then, and a funding file a month.
         let files = if market == "spot" { 6 } else { 18 };
         let read = answer["files"].as_array().unwrap();
-        let read = read.iter().filter(|f| f["status"] != "not_published");
+        let read = read.iter().filter(|f| f["status"] != "not published");
         assert_eq!(read.count(), files, "{answer}");
         assert_eq!(answer["rows"]["rows_in"], answer["rows"]["written"]);
         let marker = read_json(&dir.path().join(out).join("SIMULATED.json"));

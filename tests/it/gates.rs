@@ -77,7 +77,7 @@ fn the_remedy_helps() {
     let dir = tempfile::tempdir().unwrap();
     let text = format!(
         "extends: {DEFAULT}\nrun: {{start: 2024-01-10, end: 2024-01-12, warmup_days: 1}}\n\
-         ingest: {{source: lake, synth: {{trades_per_day: 2000, quotes_per_day: 4000}}}}\ngates: {{min_coverage: 0.5}}\n"
+         ingest: {{source: lake, synth: {{trades_per_day: 12000, quotes_per_day: 20000}}}}\ngates: {{min_coverage: 0.5}}\n"
     );
     std::fs::write(dir.path().join("sim.yaml"), text).unwrap();
     let gate = refused(dir.path(), &["--config", "sim.yaml"], "data", &["sim.yaml"]);

@@ -11,7 +11,7 @@ const CONFIG: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/configs/default.yaml\n",
     "run: {start: 2024-01-10, end: 2024-01-12, warmup_days: 1}\n",
-    "ingest: {datasets: [klines_1m, trades], synth: {trades_per_day: 2000, quotes_per_day: 4000}}\n",
+    "ingest: {datasets: [klines_1m, trades], synth: {trades_per_day: 12000, quotes_per_day: 20000}}\n",
     "features: {realized_vol_median_days: 1}\n",
     "gates: {min_coverage: 0.1, min_entries: 0}\n",
 );

@@ -14,7 +14,7 @@ const CONFIG: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/configs/default.yaml\n",
     "run: {start: 2024-01-10, end: 2024-01-12, warmup_days: 1}\n",
-    "ingest: {synth: {trades_per_day: 2000, quotes_per_day: 4000}}\n",
+    "ingest: {synth: {trades_per_day: 12000, quotes_per_day: 20000}}\n",
     "features: {realized_vol_median_days: 1}\n",
     // A minute has 1.4 trades on average, so that a fifth of them is empty.
     "gates: {min_coverage: 0.5}\n",
