@@ -4,6 +4,7 @@ mod args;
 mod build_bars;
 mod build_dataset;
 mod config;
+mod mock_exchange;
 mod run_all;
 mod synth;
 mod ui;
@@ -50,6 +51,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::Verify(args) => verify::run(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
+        Command::MockExchange(args) => mock_exchange::run(args, ui),
     }
 }
 

@@ -7,5 +7,6 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod fetch;
+pub mod mock;
 pub mod report;
 pub mod run;

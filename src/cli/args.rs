@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Write a simulated market as exchange archives
     Synth(Synth),
+    /// Serve a simulated market, an archive folder or a recording as an exchange would
+    MockExchange(super::mock_exchange::MockExchange),
 }
 
 /// Where vendor files come from.

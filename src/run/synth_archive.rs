@@ -153,7 +153,7 @@ fn encode_day(day: &SimDay, request: &SynthRequest) -> CommandResult<Vec<(Encode
             qty: t.qty,
             first_id: t.first_id,
             last_id: t.last_id,
-            ts_ms: t.ts_ms,
+            ts_us: t.ts_ms * 1_000,
             // The buyer made if the aggressor sold.
             is_buyer_maker: t.aggressor == quant_core::market::Side::Sell,
         })
@@ -162,7 +162,7 @@ fn encode_day(day: &SimDay, request: &SynthRequest) -> CommandResult<Vec<(Encode
         .klines
         .iter()
         .map(|k| KlineRow {
-            open_ms: k.ts_open.0 / 1_000,
+            open_us: k.ts_open.0,
             open: k.open,
             high: k.high,
             low: k.low,

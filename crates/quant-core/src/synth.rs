@@ -5,7 +5,9 @@
 
 mod book;
 mod day;
+pub mod derive;
 mod event;
+mod market;
 mod model;
 mod params;
 mod rand;
@@ -17,6 +19,9 @@ pub use day::{SimDay, SimKline, SimTrade};
 pub use event::{
     LevelChange, MinuteTruth, Regime, SimFunding, SimLiquidation, SimMark, SimMatch, SimMinute,
     SimPositions, SimQuote,
+};
+pub use market::{
+    HAZARD, MIXED, MinuteModel, OrderBookMarket, STILL, TREND, Transitions, transitions,
 };
 pub use model::{MarketModel, RegimeMarket};
 pub use params::{Profile, SynthError, SynthParams};

@@ -5,6 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// A seeded stream of draws.
+#[derive(Debug)]
 pub(super) struct Rand {
     rng: ChaCha8Rng,
     spare: Option<f64>,

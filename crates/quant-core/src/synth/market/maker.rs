@@ -1,0 +1,456 @@
+//! The book's own life: quotes that follow the efficient price, limit and cancel flow, refills, takers walking levels.
+//! Every change is recorded as a message; a message leaves at least [`MIN_LEVELS`] levels on both sides.
+
+use crate::market::Side;
+use crate::synth::event::{LevelChange, SimMatch, SimMinute, SimQuote};
+use crate::synth::market::ladder::Ladder;
+use crate::synth::rand::Rand;
+use crate::synth::world::InstrumentParams;
+use crate::time::UnixMicros;
+
+/// Levels per side below which nothing is cancelled or taken.
+const MIN_LEVELS: usize = 24;
+/// Most levels one taker order walks through; the rest of it expires.
+const MOST_LEVELS: usize = 12;
+/// Share of limit and cancel events that act on the best price.
+pub(super) const AT_TOUCH: f64 = 0.55;
+/// Mean size of an added or cancelled order at the touch, relative to the mean quantity there.
+const ORDER_SHARE: f64 = 0.27;
+/// Standard deviation of the log of a new level's quantity.
+const LEVEL_LOG_SD: f64 = 0.5;
+/// Ticks behind a new touch that are filled at once.
+const NEAR_TICKS: i64 = 6;
+/// Chance that a fill is split over one more resting order: 1.5 matches per price on average.
+const MORE_MATCHES: f64 = 1.0 / 3.0;
+/// Mean number of matches per price that follows.
+pub(super) const MATCHES_PER_FILL: f64 = 1.0 / (1.0 - MORE_MATCHES);
+
+/// How makers behave at the moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mood {
+    /// Mean spread, ticks, at least 1.
+    pub(super) spread: f64,
+    /// Mean quantity at the touch, lots.
+    pub(super) touch: f64,
+    /// Mean time until a swept best price is quoted again, microseconds.
+    pub(super) refill_us: f64,
+}
+
+/// What a taker order got.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fill {
+    pub(super) lots: i64,
+    /// Sum of ticks times lots.
+    pub(super) tick_lots: i64,
+    /// Last price reached.
+    pub(super) worst: i64,
+}
+
+/// The book and who keeps it.
+#[derive(Debug)]
+pub(super) struct Maker {
+    pub(super) ladder: Ladder,
+    rand: Rand,
+    depth: i64,
+    occupancy: f64,
+    max_spread: i64,
+    /// Best prices makers want: nothing rests between them.
+    bid: i64,
+    ask: i64,
+    spread: i64,
+    /// When a swept best bid and ask will be quoted again.
+    pub(super) refill_at: [i64; 2],
+    quote: (i64, i64, i64, i64),
+    next_update: i64,
+    next_match: i64,
+    next_agg: i64,
+    message: usize,
+    levels: Vec<(i64, i64)>,
+}
+
+/// First id of each kind.
+const FIRST_ID: i64 = 1_000_001;
+
+impl Maker {
+    pub(super) fn new(params: &InstrumentParams, rand: Rand) -> Self {
+        let spread = ticks(params.spread_ticks);
+        let max_spread = 8 * spread + 16;
+        let span = 4 * u64::from(params.depth_ticks) + 4 * max_spread.unsigned_abs() + 4_096;
+        Self {
+            ladder: Ladder::new(u32::try_from(span).unwrap_or(1 << 20)),
+            rand,
+            depth: i64::from(params.depth_ticks),
+            occupancy: params.occupancy,
+            max_spread,
+            bid: 0,
+            ask: 0,
+            spread: 1,
+            refill_at: [i64::MAX; 2],
+            quote: (0, 0, 0, 0),
+            next_update: FIRST_ID,
+            next_match: FIRST_ID,
+            next_agg: FIRST_ID,
+            message: 0,
+            levels: Vec::new(),
+        }
+    }
+
+    /// Places a whole new book around `center` as one message that replaces the old one.
+    pub(super) fn reopen(&mut self, ts: i64, center: f64, mood: &Mood, out: &mut SimMinute) {
+        self.begin(out);
+        for side in [Side::Buy, Side::Sell] {
+            while self.ladder.depth(side) > 0 {
+                let last = self.ladder.last(side);
+                self.put(ts, side, last, 0, out);
+            }
+        }
+        self.aim(center, mood);
+        for side in [Side::Buy, Side::Sell] {
+            let sign = i64::from(side.sign());
+            let touch = self.target(side);
+            for k in 0..self.depth {
+                if k == 0 || self.rand.chance(self.occupancy) {
+                    let qty = self.draw_level(mood, k);
+                    self.put(ts, side, touch - sign * k, qty, out);
+                }
+            }
+            self.top_up(ts, side, mood, out);
+        }
+        self.refill_at = [i64::MAX; 2];
+        self.end(ts, out);
+    }
+
+    const fn target(&self, side: Side) -> i64 {
+        match side {
+            Side::Buy => self.bid,
+            Side::Sell => self.ask,
+        }
+    }
+
+    /// Draws the spread and sets the wanted best prices around `center`.
+    fn aim(&mut self, center: f64, mood: &Mood) {
+        self.spread = self.draw_spread(mood);
+        (self.bid, self.ask) = around(center, self.spread);
+    }
+
+    fn draw_spread(&mut self, mood: &Mood) -> i64 {
+        // 1 + a geometric number with mean `spread - 1`.
+        let more = (mood.spread - 1.0).max(0.0);
+        let p = more / (1.0 + more);
+        let mut spread = 1;
+        if p > 0.9 {
+            let x = -libm::log(1.0 - self.rand.unit()) * more;
+            spread += ticks(x);
+        } else {
+            while spread < self.max_spread && self.rand.chance(p) {
+                spread += 1;
+            }
+        }
+        spread.min(self.max_spread)
+    }
+
+    /// Draws the quantity of a new level `behind` ticks from the touch.
+    fn draw_level(&mut self, mood: &Mood, behind: i64) -> i64 {
+        // Books are humped: more rests some ticks behind the touch (Bouchaud, Mezard and Potters 2002).
+        let shape = 1.0 + 0.5 * (behind as f64 / 10.0).min(1.0);
+        let z = LEVEL_LOG_SD * self.rand.normal() - 0.5 * LEVEL_LOG_SD * LEVEL_LOG_SD;
+        ticks(mood.touch * shape * libm::exp(z)).max(1)
+    }
+
+    /// Follows the efficient price: if the wanted best prices change, overtaken levels go and new ones come at once.
+    pub(super) fn follow(&mut self, ts: i64, center: f64, mood: &Mood, out: &mut SimMinute) {
+        if around(center, self.spread) == (self.bid, self.ask) {
+            return;
+        }
+        let old = [self.bid, self.ask];
+        self.aim(center, mood);
+        self.begin(out);
+        for side in [Side::Buy, Side::Sell] {
+            let sign = i64::from(side.sign());
+            let touch = self.target(side);
+            while self.ladder.depth(side) > 0 && (self.ladder.best(side) - touch) * sign > 0 {
+                let best = self.ladder.best(side);
+                self.put(ts, side, best, 0, out);
+            }
+            let end = touch - sign * self.depth;
+            while self.ladder.depth(side) > 0 && (end - self.ladder.last(side)) * sign > 0 {
+                let last = self.ladder.last(side);
+                self.put(ts, side, last, 0, out);
+            }
+        }
+        for (side, old) in [Side::Buy, Side::Sell].into_iter().zip(old) {
+            let sign = i64::from(side.sign());
+            let touch = self.target(side);
+            if self.ladder.qty(side, touch) == 0 {
+                let qty = self.draw_level(mood, 0);
+                self.put(ts, side, touch, qty, out);
+            }
+            let advanced = (touch - old) * sign;
+            for k in 1..NEAR_TICKS.min(advanced) {
+                let tick = touch - sign * k;
+                if self.ladder.qty(side, tick) == 0 && self.rand.chance(self.occupancy) {
+                    let qty = self.draw_level(mood, k);
+                    self.put(ts, side, tick, qty, out);
+                }
+            }
+            self.top_up(ts, side, mood, out);
+        }
+        self.refill_at = [i64::MAX; 2];
+        self.end(ts, out);
+    }
+
+    /// Adds levels far from the touch until there are enough.
+    fn top_up(&mut self, ts: i64, side: Side, mood: &Mood, out: &mut SimMinute) {
+        let sign = i64::from(side.sign());
+        let touch = self.target(side);
+        while self.ladder.depth(side) < MIN_LEVELS + 8 {
+            let gap = 1 + self
+                .rand
+                .below(ticks(2.0 / self.occupancy).unsigned_abs().max(2) - 1);
+            let mut tick = self.ladder.last(side) - sign * gap.cast_signed();
+            if (touch - tick) * sign > self.depth {
+                // No room left behind: the first hole behind the touch.
+                tick = self.ladder.best(side) - sign;
+                while self.ladder.qty(side, tick) > 0 {
+                    tick -= sign;
+                }
+            }
+            let qty = self.draw_level(mood, (touch - tick) * sign);
+            self.put(ts, side, tick, qty, out);
+        }
+    }
+
+    /// A limit order or a cancel arrives; `side` is the side of the resting order.
+    pub(super) fn rest(
+        &mut self,
+        ts: i64,
+        side: Side,
+        is_limit: bool,
+        mood: &Mood,
+        out: &mut SimMinute,
+    ) {
+        let best = self.ladder.best(side);
+        let sign = i64::from(side.sign());
+        let at_touch = self.rand.chance(AT_TOUCH);
+        let behind = if at_touch { 0 } else { self.draw_distance() };
+        let tick = best - sign * behind;
+        let qty = self.ladder.qty(side, tick);
+        let size = ORDER_SHARE * -libm::log(1.0 - self.rand.unit());
+        let new = if is_limit {
+            if qty > 0 {
+                qty + ticks(mood.touch * size).max(1)
+            } else if self
+                .rand
+                .chance(self.occupancy / (1.0 - self.occupancy).max(1e-9))
+            {
+                self.draw_level(mood, behind)
+            } else {
+                return;
+            }
+        } else {
+            if qty == 0 {
+                return;
+            }
+            let left = qty - ticks(qty as f64 * size.min(1.0)).max(1);
+            let goes = behind > 0 && self.rand.chance((1.0 - self.occupancy) / self.occupancy)
+                || left < ticks(0.02 * mood.touch);
+            match (goes, self.ladder.depth(side) > MIN_LEVELS) {
+                (true, true) => 0,
+                (true, false) => return,
+                (false, _) => left.max(1),
+            }
+        };
+        self.begin(out);
+        self.put(ts, side, tick, new, out);
+        self.end(ts, out);
+        self.expect_refill(ts, side, mood);
+    }
+
+    /// Draws a distance from the touch: a power law, as on real books.
+    fn draw_distance(&mut self) -> i64 {
+        let x = 1.0 / (1.0 - self.rand.unit());
+        ticks(x).clamp(1, self.depth)
+    }
+
+    fn expect_refill(&mut self, ts: i64, side: Side, mood: &Mood) {
+        let which = usize::from(side == Side::Sell);
+        if self.refill_at[which] == i64::MAX && self.ladder.best(side) != self.target(side) {
+            let wait = -libm::log(1.0 - self.rand.unit()) * mood.refill_us;
+            self.refill_at[which] = ts + 1 + ticks(wait.min(4.0 * mood.refill_us));
+        }
+    }
+
+    /// Quotes a swept best price again.
+    pub(super) fn refill(&mut self, ts: i64, side: Side, mood: &Mood, out: &mut SimMinute) {
+        self.refill_at[usize::from(side == Side::Sell)] = i64::MAX;
+        let touch = self.target(side);
+        if self.ladder.qty(side, touch) == 0 {
+            let qty = self.draw_level(mood, 0);
+            self.begin(out);
+            self.put(ts, side, touch, qty, out);
+            self.end(ts, out);
+        }
+    }
+
+    /// A taker order walks the book: its matches, then one message with the levels it changed.
+    pub(super) fn take(
+        &mut self,
+        ts: i64,
+        side: Side,
+        lots: i64,
+        is_liquidation: bool,
+        mood: &Mood,
+        out: &mut SimMinute,
+    ) -> Fill {
+        let resting = side.opposite();
+        let mut levels = core::mem::take(&mut self.levels);
+        levels.clear();
+        let mut left = lots;
+        let mut next = Some(self.ladder.best(resting));
+        let room = self
+            .ladder
+            .depth(resting)
+            .saturating_sub(MIN_LEVELS)
+            .min(MOST_LEVELS);
+        while let Some(tick) = next.filter(|_| left > 0) {
+            let qty = self.ladder.qty(resting, tick);
+            // With no level to spare the best one is left with its last lot.
+            let filled = if levels.len() < room {
+                left.min(qty)
+            } else {
+                left.min(qty - 1)
+            };
+            if filled > 0 {
+                levels.push((tick, filled));
+                left -= filled;
+            }
+            if filled < qty {
+                break;
+            }
+            next = self.ladder.behind(resting, tick);
+        }
+        let mut fill = Fill::default();
+        for &(tick, filled) in &levels {
+            self.matches(ts, side, tick, filled, is_liquidation, out);
+            fill.lots += filled;
+            fill.tick_lots += tick * filled;
+            fill.worst = tick;
+        }
+        self.begin(out);
+        for &(tick, filled) in &levels {
+            let qty = self.ladder.qty(resting, tick) - filled;
+            self.put(ts, resting, tick, qty, out);
+        }
+        self.end(ts, out);
+        self.levels = levels;
+        if self.ladder.depth(resting) < MIN_LEVELS + 4 {
+            self.begin(out);
+            self.top_up(ts, resting, mood, out);
+            self.end(ts, out);
+        }
+        self.expect_refill(ts, resting, mood);
+        fill
+    }
+
+    /// Records the matches of an order at one price: one aggregate, split over resting orders.
+    fn matches(
+        &mut self,
+        ts: i64,
+        aggressor: Side,
+        price_ticks: i64,
+        lots: i64,
+        is_liquidation: bool,
+        out: &mut SimMinute,
+    ) {
+        let mut left = lots;
+        while left > 0 {
+            let qty_lots = if left > 1 && self.rand.chance(MORE_MATCHES) {
+                1 + self.rand.below(left.unsigned_abs() - 1).cast_signed()
+            } else {
+                left
+            };
+            left -= qty_lots;
+            out.matches.push(SimMatch {
+                ts: UnixMicros(ts),
+                id: self.next_match,
+                agg_id: self.next_agg,
+                update_id: self.next_update,
+                price_ticks,
+                qty_lots,
+                aggressor,
+                is_liquidation,
+            });
+            self.next_match += 1;
+        }
+        self.next_agg += 1;
+    }
+
+    fn begin(&mut self, out: &SimMinute) {
+        self.message = out.changes.len();
+    }
+
+    fn put(&mut self, ts: i64, side: Side, price_ticks: i64, qty_lots: i64, out: &mut SimMinute) {
+        self.ladder.set(side, price_ticks, qty_lots);
+        out.changes.push(LevelChange {
+            ts: UnixMicros(ts),
+            update_id: self.next_update,
+            side,
+            price_ticks,
+            qty_lots,
+            msg_end: false,
+        });
+    }
+
+    /// Closes a message, and records the quote if the best prices or their quantities changed.
+    fn end(&mut self, ts: i64, out: &mut SimMinute) {
+        if out.changes.len() == self.message {
+            return;
+        }
+        if let Some(last) = out.changes.last_mut() {
+            last.msg_end = true;
+        }
+        let (bid, ask) = (self.ladder.best(Side::Buy), self.ladder.best(Side::Sell));
+        let quote = (
+            bid,
+            self.ladder.qty(Side::Buy, bid),
+            ask,
+            self.ladder.qty(Side::Sell, ask),
+        );
+        if quote != self.quote {
+            self.quote = quote;
+            out.quotes.push(SimQuote {
+                ts: UnixMicros(ts),
+                update_id: self.next_update,
+                bid_ticks: quote.0,
+                bid_lots: quote.1,
+                ask_ticks: quote.2,
+                ask_lots: quote.3,
+            });
+        }
+        self.next_update += 1;
+    }
+
+    /// Returns the middle of the best prices in ticks.
+    pub(super) fn mid(&self) -> f64 {
+        (self.ladder.best(Side::Buy) + self.ladder.best(Side::Sell)) as f64 * 0.5
+    }
+}
+
+/// Returns the best prices `spread` apart whose middle is nearest to `center`.
+fn around(center: f64, spread: i64) -> (i64, i64) {
+    let bid = floor_ticks(center - 0.5 * (spread - 1) as f64);
+    (bid, bid + spread)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "clamped to whole numbers a double holds exactly"
+)]
+fn floor_ticks(x: f64) -> i64 {
+    libm::floor(x).clamp(-9e15, 9e15) as i64
+}
+
+/// Returns a rounded count of ticks, lots or microseconds.
+pub(super) fn ticks(x: f64) -> i64 {
+    floor_ticks(x + 0.5)
+}

@@ -1,0 +1,74 @@
+//! The best N levels of a book, and what changed in them since they were last looked at.
+
+use quant_core::market::Side;
+use quant_core::synth::SimBook;
+
+/// Level changes as `(ticks, lots)`, best first; 0 lots: the level left the best N.
+pub type Levels = Vec<(i64, i64)>;
+
+/// Follows the best N levels of both sides.
+#[derive(Clone, Debug)]
+pub struct TopN {
+    n: usize,
+    bids: Levels,
+    asks: Levels,
+}
+
+impl TopN {
+    /// Returns a follower that has seen an empty book.
+    pub const fn new(n: usize) -> Self {
+        Self {
+            n,
+            bids: Vec::new(),
+            asks: Vec::new(),
+        }
+    }
+
+    /// Returns the best levels seen last.
+    pub fn levels(&self) -> (&[(i64, i64)], &[(i64, i64)]) {
+        (&self.bids, &self.asks)
+    }
+
+    /// Returns the changes of bids and asks since the last call.
+    pub fn diff(&mut self, book: &SimBook) -> (Levels, Levels) {
+        let bids: Levels = book.levels(Side::Buy).take(self.n).collect();
+        let asks: Levels = book.levels(Side::Sell).take(self.n).collect();
+        // Bids descend: with negated prices both sides ascend from the best.
+        let out = (
+            changes(&self.bids, &bids, |p| -p),
+            changes(&self.asks, &asks, |p| p),
+        );
+        (self.bids, self.asks) = (bids, asks);
+        out
+    }
+}
+
+fn changes(old: &[(i64, i64)], new: &[(i64, i64)], rank: impl Fn(i64) -> i64) -> Levels {
+    let mut out = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    loop {
+        match (old.get(i), new.get(j)) {
+            (None, None) => return out,
+            (Some(&(price, _)), other) if other.is_none_or(|(p, _)| rank(price) < rank(*p)) => {
+                out.push((price, 0));
+                i += 1;
+            }
+            (Some(&(price, lots)), Some(&level)) if price == level.0 => {
+                if lots != level.1 {
+                    out.push(level);
+                }
+                i += 1;
+                j += 1;
+            }
+            (_, Some(&level)) => {
+                out.push(level);
+                j += 1;
+            }
+            // The first arm takes every old level that has no new one left to compare with.
+            (Some(_), None) => return out,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

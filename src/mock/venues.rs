@@ -1,0 +1,11 @@
+//! The venues the mock speaks for, one file each, written from their documents and from recorded frames.
+
+pub mod binance;
+
+use super::venue::VenueHandler;
+use super::world::World;
+
+/// Returns a handler per venue; the first that claims a path answers it.
+pub fn all(world: &World) -> Vec<Box<dyn VenueHandler>> {
+    vec![Box::new(binance::Binance::new(world))]
+}
