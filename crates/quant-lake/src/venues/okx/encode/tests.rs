@@ -50,7 +50,11 @@ fn csv_of(file: &PackedFile) -> String {
     assert_eq!(archive.len(), 1);
     let member = file.name.replace(".zip", ".csv");
     let mut out = String::new();
-    archive.by_name(&member).unwrap().read_to_string(&mut out).unwrap();
+    archive
+        .by_name(&member)
+        .unwrap()
+        .read_to_string(&mut out)
+        .unwrap();
     out
 }
 
@@ -61,12 +65,18 @@ fn trades_are_filed_by_days_of_utc8() {
     assert_eq!(Module::Trades.day_of(start), day("2023-01-20"));
     assert_eq!(Module::Trades.day_of(start - 1), day("2023-01-19"));
     assert_eq!(Module::Book400.day_of(start), day("2023-01-19"));
-    assert_eq!(Module::Book400.span_ms(Period::Day(day("2023-01-20"))).0, 1_674_172_800_000);
+    assert_eq!(
+        Module::Book400.span_ms(Period::Day(day("2023-01-20"))).0,
+        1_674_172_800_000
+    );
 
     let mut zip = TradesZip::new(&terms(), Period::Day(day("2023-01-20"))).unwrap();
     for ts in [start - 1, end] {
         let fault = zip.push(&trade(ts, 0)).unwrap_err();
-        assert!(matches!(fault, PackError::RowOutsideFile { row: 0, .. }), "{fault}");
+        assert!(
+            matches!(fault, PackError::RowOutsideFile { row: 0, .. }),
+            "{fault}"
+        );
     }
     zip.push(&trade(start, 0)).unwrap();
     zip.push(&trade(end - 1, 1)).unwrap();
@@ -93,7 +103,9 @@ fn trades_of_2026_have_a_source_and_months_a_file() {
         file.path(),
         "cdn/okex/traderecords/trades/monthly/202607/BTC-USDT-SWAP-trades-2026-07.zip"
     );
-    assert!(csv_of(&file).starts_with("instrument_name,trade_id,side,price,size,created_time,source\n"));
+    assert!(
+        csv_of(&file).starts_with("instrument_name,trade_id,side,price,size,created_time,source\n")
+    );
     assert!(csv_of(&file).ends_with(",1\n"));
 }
 
@@ -118,7 +130,13 @@ fn candle_and_funding_files() {
     let mut zip = CandlesZip::new(&terms(), month).unwrap();
     zip.push(&candle(start)).unwrap();
     assert!(zip.push(&candle(start - 60_000)).is_err());
-    assert!(zip.push(&CandleRow { vol_ccy: f64::INFINITY, ..candle(start) }).is_err());
+    assert!(
+        zip.push(&CandleRow {
+            vol_ccy: f64::INFINITY,
+            ..candle(start)
+        })
+        .is_err()
+    );
     let file = zip.finish().unwrap();
     assert_eq!(
         file.path(),
@@ -132,8 +150,16 @@ fn candle_and_funding_files() {
 
     let period = Period::Day(day("2025-09-01"));
     let mut zip = FundingZip::new("", period).unwrap();
-    for (inst_id, rate) in [("BTC-USDT-SWAP", -0.000_012_5), ("ETH-USDT-SWAP", 0.0000746604960499)] {
-        zip.push(&FundingRow { inst_id, ts_ms: 1_756_656_000_000, rate }).unwrap();
+    for (inst_id, rate) in [
+        ("BTC-USDT-SWAP", -0.000_012_5),
+        ("ETH-USDT-SWAP", 0.0000746604960499),
+    ] {
+        zip.push(&FundingRow {
+            inst_id,
+            ts_ms: 1_756_656_000_000,
+            rate,
+        })
+        .unwrap();
     }
     let file = zip.finish().unwrap();
     assert_eq!(
@@ -166,7 +192,10 @@ fn names_of_all_products() {
         assert_eq!(Module::from_number(module.number()), Some(module));
     }
     assert_eq!(Module::from_number(7), None);
-    assert_eq!(archive_id("BTC-USD-220527", InstType::Futures), "BTC-USD-futureschain");
+    assert_eq!(
+        archive_id("BTC-USD-220527", InstType::Futures),
+        "BTC-USD-futureschain"
+    );
     assert_eq!(archive_id("BTC-USDT", InstType::Spot), "BTC-USDT");
     assert_eq!(live::inst_type_of("BTC-USD-220527"), InstType::Futures);
     assert_eq!(live::inst_type_of("BTC-USDT-SWAP"), InstType::Swap);
@@ -183,7 +212,11 @@ fn book_files() {
     let start = day.start().0 / 1_000;
     let mut tar = BookTar::new(&terms(), day, Module::Book400);
     let (asks, bids) = ([level(100.5, 3.58, 2)], [level(100.4, 0.0, 0)]);
-    let at = |ts_ms| BookMessage { ts_ms, asks: &asks, bids: &bids };
+    let at = |ts_ms| BookMessage {
+        ts_ms,
+        asks: &asks,
+        bids: &bids,
+    };
     let fault = tar.push(Action::Update, &at(start)).unwrap_err();
     assert!(matches!(fault, PackError::NoSnapshot { row: 0 }));
     assert!(tar.is_snapshot_due(start));
@@ -193,7 +226,10 @@ fn book_files() {
     tar.push(Action::Update, &at(start + 10)).unwrap();
     assert!(tar.push(Action::Update, &at(start - 1)).is_err());
     let file = tar.finish().unwrap();
-    let text = recorded::data_of(&file.bytes, "BTC-USDT-SWAP-L2orderbook-400lv-2025-11-02.data");
+    let text = recorded::data_of(
+        &file.bytes,
+        "BTC-USDT-SWAP-L2orderbook-400lv-2025-11-02.data",
+    );
     assert_eq!(
         text,
         format!(
@@ -215,7 +251,11 @@ fn frame(push: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>) -> String {
 fn book_frames_and_sequence_ids() {
     let terms = terms();
     let (asks, bids) = ([level(8477.0, 415.0, 13)], [level(8476.0, 256.5, 12)]);
-    let m = BookMessage { ts_ms: 1_597_026_383_085, asks: &asks, bids: &bids };
+    let m = BookMessage {
+        ts_ms: 1_597_026_383_085,
+        asks: &asks,
+        bids: &bids,
+    };
     let push = |channel, action, m: &BookMessage<'_>, tail| {
         frame(|out| push_books(out, &terms, channel, action, m, tail))
     };
@@ -223,31 +263,53 @@ fn book_frames_and_sequence_ids() {
     let (mut ids, first) = BookSequence::start(10);
     assert_eq!(
         push(BookChannel::Books, Action::Snapshot, &m, first),
-        format!(r#"{{"arg":{{"channel":"books","instId":"BTC-USDT-SWAP"}},"action":"snapshot","data":[{{{sides},"ts":"1597026383085","checksum":0,"prevSeqId":-1,"seqId":10}}]}}"#)
+        format!(
+            r#"{{"arg":{{"channel":"books","instId":"BTC-USDT-SWAP"}},"action":"snapshot","data":[{{{sides},"ts":"1597026383085","checksum":0,"prevSeqId":-1,"seqId":10}}]}}"#
+        )
     );
     let second = ids.update(25);
     assert_eq!(
         push(BookChannel::BooksL2Tbt, Action::Update, &m, second),
-        format!(r#"{{"arg":{{"channel":"books-l2-tbt","instId":"BTC-USDT-SWAP"}},"action":"update","data":[{{{sides},"ts":"1597026383085","checksum":0,"prevSeqId":10,"seqId":25}}]}}"#)
+        format!(
+            r#"{{"arg":{{"channel":"books-l2-tbt","instId":"BTC-USDT-SWAP"}},"action":"update","data":[{{{sides},"ts":"1597026383085","checksum":0,"prevSeqId":10,"seqId":25}}]}}"#
+        )
     );
-    let idle = BookMessage { asks: &[], bids: &[], ..m };
+    let idle = BookMessage {
+        asks: &[],
+        bids: &[],
+        ..m
+    };
     let alive = ids.keep_alive();
-    assert!(push(BookChannel::Books, Action::Update, &idle, alive)
-        .contains(r#""asks":[],"bids":[],"ts":"1597026383085","checksum":0,"prevSeqId":25,"seqId":25"#));
+    assert!(
+        push(BookChannel::Books, Action::Update, &idle, alive).contains(
+            r#""asks":[],"bids":[],"ts":"1597026383085","checksum":0,"prevSeqId":25,"seqId":25"#
+        )
+    );
     assert_eq!(ids.reset(3), BookTail::Sequence { prev: 25, seq: 3 });
     assert_eq!(ids.update(5), BookTail::Sequence { prev: 3, seq: 5 });
     assert_eq!(ids.last(), 5);
 
     assert_eq!(
         push(BookChannel::BboTbt, Action::Snapshot, &m, ids.update(7)),
-        format!(r#"{{"arg":{{"channel":"bbo-tbt","instId":"BTC-USDT-SWAP"}},"data":[{{{sides},"ts":"1597026383085","seqId":7}}]}}"#)
+        format!(
+            r#"{{"arg":{{"channel":"bbo-tbt","instId":"BTC-USDT-SWAP"}},"data":[{{{sides},"ts":"1597026383085","seqId":7}}]}}"#
+        )
     );
     assert_eq!(
         push(BookChannel::Books5, Action::Snapshot, &m, ids.update(8)),
-        format!(r#"{{"arg":{{"channel":"books5","instId":"BTC-USDT-SWAP"}},"data":[{{{sides},"instId":"BTC-USDT-SWAP","ts":"1597026383085","seqId":8}}]}}"#)
+        format!(
+            r#"{{"arg":{{"channel":"books5","instId":"BTC-USDT-SWAP"}},"data":[{{{sides},"instId":"BTC-USDT-SWAP","ts":"1597026383085","seqId":8}}]}}"#
+        )
     );
-    assert!(push(BookChannel::Books, Action::Update, &m, BookTail::Checksum(-7))
-        .ends_with(r#""ts":"1597026383085","checksum":-7}]}"#));
+    assert!(
+        push(
+            BookChannel::Books,
+            Action::Update,
+            &m,
+            BookTail::Checksum(-7)
+        )
+        .ends_with(r#""ts":"1597026383085","checksum":-7}]}"#)
+    );
 }
 
 #[test]
@@ -257,12 +319,24 @@ fn old_checksum() {
     let asks = [level(3366.8, 9.0, 3), level(3368.0, 8.0, 4)];
     assert_eq!(checksum(&terms(), &bids, &asks), -1881014294);
     // A side that has ended: "3366.1:7:3366.8:9:3368:8:3372:8".
-    let asks = [level(3366.8, 9.0, 3), level(3368.0, 8.0, 4), level(3372.0, 8.0, 4)];
+    let asks = [
+        level(3366.8, 9.0, 3),
+        level(3368.0, 8.0, 4),
+        level(3372.0, 8.0, 4),
+    ];
     assert_eq!(checksum(&terms(), &bids[..1], &asks), 831078360);
     // Only 25 levels count.
-    let deep: Vec<Level> = (0..30).map(|i| level(100.0 + f64::from(i), 1.0, 1)).collect();
-    assert_eq!(checksum(&terms(), &[], &deep), checksum(&terms(), &[], &deep[..25]));
-    assert_ne!(checksum(&terms(), &[], &deep), checksum(&terms(), &[], &deep[..24]));
+    let deep: Vec<Level> = (0..30)
+        .map(|i| level(100.0 + f64::from(i), 1.0, 1))
+        .collect();
+    assert_eq!(
+        checksum(&terms(), &[], &deep),
+        checksum(&terms(), &[], &deep[..25])
+    );
+    assert_ne!(
+        checksum(&terms(), &[], &deep),
+        checksum(&terms(), &[], &deep[..24])
+    );
 }
 
 #[test]
@@ -272,11 +346,15 @@ fn trade_frames() {
     let head = r#""instId":"BTC-USDT-SWAP"},"data":[{"instId":"BTC-USDT-SWAP","tradeId":"2802853319","px":"64927.5","sz":"0.2","side":"sell""#;
     assert_eq!(
         push(live::TradesForm::Trades),
-        format!(r#"{{"arg":{{"channel":"trades",{head},"ts":"1784822400188","count":"3","source":"1","seqId":1234}}]}}"#)
+        format!(
+            r#"{{"arg":{{"channel":"trades",{head},"ts":"1784822400188","count":"3","source":"1","seqId":1234}}]}}"#
+        )
     );
     assert_eq!(
         push(live::TradesForm::All),
-        format!(r#"{{"arg":{{"channel":"trades-all",{head},"source":"1","ts":"1784822400188"}}]}}"#)
+        format!(
+            r#"{{"arg":{{"channel":"trades-all",{head},"source":"1","ts":"1784822400188"}}]}}"#
+        )
     );
     assert_eq!(
         push(live::TradesForm::Old),
@@ -308,17 +386,29 @@ fn other_frames() {
         frame(|out| live::push_mark_price(out, &terms, 42310.6, 5)),
         r#"{"arg":{"channel":"mark-price","instId":"BTC-USDT-SWAP"},"data":[{"instId":"BTC-USDT-SWAP","instType":"SWAP","markPx":"42310.6","ts":"5"}]}"#
     );
-    let interest = OpenInterestRow { ts_ms: 6, oi: 2_216_113.01, oi_ccy: 22_161.1301, oi_usd: 1e9 };
+    let interest = OpenInterestRow {
+        ts_ms: 6,
+        oi: 2_216_113.01,
+        oi_ccy: 22_161.1301,
+        oi_usd: 1e9,
+    };
     let interest_text = r#"{"instId":"BTC-USDT-SWAP","instType":"SWAP","oi":"2216113.01","oiCcy":"22161.1301","oiUsd":"1000000000","ts":"6"}"#;
     assert_eq!(
         frame(|out| live::push_open_interest(out, &terms, &interest)),
-        format!(r#"{{"arg":{{"channel":"open-interest","instId":"BTC-USDT-SWAP"}},"data":[{interest_text}]}}"#)
+        format!(
+            r#"{{"arg":{{"channel":"open-interest","instId":"BTC-USDT-SWAP"}},"data":[{interest_text}]}}"#
+        )
     );
     assert_eq!(
         frame(|out| push_open_interest(out, &terms, &interest)),
         format!(r#"{{"code":"0","msg":"","data":[{interest_text}]}}"#)
     );
-    let row = live::LiquidationRow { ts_ms: 7, side: Side::Buy, price: 0.5, qty: 13.0 };
+    let row = live::LiquidationRow {
+        ts_ms: 7,
+        side: Side::Buy,
+        price: 0.5,
+        qty: 13.0,
+    };
     assert_eq!(
         frame(|out| live::push_liquidations(out, &terms, &[row])),
         r#"{"arg":{"channel":"liquidation-orders","instType":"SWAP"},"data":[{"details":[{"bkLoss":"0","bkPx":"0.5","ccy":"","posSide":"short","side":"buy","sz":"13","ts":"7"}],"instFamily":"BTC-USDT","instId":"BTC-USDT-SWAP","instType":"SWAP","uly":"BTC-USDT"}]}"#
@@ -362,7 +452,13 @@ fn acks_and_errors() {
     let mut out = Vec::new();
     live::push_ack(&mut out, "subscribe", Some("1512"), &arg, "a4d3ae55");
     live::push_ack(&mut out, "unsubscribe", None, &arg, "a4d3ae55");
-    live::push_error(&mut out, None, "60012", "Invalid request: {\"op\"}", "a4d3ae55");
+    live::push_error(
+        &mut out,
+        None,
+        "60012",
+        "Invalid request: {\"op\"}",
+        "a4d3ae55",
+    );
     push_error(&mut out, TOO_MANY_REQUESTS, "Too Many Requests");
     push_error(&mut out, NO_INSTRUMENT, "Instrument ID doesn't exist");
     push_time(&mut out, 5);
@@ -383,25 +479,43 @@ fn acks_and_errors() {
 fn rest_pages() {
     let terms = terms();
     assert_eq!(
-        frame(|out| push_candles(out, &terms, &[CandleRow { confirm: false, ..candle(5) }])),
+        frame(|out| push_candles(
+            out,
+            &terms,
+            &[CandleRow {
+                confirm: false,
+                ..candle(5)
+            }]
+        )),
         r#"{"code":"0","msg":"","data":[["5","3811.3","3812","3810.5","3811","12.5","0.125","476.41875","0"]]}"#
     );
     assert_eq!(
         frame(|out| push_trades(out, &terms, &[trade(5, 0)])),
         r#"{"code":"0","msg":"","data":[{"instId":"BTC-USDT-SWAP","side":"sell","sz":"0.2","source":"0","px":"64927.5","tradeId":"2802853319","ts":"5"}]}"#
     );
-    let m = BookMessage { ts_ms: 5, asks: &[level(2.0, 1.0, 4)], bids: &[] };
+    let m = BookMessage {
+        ts_ms: 5,
+        asks: &[level(2.0, 1.0, 4)],
+        bids: &[],
+    };
     assert_eq!(
         frame(|out| push_book_page(out, &terms, &m, 77)),
         r#"{"code":"0","msg":"","data":[{"asks":[["2","1","0","4"]],"bids":[],"ts":"5","seqId":77}]}"#
     );
-    let rate = FundingRow { inst_id: "BTC-USDT-SWAP", ts_ms: 5, rate: 0.0001 };
+    let rate = FundingRow {
+        inst_id: "BTC-USDT-SWAP",
+        ts_ms: 5,
+        rate: 0.0001,
+    };
     assert_eq!(
         frame(|out| push_funding_history(out, &[rate])),
         r#"{"code":"0","msg":"","data":[{"formulaType":"withRate","fundingRate":"0.0001","fundingTime":"5","instId":"BTC-USDT-SWAP","instType":"SWAP","method":"current_period","realizedRate":"0.0001"}]}"#
     );
     let mut out = b"x".to_vec();
-    let bad = CandleRow { low: f64::NAN, ..candle(5) };
+    let bad = CandleRow {
+        low: f64::NAN,
+        ..candle(5)
+    };
     assert!(push_candles(&mut out, &terms, &[candle(1), bad]).is_err());
     assert_eq!(out, b"x");
 }
@@ -428,8 +542,14 @@ fn history_answers() {
         answer(&[group.clone()], None),
         r#"{"code":"0","data":[{"dateAggrType":"daily","details":[{"dateRangeStart":"1756569600000","dateRangeEnd":"1756656000000","groupDetails":[{"dateTs":"1756656000000","filename":"BTC-USDT-SWAP-trades-2025-09-01.zip","sizeMB":"10.82","url":"https://static.okx.com/cdn/okex/traderecords/trades/daily/20250901/BTC-USDT-SWAP-trades-2025-09-01.zip"}],"groupSizeMB":"10.82","instFamily":"BTC-USDT","instId":"","instType":"SWAP"}],"totalSizeMB":"10.82","ts":"1756882260390"}],"msg":""}"#
     );
-    assert!(answer(&[group.clone()], Some("http://127.0.0.1:1")).contains(r#""url":"http://127.0.0.1:1/cdn/okex/"#));
-    let empty = HistoryGroup { files: Vec::new(), ..group };
+    assert!(
+        answer(&[group.clone()], Some("http://127.0.0.1:1"))
+            .contains(r#""url":"http://127.0.0.1:1/cdn/okex/"#)
+    );
+    let empty = HistoryGroup {
+        files: Vec::new(),
+        ..group
+    };
     assert_eq!(
         answer(&[empty], None),
         r#"{"code":"0","data":[{"dateAggrType":"daily","details":[],"totalSizeMB":"0","ts":"1756882260390"}],"msg":""}"#
@@ -439,7 +559,11 @@ fn history_answers() {
 #[test]
 fn instruments_have_the_recorded_keys() {
     let row = |spot: bool| InstrumentRow {
-        terms: if spot { Terms::new("BTC-USDT", InstType::Spot, 1, 8) } else { terms() },
+        terms: if spot {
+            Terms::new("BTC-USDT", InstType::Spot, 1, 8)
+        } else {
+            terms()
+        },
         base: "BTC".to_owned(),
         quote: "USDT".to_owned(),
         contract: (!spot).then(|| Contract {
@@ -481,6 +605,10 @@ fn instruments_have_the_recorded_keys() {
         ("lotSz", "0.01", "0.01"),
         ("maxLmtSz", "100000000", "100000000"),
     ] {
-        assert_eq!((&swap[key], &spot[key]), (&of_swap.into(), &of_spot.into()), "{key}");
+        assert_eq!(
+            (&swap[key], &spot[key]),
+            (&of_swap.into(), &of_spot.into()),
+            "{key}"
+        );
     }
 }

@@ -21,7 +21,13 @@ pub(super) fn data_of(bytes: &[u8], member: &str) -> String {
 fn levels(value: &Value) -> Vec<Level> {
     let side = value.as_array().unwrap();
     side.iter()
-        .map(|l| level(number(&l[0]), number(&l[1]), l[2].as_str().unwrap().parse().unwrap()))
+        .map(|l| {
+            level(
+                number(&l[0]),
+                number(&l[1]),
+                l[2].as_str().unwrap().parse().unwrap(),
+            )
+        })
         .collect()
 }
 
