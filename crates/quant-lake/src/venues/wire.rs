@@ -77,9 +77,15 @@ impl Digits {
         Self::UpTo(self.decimals())
     }
 
+    /// Returns the number nearest to `x` with these decimals.
+    pub(crate) fn round(self, x: f64) -> f64 {
+        let scale = POW10[usize::from(self.decimals().min(MAX_DECIMALS))];
+        (x * scale).round() / scale
+    }
+
     /// Appends a finite number, rounded to the decimals; zero never has a sign.
     ///
-    /// A decimal text with at most these decimals and 15 digits, parsed to f64, comes back as that text (`Fixed`
+    /// A decimal text with at most these decimals and 15 digits in all, parsed to f64, comes back as that text (`Fixed`
     /// as padded text).
     pub fn push(self, out: &mut Vec<u8>, x: f64) {
         let decimals = self.decimals().min(MAX_DECIMALS);
@@ -91,9 +97,20 @@ impl Digits {
             )]
             push_scaled(out, scaled.round() as i64, decimals, self);
         } else {
-            // Beyond the exact range the standard formatter rounds the binary value itself.
+            // Beyond the exact range the shortest text that parses back is what a venue wrote, if it fits.
             let start = out.len();
-            out.extend_from_slice(format!("{x:.*}", usize::from(decimals)).as_bytes());
+            let shortest = format!("{:?}", x + 0.0);
+            let plain = !shortest.contains('e');
+            let places = usize::from(decimals);
+            match shortest.split_once('.') {
+                Some((whole, fraction)) if plain && fraction.len() <= places => {
+                    out.extend_from_slice(whole.as_bytes());
+                    out.push(b'.');
+                    out.extend_from_slice(fraction.as_bytes());
+                    out.extend(core::iter::repeat_n(b'0', places - fraction.len()));
+                }
+                _ => out.extend_from_slice(format!("{x:.places$}").as_bytes()),
+            }
             if matches!(self, Self::UpTo(_)) && decimals > 0 {
                 trim_zeros(out, start);
             }

@@ -422,7 +422,7 @@ fn ticker_snapshot_and_deltas() {
     assert!(push_delta(&mut out, &linear, &ticker(), &next, 11, 12).unwrap());
     assert_eq!(
         text(out),
-        r#"{"topic":"tickers.BTCUSDT","type":"delta","data":{"symbol":"BTCUSDT","tickDirection":"PlusTick","markPrice":"65117.50","bid1Price":"65114.20","bid1Size":"6.000"},"cs":11,"ts":12}"#
+        r#"{"topic":"tickers.BTCUSDT","type":"delta","data":{"symbol":"BTCUSDT","tickDirection":"PlusTick","markPrice":"65117.50","bid1Price":"65114.20","bid1Size":"6.000","singleOpenInterestValue":"1949999929.26"},"cs":11,"ts":12}"#
     );
 }
 

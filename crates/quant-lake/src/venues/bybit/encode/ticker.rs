@@ -244,12 +244,12 @@ impl<'a> Fields<'a> {
         self.changed("volume24h", (next, last), |t| t.volume_24h, four);
     }
 
-    /// One side's open interest: half of both sides'.
+    /// One side's open interest: half of both sides', to the quantity's decimals, and its value at the mark price.
     fn single_interest(&mut self, next: &Ticker, last: Option<&Ticker>) {
         let (qty, both) = (self.qty, (next, last));
-        let half = |t: &Ticker| t.open_interest / 2.0;
+        let half = |t: &Ticker| qty.round(t.open_interest / 2.0);
         self.changed("singleOpenInterest", both, half, qty);
-        let value = |t: &Ticker| t.open_interest_value / 2.0;
+        let value = |t: &Ticker| half(t) * t.mark;
         self.changed("singleOpenInterestValue", both, value, Digits::Fixed(2));
     }
 
