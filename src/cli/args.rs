@@ -43,7 +43,7 @@ pub(crate) enum Command {
     Config(Config),
     /// Write a simulated market as exchange archives
     Synth(Synth),
-    /// Measure stylised facts of simulated markets, or what features know of a null market
+    /// Measure simulated markets: stylised facts, edges, the null market
     SynthFacts(super::synth_facts::SynthFacts),
 }
 
