@@ -43,7 +43,7 @@ pub(crate) enum Command {
     Config(Config),
     /// Write a simulated market as exchange archives
     Synth(Synth),
-    /// Measure the stylised facts of simulated markets, and what features know of a null market
+    /// Measure simulated markets: stylised facts, edges, the null market
     SynthFacts(super::synth_facts::SynthFacts),
     /// Serve a simulated market, an archive folder or a recording as an exchange would
     MockExchange(super::mock_exchange::MockExchange),

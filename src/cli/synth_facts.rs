@@ -91,7 +91,7 @@ pub(crate) fn run(args: &SynthFacts, ui: Ui) -> CommandResult<ExitCode> {
         Plan::Facts(request) => {
             let rows = pool.install(|| measure(request, &watch)).map_err(failed)?;
             bar.finish_and_clear();
-            let ok = rows.iter().all(|row| row.cells.iter().all(|c| c.ok));
+            let ok = rows.iter().all(FactRow::is_ok);
             let answer = FactsAnswer {
                 simulated: true,
                 profile: request.profile.name(),
@@ -288,17 +288,19 @@ fn facts_text(request: &FactsRequest, rows: &[FactRow]) -> String {
             let mark = if cell.ok { ' ' } else { '*' };
             let _ = write!(line, " {:>10}{mark}", number(cell.value));
         }
-        let ok = row.cells.iter().all(|c| c.ok);
-        let _ = writeln!(out, "{line}  {}", if ok { "ok" } else { "OUT" });
+        let verdict = match (row.gated, row.is_ok()) {
+            (false, _) => "-",
+            (true, true) => "ok",
+            (true, false) => "OUT",
+        };
+        let _ = writeln!(out, "{line}  {verdict}");
     }
-    let outside: usize = rows
-        .iter()
-        .map(|r| r.cells.iter().filter(|c| !c.ok).count())
-        .sum();
-    let all: usize = rows.iter().map(|r| r.cells.len()).sum();
+    let gated = || rows.iter().filter(|r| r.gated).flat_map(|r| &r.cells);
+    let (all, outside) = (gated().count(), gated().filter(|c| !c.ok).count());
     let _ = writeln!(
         out,
-        "\n{} of {all} values inside of their bands, {outside} outside (*). Reasons of the bands: --json.",
+        "\n{} of {all} values inside of their bands, {outside} outside (*); rows marked - are shown, not asked for. \
+         Reasons of the bands: --json.",
         all - outside
     );
     out

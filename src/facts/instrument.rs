@@ -112,10 +112,10 @@ impl InstrumentFacts {
             .as_ref()
             .map(|a| a[1..].iter().sum::<f64>() / (a.len() - 1) as f64);
         let calmer = shape
-            .kurtosis_1h
+            .kurtosis_15m
             .zip(shape.kurtosis_1m)
             .filter(|(_, minute)| *minute > 0.0)
-            .map(|(hour, minute)| hour / minute);
+            .map(|(quarter, minute)| quarter / minute);
         let scale = shape
             .daily_volatility
             .map(|v| v / self.params.daily_volatility);
@@ -135,11 +135,11 @@ impl InstrumentFacts {
                 "tail index of 1m returns, top 2 %: finite, 2 to 5 in the literature (Cont 2001; Gopikrishnan et al. 1998), one more for small samples",
             ),
             Fact::new(
-                "kurtosis_1h_over_1m",
+                "kurtosis_15m_over_1m",
                 calmer,
-                shape.n_1h,
-                Band::below(0.8),
-                "excess kurtosis falls as the horizon grows: aggregational normality (Cont 2001, fact 4)",
+                shape.n_15m,
+                Band::below(1.0),
+                "excess kurtosis does not grow with the horizon: aggregational normality (Cont 2001, fact 4)",
             ),
             Fact::new(
                 "acf_return_1",

@@ -31,8 +31,10 @@ pub struct ReturnShape {
     pub n: u64,
     /// Excess kurtosis of one-minute returns.
     pub kurtosis_1m: Option<f64>,
-    /// Excess kurtosis of one-hour returns.
-    pub kurtosis_1h: Option<f64>,
+    /// Excess kurtosis of fifteen-minute returns.
+    pub kurtosis_15m: Option<f64>,
+    /// Fifteen-minute returns.
+    pub n_15m: u64,
     /// One-hour returns.
     pub n_1h: u64,
     /// Hill index of the largest 2 % of absolute one-minute returns.
@@ -51,6 +53,7 @@ impl ReturnShape {
     /// Measures the closing mids of consecutive minutes; `None` marks a halted minute.
     pub fn of(mids: &[Option<f64>]) -> Self {
         let minutes = log_returns(mids, 1);
+        let quarters = log_returns(mids, 15);
         let hours = log_returns(mids, 60);
         let mean_square = |xs: &[f64]| {
             let sum: f64 = xs.iter().map(|x| x * x).sum();
@@ -62,7 +65,8 @@ impl ReturnShape {
         Self {
             n: minutes.len() as u64,
             kurtosis_1m: kurtosis_excess(&minutes).ok(),
-            kurtosis_1h: kurtosis_excess(&hours).ok(),
+            kurtosis_15m: kurtosis_excess(&quarters).ok(),
+            n_15m: quarters.len() as u64,
             n_1h: hours.len() as u64,
             hill: hill(&minutes, (minutes.len() / 50).max(1)).ok(),
             acf: autocorrelation(&minutes, &lags).ok(),

@@ -49,6 +49,7 @@ fn help() {
         "verify",
         "config",
         "synth",
+        "synth-facts",
     ] {
         snapshot(&format!("help_{command}"), &[command, "--help"]);
     }

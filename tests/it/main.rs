@@ -35,6 +35,10 @@ mod real_data;
 mod run_all;
 /// Runs the binary, makes archives, reads what was written.
 mod support;
+/// Simulated archives: venues, truth, defects, recordings, refusals.
+mod synth;
+/// Facts of simulated markets: verdicts, exit codes, refusals.
+mod synth_facts;
 /// Damage to a lake is found and named, by `verify` and by every reader.
 mod verify;
 /// A random walk as a CSV of bars.

@@ -366,3 +366,14 @@ impl Frame {
             .collect()
     }
 }
+
+/// Returns the text inside a gzip file.
+pub(crate) fn gunzip(path: &Path) -> String {
+    use std::io::Read as _;
+    let file = std::fs::File::open(path).unwrap();
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(file)
+        .read_to_string(&mut text)
+        .unwrap();
+    text
+}
