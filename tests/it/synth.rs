@@ -23,7 +23,10 @@ fn synth(dir: &Path, args: &[&str]) -> Ran {
 fn what_cannot_be_simulated_is_refused_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let cases: [(&[&str], &[&str]); 14] = [
-        (&["--profile", "moon"], &["unknown profile `moon`", "planted_hazard"]),
+        (
+            &["--profile", "moon"],
+            &["unknown profile `moon`", "planted_hazard"],
+        ),
         (&["--look", "gold"], &["unknown look", "btc, alt"]),
         (&["--days", "0"], &["0 days"]),
         (&["--set", "branching=1.0"], &["branching", "explodes"]),
@@ -31,10 +34,19 @@ fn what_cannot_be_simulated_is_refused_and_nothing_is_written() {
         (&["--set", "lot_size=-1"], &["lot_size"]),
         (&["--set", "daily_volatility=nan"], &["daily_volatility"]),
         (&["--set", "color=red"], &["no such parameter"]),
-        (&["--set", "ETHUSDT.branching=0.5"], &["no instrument has this symbol"]),
+        (
+            &["--set", "ETHUSDT.branching=0.5"],
+            &["no instrument has this symbol"],
+        ),
         (&["--market", "cm"], &["market `cm`", "um, spot"]),
-        (&["--exchange", "deepcoin"], &["deepcoin", "binance, bybit, okx"]),
-        (&["--instruments", "um:BTCUSDT:btc,um:BTCUSDT:alt"], &["named twice"]),
+        (
+            &["--exchange", "deepcoin"],
+            &["deepcoin", "binance, bybit, okx"],
+        ),
+        (
+            &["--instruments", "um:BTCUSDT:btc,um:BTCUSDT:alt"],
+            &["named twice"],
+        ),
         (&["--defects", "moths=0.5"], &["moths", "gap"]),
         (&["--defects", "gap=1.5"], &["gap", "1.5"]),
     ];
@@ -72,7 +84,11 @@ fn adding_an_instrument_changes_no_other() {
     for (name, hash) in &one {
         assert_eq!(three.get(name), Some(hash), "{name}");
     }
-    assert!(three.keys().any(|name| name.contains("spot/daily/trades/BTCUSDT")));
+    assert!(
+        three
+            .keys()
+            .any(|name| name.contains("spot/daily/trades/BTCUSDT"))
+    );
     assert!(three.keys().any(|name| name.contains("bookTicker/SOLUSDT")));
 }
 
@@ -97,17 +113,31 @@ fn other_venues_have_their_own_files() {
             ][..],
         ),
     ] {
-        let args = ["--exchange", venue, "--book-cadence-ms", "1000", "--out", venue];
+        let args = [
+            "--exchange",
+            venue,
+            "--book-cadence-ms",
+            "1000",
+            "--out",
+            venue,
+        ];
         synth(dir.path(), &args).code(0);
         let found = listing(&dir.path().join(venue));
         for name in names {
             assert!(found.contains_key(*name), "{name} in {:?}", found.keys());
         }
-        assert_eq!(read_json(&dir.path().join(venue).join("SIMULATED.json"))["simulated"], true);
-        let truth = quant_lake::truth::TruthReader::open(&dir.path().join(venue).join("truth.parquet"));
+        assert_eq!(
+            read_json(&dir.path().join(venue).join("SIMULATED.json"))["simulated"],
+            true
+        );
+        let truth =
+            quant_lake::truth::TruthReader::open(&dir.path().join(venue).join("truth.parquet"));
         let files = truth.unwrap().files().unwrap();
         for name in names {
-            assert!(files.iter().any(|f| f.path == *name && f.rows > 0), "{name}");
+            assert!(
+                files.iter().any(|f| f.path == *name && f.rows > 0),
+                "{name}"
+            );
         }
     }
 }
@@ -116,10 +146,14 @@ fn other_venues_have_their_own_files() {
 fn truth_knows_every_record() {
     let dir = tempfile::tempdir().unwrap();
     synth(dir.path(), &["--profile", "null", "--out", "sim"]).code(0);
-    let truth = quant_lake::truth::TruthReader::open(&dir.path().join("sim/truth.parquet")).unwrap();
+    let truth =
+        quant_lake::truth::TruthReader::open(&dir.path().join("sim/truth.parquet")).unwrap();
     let minutes = truth.minutes().unwrap();
     assert_eq!(minutes.len(), 1_440);
-    assert!(minutes.iter().all(|m| m.truth.edge.to_bits() == 0), "a null market has no edge");
+    assert!(
+        minutes.iter().all(|m| m.truth.edge.to_bits() == 0),
+        "a null market has no edge"
+    );
     let marker = read_json(&dir.path().join("sim/SIMULATED.json"));
     let written = marker["files"].as_array().unwrap();
     let files = truth.files().unwrap();
@@ -127,7 +161,9 @@ fn truth_knows_every_record() {
     for (file, written) in files.iter().zip(written) {
         assert_eq!(file.path, written["path"].as_str().unwrap());
         assert_eq!(file.rows, written["rows"].as_u64().unwrap());
-        let records = truth.records(&file.instrument, &file.dataset, file.day).unwrap();
+        let records = truth
+            .records(&file.instrument, &file.dataset, file.day)
+            .unwrap();
         let mut n = 0;
         for record in records {
             let record = record.unwrap();
@@ -137,7 +173,9 @@ fn truth_knows_every_record() {
         }
         assert_eq!(n, file.rows, "{}", file.path);
     }
-    let klines = truth.records("sim-binance:um:BTCUSDT", "klines_1m", files[0].day).unwrap();
+    let klines = truth
+        .records("sim-binance:um:BTCUSDT", "klines_1m", files[0].day)
+        .unwrap();
     for record in klines {
         let record = record.unwrap();
         assert_eq!(record.published_at.0 - record.ts_event.0, 60_000_000);
@@ -148,12 +186,14 @@ fn truth_knows_every_record() {
 fn planted_defects_are_listed_and_nothing_else_differs() {
     let dir = tempfile::tempdir().unwrap();
     synth(dir.path(), &["--out", "clean"]).code(0);
-    let plan = ["--defects", "wrong_checksum=0.3,gap=0.3,duplicate=0.2,truncated_archive=0.2"];
+    let plan = [
+        "--defects",
+        "wrong_checksum=0.3,gap=0.3,duplicate=0.2,truncated_archive=0.2",
+    ];
     for out in ["bad", "again"] {
         synth(dir.path(), &[&plan[..], &["--out", out]].concat()).code(0);
     }
-    let [clean, bad, again] =
-        ["clean", "bad", "again"].map(|out| listing(&dir.path().join(out)));
+    let [clean, bad, again] = ["clean", "bad", "again"].map(|out| listing(&dir.path().join(out)));
     assert_eq!(bad, again);
     let list = read_json(&dir.path().join("bad/defects.json"));
     let planted: Vec<&str> = list["defects"]
@@ -162,7 +202,11 @@ fn planted_defects_are_listed_and_nothing_else_differs() {
         .iter()
         .map(|d| d["path"].as_str().unwrap())
         .collect();
-    assert_eq!(planted.len(), 10, "rates that add up to 1 leave no file clean");
+    assert_eq!(
+        planted.len(),
+        10,
+        "rates that add up to 1 leave no file clean"
+    );
     for (name, hash) in &clean {
         let stem = name.trim_end_matches(".CHECKSUM");
         let touched = ["SIMULATED.json"].contains(&name.as_str()) || planted.contains(&stem);
@@ -173,9 +217,25 @@ fn planted_defects_are_listed_and_nothing_else_differs() {
     // The truth is that of the clean archive.
     assert_eq!(clean["truth.parquet"], bad["truth.parquet"]);
     let ingest = |root: &str, lake: &str| {
-        let mut args = vec!["build-dataset", "--exchange", "sim-binance", "--market", "um"];
-        args.extend(["--symbol", "BTCUSDT", "--start", "2024-01-01", "--end", "2024-01-02"]);
-        args.extend(["--datasets", "klines_1m,agg_trades,trades,book_ticker,metrics"]);
+        let mut args = vec![
+            "build-dataset",
+            "--exchange",
+            "sim-binance",
+            "--market",
+            "um",
+        ];
+        args.extend([
+            "--symbol",
+            "BTCUSDT",
+            "--start",
+            "2024-01-01",
+            "--end",
+            "2024-01-02",
+        ]);
+        args.extend([
+            "--datasets",
+            "klines_1m,agg_trades,trades,book_ticker,metrics",
+        ]);
         args.extend(["--root", root, "--lake", lake, "--json"]);
         run(dir.path(), &args)
     };
@@ -188,7 +248,14 @@ fn a_recording_holds_a_book_that_can_be_synchronised() {
     let dir = tempfile::tempdir().unwrap();
     for market in ["um", "spot"] {
         let args = [
-            "--market", market, "--datasets", "l2_deltas", "--book-cadence-ms", "500", "--out", market,
+            "--market",
+            market,
+            "--datasets",
+            "l2_deltas",
+            "--book-cadence-ms",
+            "500",
+            "--out",
+            market,
         ];
         synth(dir.path(), &args).code(0);
         let path = format!("{market}/recordings/binance/{market}/btcusdt_20240101.gz");
@@ -205,13 +272,24 @@ fn a_recording_holds_a_book_that_can_be_synchronised() {
                     continue;
                 }
                 let pu = update["data"]["pu"].as_i64().unwrap();
-                assert!(if applied == 0 { first <= last && last <= end } else { pu == chain });
-                assert!(applied == 0 || first > pu + 1, "spot's rule must fail on futures");
+                assert!(if applied == 0 {
+                    first <= last && last <= end
+                } else {
+                    pu == chain
+                });
+                assert!(
+                    applied == 0 || first > pu + 1,
+                    "spot's rule must fail on futures"
+                );
             } else {
                 if end <= last {
                     continue;
                 }
-                assert!(first <= last + 1 && (applied == 0 || first == chain + 1));
+                assert!(if applied == 0 {
+                    first <= last + 1
+                } else {
+                    first == chain + 1
+                });
             }
             chain = end;
             applied += 1;
