@@ -7,13 +7,13 @@ fn rules(text: &str) -> Result<DelayRules, BadDelay> {
 
 #[test]
 fn rules_are_read_and_the_first_match_decides() {
-    let rules = DelayRules::parse(&[
+    let two = DelayRules::parse(&[
         "/public/*=constant:5".to_owned(),
         "*=exponential:10".to_owned(),
     ])
     .unwrap();
-    assert_eq!(rules.of("/public/ws"), Some(Delay::Constant(5.0)));
-    assert_eq!(rules.of("/market/ws"), Some(Delay::Exponential(10.0)));
+    assert_eq!(two.of("/public/ws"), Some(Delay::Constant(5.0)));
+    assert_eq!(two.of("/market/ws"), Some(Delay::Exponential(10.0)));
     for bad in [
         "constant:5",
         "*=constant",

@@ -246,9 +246,14 @@ impl Action {
         }
     }
 
-    /// Returns whether it can hit a request.
-    pub fn is_for_requests(&self) -> bool {
-        matches!(self, Self::LateSnapshot { .. }) || HTTP_KINDS.contains(&self.kind())
+    /// Returns whether it can hit a request of this path: late snapshots only hit routes that answer with a book.
+    pub fn is_for_requests(&self, path: &str) -> bool {
+        match self {
+            Self::LateSnapshot { .. } => ["depth", "books", "books-full", "orderbook"]
+                .iter()
+                .any(|name| path.rsplit('/').next() == Some(name)),
+            _ => HTTP_KINDS.contains(&self.kind()),
+        }
     }
 }
 

@@ -54,9 +54,12 @@ impl Route {
         } else {
             (Market::Spot, Carries::All, path)
         };
-        let wraps = match rest.split('/').nth(1) {
-            Some("stream") => true,
-            Some("ws") => false,
+        let mut parts = rest.split('/');
+        let wraps = match (parts.next(), parts.next(), parts.next()) {
+            // `/ws/v5/...` is another venue's.
+            (Some(""), Some("ws"), Some("v5")) => return None,
+            (Some(""), Some("stream"), _) => true,
+            (Some(""), Some("ws"), _) => false,
             _ => return None,
         };
         Some(Self {
