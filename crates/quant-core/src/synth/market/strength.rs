@@ -62,7 +62,7 @@ pub(super) const fn strength(profile: MarketProfile) -> Strength {
             trend: 0.1,
             trend_flow: 0.07,
             pull: 0.03,
-            hazard: 0.9,
+            hazard: 0.8,
             reverting: 0.0,
         },
     }
