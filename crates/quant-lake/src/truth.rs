@@ -27,6 +27,7 @@
 //! Types: ts = microseconds UTC. No NaN. Row groups hold one kind; records of one file come in row order, and a file of
 //! many records has row groups of its own. `(instrument, dataset, day)` names one file.
 
+mod cells;
 mod columns;
 mod log;
 mod reader;

@@ -134,7 +134,7 @@ pub(super) struct Rows {
     is_halted: Vec<bool>,
     hazard_sign: Vec<i8>,
     path: Vec<String>,
-    rows: Vec<i64>,
+    file_len: Vec<i64>,
     volume: Vec<Option<String>>,
     quote: Vec<Option<String>>,
 }
@@ -168,7 +168,7 @@ impl Rows {
         self.dataset.push(file.dataset);
         self.day.push(file.day.0);
         self.path.push(file.path.to_owned());
-        self.rows.push(i64::try_from(rows).unwrap_or(i64::MAX));
+        self.file_len.push(i64::try_from(rows).unwrap_or(i64::MAX));
         self.volume.push(file.volume.map(str::to_owned));
         self.quote.push(file.quote.map(str::to_owned));
     }
@@ -237,7 +237,7 @@ impl Rows {
             (halted.len() == n).then(|| Arc::new(BooleanArray::from(halted)) as ArrayRef),
             (sign.len() == n).then(|| Arc::new(Int8Array::from(sign)) as ArrayRef),
             (path.len() == n).then(|| Arc::new(StringArray::from(path)) as ArrayRef),
-            i64s(take(&mut self.rows)),
+            i64s(take(&mut self.file_len)),
             volume,
             volume_exact,
             quote,

@@ -84,7 +84,6 @@ fn push_varint(out: &mut Vec<u8>, mut x: u64) {
     out.push(low_bits(x));
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "seven bits are kept")]
 const fn low_bits(x: u64) -> u8 {
     (x & 0x7f) as u8
 }

@@ -4,11 +4,7 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Float64Type, Int8Type, Int32Type, Int64Type, TimestampMicrosecondType,
-};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -20,6 +16,7 @@ use parquet::file::statistics::Statistics;
 use quant_core::synth::{MinuteTruth, Regime};
 use quant_core::time::{Day, UnixMicros};
 
+use super::cells::Cells;
 use super::columns::{FILE, HAZARD, MINUTE, RECORD, schema};
 use super::{TruthError, parquet_error};
 
@@ -341,93 +338,6 @@ fn may_hold_day(group: &RowGroupMetaData, day: Day) -> bool {
                 && s.max_opt().is_none_or(|max| *max >= day.0)
         }
         _ => true,
-    }
-}
-
-/// Typed access to the cells of a batch.
-struct Cells<'a> {
-    batch: &'a RecordBatch,
-    kind: &'static str,
-}
-
-impl Cells<'_> {
-    fn bad(&self, column: &'static str, row: usize) -> TruthError {
-        TruthError::Cell {
-            row,
-            kind: self.kind,
-            column,
-        }
-    }
-
-    fn is_null(&self, column: &str, i: usize) -> bool {
-        self.batch
-            .column_by_name(column)
-            .is_none_or(|c| c.is_null(i))
-    }
-
-    fn column(&self, name: &'static str, i: usize) -> Result<&dyn Array, TruthError> {
-        let column = self.batch.column_by_name(name);
-        column
-            .filter(|c| c.is_valid(i))
-            .map(|c| c.as_ref())
-            .ok_or_else(|| self.bad(name, i))
-    }
-
-    fn text(&self, name: &'static str, i: usize) -> Result<&str, TruthError> {
-        let column = self.column(name, i)?;
-        if let Some(texts) = column.as_string_opt::<i32>() {
-            return Ok(texts.value(i));
-        }
-        // Readers may keep the dictionary of the file.
-        column
-            .as_dictionary_opt::<Int32Type>()
-            .and_then(|d| d.downcast_dict::<arrow_array::StringArray>())
-            .map(|d| arrow_array::ArrayAccessor::value(&d, i))
-            .ok_or_else(|| self.bad(name, i))
-    }
-
-    fn time(&self, name: &'static str, i: usize) -> Result<UnixMicros, TruthError> {
-        let column = self.column(name, i)?;
-        let times = column.as_primitive_opt::<TimestampMicrosecondType>();
-        times
-            .map(|c| UnixMicros(c.value(i)))
-            .ok_or_else(|| self.bad(name, i))
-    }
-
-    fn number(&self, name: &'static str, i: usize) -> Result<f64, TruthError> {
-        let column = self.column(name, i)?;
-        let numbers = column.as_primitive_opt::<Float64Type>();
-        numbers
-            .map(|c| c.value(i))
-            .filter(|x| x.is_finite())
-            .ok_or_else(|| self.bad(name, i))
-    }
-
-    fn flag(&self, name: &'static str, i: usize) -> Result<bool, TruthError> {
-        let column = self.column(name, i)?;
-        let flags = column.as_boolean_opt();
-        flags.map(|c| c.value(i)).ok_or_else(|| self.bad(name, i))
-    }
-
-    fn sign(&self, name: &'static str, i: usize) -> Result<i8, TruthError> {
-        let column = self.column(name, i)?;
-        let signs = column.as_primitive_opt::<Int8Type>();
-        signs.map(|c| c.value(i)).ok_or_else(|| self.bad(name, i))
-    }
-
-    fn day(&self, name: &'static str, i: usize) -> Result<Day, TruthError> {
-        let column = self.column(name, i)?;
-        let days = column.as_primitive_opt::<Date32Type>();
-        days.map(|c| Day(c.value(i)))
-            .ok_or_else(|| self.bad(name, i))
-    }
-
-    fn count(&self, name: &'static str, i: usize) -> Result<u64, TruthError> {
-        let column = self.column(name, i)?;
-        let counts = column.as_primitive_opt::<Int64Type>();
-        counts
-            .and_then(|c| u64::try_from(c.value(i)).ok())
-            .ok_or_else(|| self.bad(name, i))
     }
 }
 

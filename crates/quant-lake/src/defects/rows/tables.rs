@@ -106,7 +106,7 @@ fn with_cells_of(row: &[u8], other: &[u8], columns: &[usize]) -> Option<Vec<u8>>
 pub(super) fn frozen_bands(lines: &Lines<'_>, draw: &mut Draw) -> Option<Edit> {
     const BANDS: usize = 12;
     let samples = lines.len() / BANDS;
-    if samples < 3 * MIN_ROWS || lines.len() % BANDS != 0 {
+    if samples < 3 * MIN_ROWS || !lines.len().is_multiple_of(BANDS) {
         return None;
     }
     let length = draw.within(10, 120).min(samples / 3);

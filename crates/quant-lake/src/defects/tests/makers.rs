@@ -18,6 +18,12 @@ pub(super) fn only(seed: u64, kind: DefectKind) -> DefectPlan {
     DefectPlan::new(seed, &[(kind.name(), 1.0)]).unwrap()
 }
 
+fn ends(path: &str, ending: &str) -> bool {
+    std::path::Path::new(path)
+        .extension()
+        .is_some_and(|e| e == ending)
+}
+
 /// Packs a text as the ending of the path says, with the checksum where the venue has one.
 pub(super) fn stored(path: &str, text: &str) -> StoredFile {
     let name = path.rsplit('/').next().unwrap();
@@ -28,7 +34,7 @@ pub(super) fn stored(path: &str, text: &str) -> StoredFile {
         gz.write_all(bytes).unwrap();
         gz.finish().unwrap()
     };
-    let bytes = if name.ends_with(".zip") {
+    let bytes = if ends(name, "zip") {
         csv_zip(&name.replace(".zip", ".csv"), text.as_bytes()).unwrap()
     } else if name.ends_with(".tar.gz") {
         let mut tar = tar::Builder::new(Vec::new());
@@ -51,7 +57,7 @@ pub(super) fn stored(path: &str, text: &str) -> StoredFile {
 /// Unpacks with the libraries alone.
 pub(super) fn text_of(path: &str, bytes: &[u8]) -> String {
     let mut text = String::new();
-    if path.ends_with(".zip") {
+    if ends(path, "zip") {
         let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         zip.by_index(0).unwrap().read_to_string(&mut text).unwrap();
     } else if path.ends_with(".tar.gz") {
@@ -173,7 +179,7 @@ pub(super) fn metrics() -> String {
     )
 }
 
-fn bybit_book() -> String {
+fn bybit_book() -> Vec<String> {
     (0..500_i64)
         .map(|i| {
             let kind = if i == 0 || i == 250 { "snapshot" } else { "delta" };
@@ -187,7 +193,7 @@ fn bybit_book() -> String {
         .collect()
 }
 
-fn okx_book() -> String {
+fn okx_book() -> Vec<String> {
     (0..300_i64)
         .map(|i| {
             let action = if i % 100 == 0 { "snapshot" } else { "update" };
@@ -199,7 +205,7 @@ fn okx_book() -> String {
         .collect()
 }
 
-fn recording() -> String {
+fn recording() -> Vec<String> {
     (0..400_i64)
         .map(|i| {
             let ms = start_ms() + i * 50;
@@ -212,6 +218,7 @@ fn recording() -> String {
 }
 
 /// One clean file per shape: path, shape, text.
+#[expect(clippy::too_many_lines, reason = "one table, one entry per shape")]
 pub(super) fn samples() -> Vec<(String, Shape, String)> {
     let ms = |i: i64| start_ms() + i * 700;
     vec![
@@ -309,17 +316,17 @@ pub(super) fn samples() -> Vec<(String, Shape, String)> {
         (
             "orderbook/linear/BTCUSDT/2025-01-02_BTCUSDT_ob200.data.zip".to_owned(),
             Shape::Book,
-            bybit_book(),
+            bybit_book().concat(),
         ),
         (
             "L2/BTC-USDT-SWAP-L2orderbook-400lv-2025-01-02.tar.gz".to_owned(),
             Shape::Book,
-            okx_book(),
+            okx_book().concat(),
         ),
         (
             "recordings/btcusdt_20250102.gz".to_owned(),
             Shape::Recording,
-            recording(),
+            recording().concat(),
         ),
     ]
 }
