@@ -33,8 +33,14 @@ fn main() {
     };
     for (name, instrument) in [("default instrument", usual), ("busy instrument", busy)] {
         for (kind, path) in [
-            ("book and trades, raw envelope each", "/public/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade"),
-            ("every book message", "/public/stream?streams=btcusdt@depth@0ms/btcusdt@bookTicker/btcusdt@trade"),
+            (
+                "book and trades, raw envelope each",
+                "/public/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade",
+            ),
+            (
+                "every book message",
+                "/public/stream?streams=btcusdt@depth@0ms/btcusdt@bookTicker/btcusdt@trade",
+            ),
         ] {
             measure(&format!("{name}, {kind}"), instrument.clone(), path);
         }
@@ -63,7 +69,10 @@ fn measure(name: &str, instrument: InstrumentParams, path: &str) {
     };
     let raised = Arc::clone(&stop);
     let server = std::thread::spawn(move || {
-        run(options, &raised, |started| tx.send(started.ws_url.clone()).unwrap()).unwrap();
+        run(options, &raised, |started| {
+            tx.send(started.ws_url.clone()).unwrap()
+        })
+        .unwrap();
     });
     let url = format!("{}{path}", rx.recv().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread()

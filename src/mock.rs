@@ -27,7 +27,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use quant_core::synth::{MinuteModel as _, OrderBookMarket, SimBook, SimMinute, SynthError, WorldParams};
+use quant_core::synth::{
+    MinuteModel as _, OrderBookMarket, SimBook, SimMinute, SynthError, WorldParams,
+};
 use quant_core::time::{MICROS_PER_MINUTE, UnixMicros};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -51,7 +53,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum MockError {
     /// The address is taken or not ours.
-    #[error("cannot listen on {address}: {source}\nhint: choose another port, or `--port 0` for a free one")]
+    #[error(
+        "cannot listen on {address}: {source}\nhint: choose another port, or `--port 0` for a free one"
+    )]
     Bind {
         /// The address.
         address: SocketAddr,

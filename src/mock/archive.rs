@@ -130,18 +130,18 @@ impl Archive {
         // The request is echoed here: a `Prefix` outside of `CommonPrefixes` is not a child.
         tag(&mut xml, "Prefix", prefix);
         tag(&mut xml, "Marker", marker);
-        if let Some(next) = page
-            .next
-            .as_deref()
-            .filter(|_| !delimiter.is_empty())
-        {
+        if let Some(next) = page.next.as_deref().filter(|_| !delimiter.is_empty()) {
             tag(&mut xml, "NextMarker", next);
         }
         tag(&mut xml, "MaxKeys", &max_keys.to_string());
         if !delimiter.is_empty() {
             tag(&mut xml, "Delimiter", delimiter);
         }
-        tag(&mut xml, "IsTruncated", if page.next.is_some() { "true" } else { "false" });
+        tag(
+            &mut xml,
+            "IsTruncated",
+            if page.next.is_some() { "true" } else { "false" },
+        );
         for entry in &page.keys {
             let _ = write!(
                 xml,
@@ -183,8 +183,9 @@ impl Archive {
             .collect();
         names.sort();
         let title = escape(path);
-        let mut html =
-            format!("<html><head><title>Index of {title}</title></head><body><h1>Index of {title}</h1><ul>");
+        let mut html = format!(
+            "<html><head><title>Index of {title}</title></head><body><h1>Index of {title}</h1><ul>"
+        );
         for name in names {
             let name = escape(&name);
             let _ = write!(html, "<li><a href=\"{name}\">{name}</a></li>");
@@ -252,8 +253,10 @@ fn walk(root: &Path, folder: &Path, out: &mut Vec<ArchiveEntry>) {
         } else if let (true, Ok(meta), Ok(relative)) =
             (kind.is_file(), entry.metadata(), path.strip_prefix(root))
         {
-            let parts: Option<Vec<&str>> =
-                relative.components().map(|c| c.as_os_str().to_str()).collect();
+            let parts: Option<Vec<&str>> = relative
+                .components()
+                .map(|c| c.as_os_str().to_str())
+                .collect();
             if let Some(parts) = parts {
                 out.push(ArchiveEntry {
                     path: parts.join("/"),

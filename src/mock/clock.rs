@@ -37,7 +37,9 @@ pub enum Speed {
 
 /// Why a speed is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("speed `{text}` is not a number above 0 and up to {MAX_TIMES}, or `max`\nhint: write `--speed 1`, `--speed 100` or `--speed max`")]
+#[error(
+    "speed `{text}` is not a number above 0 and up to {MAX_TIMES}, or `max`\nhint: write `--speed 1`, `--speed 100` or `--speed max`"
+)]
 pub struct BadSpeed {
     text: String,
 }
@@ -288,7 +290,11 @@ impl Clock {
                 #[expect(clippy::cast_possible_truncation, reason = "see above")]
                 let target = state.base_sim + (elapsed * times * 1e6) as i64;
                 let tick = Duration::from_millis(if times > 10.0 { 1 } else { 3 });
-                if target > now { Ok(target) } else { Err(Some(tick)) }
+                if target > now {
+                    Ok(target)
+                } else {
+                    Err(Some(tick))
+                }
             }
             Speed::Max if any_active && all_there => Ok(now + MAX_MODE_STEP_US),
             Speed::Max => Err(None),
@@ -314,7 +320,9 @@ impl Clock {
             };
             demand.want(
                 UnixMicros(target.saturating_add(ahead_us)),
-                UnixMicros(target - keep_us).floor_minute().plus(-MICROS_PER_MINUTE),
+                UnixMicros(target - keep_us)
+                    .floor_minute()
+                    .plus(-MICROS_PER_MINUTE),
             );
             let mut reachable = target.min(world.generated().0.saturating_sub(1));
             while reachable <= self.now().0 {

@@ -42,9 +42,10 @@ impl Delay {
         match (kind, second) {
             ("constant", None) => Some(Self::Constant(first)),
             ("exponential", None) => Some(Self::Exponential(first)),
-            ("lognormal", Some(Some(sigma))) if sigma <= 5.0 => {
-                numbers.next().is_none().then_some(Self::Lognormal(first, sigma))
-            }
+            ("lognormal", Some(Some(sigma))) if sigma <= 5.0 => numbers
+                .next()
+                .is_none()
+                .then_some(Self::Lognormal(first, sigma)),
             _ => None,
         }
     }

@@ -208,7 +208,7 @@ fn matches(fault: &Fault, target: &Target<'_>) -> bool {
     let side = if is_frame {
         fault.action.is_for_frames(target.kind)
     } else {
-        fault.action.is_for_requests()
+        fault.action.is_for_requests(target.path)
     };
     let glob = |pattern: &Option<String>, text: Option<&str>| match (pattern, text) {
         (None, _) => true,

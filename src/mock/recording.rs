@@ -218,7 +218,12 @@ impl VenueHandler for Replay {
         self.is_ws(path)
             || matches!(
                 path,
-                "/fapi/v1/depth" | "/fapi/v1/time" | "/fapi/v1/ping" | "/api/v3/depth" | "/api/v3/time" | "/api/v3/ping"
+                "/fapi/v1/depth"
+                    | "/fapi/v1/time"
+                    | "/fapi/v1/ping"
+                    | "/api/v3/depth"
+                    | "/api/v3/time"
+                    | "/api/v3/ping"
             )
     }
 
@@ -249,7 +254,10 @@ impl VenueHandler for Replay {
             Some(_) => {
                 let known = self.recording.snapshots.iter();
                 // The latest one received by now, else the first: whoever syncs buffers until its id comes.
-                let latest = known.clone().take_while(|(ts, _)| *ts <= cx.book_time).last();
+                let latest = known
+                    .clone()
+                    .take_while(|(ts, _)| *ts <= cx.book_time)
+                    .last();
                 match latest.or_else(|| self.recording.snapshots.first()) {
                     Some((_, text)) => Response::json(200, text.as_bytes()),
                     None => binance_error(503, -1001, "the recording holds no depth snapshot"),
@@ -319,7 +327,8 @@ impl Session for ReplaySession {
             }
             Some("UNSUBSCRIBE") => self.streams.retain(|s| !names.contains(s)),
             _ => {
-                let error = serde_json::json!({"error": {"code": 2, "msg": "Invalid request"}, "id": id});
+                let error =
+                    serde_json::json!({"error": {"code": 2, "msg": "Invalid request"}, "id": id});
                 cx.control(error.to_string());
                 return;
             }

@@ -120,7 +120,9 @@ pub async fn handle(
     let method = parts.method.as_str().to_owned();
     let path = decode(&parts.uri.path().replace('+', "%2B"));
     let query = Query::parse(parts.uri.query().unwrap_or(""));
-    let host = text_of(&parts.headers, &header::HOST).unwrap_or("").to_owned();
+    let host = text_of(&parts.headers, &header::HOST)
+        .unwrap_or("")
+        .to_owned();
     if let Some(command) = path.strip_prefix("/_mock/") {
         let body = axum::body::to_bytes(body, MAX_REQUEST_BYTES).await;
         let body = body.unwrap_or_default();
@@ -193,7 +195,12 @@ pub async fn handle(
         body,
     }) = &action
     {
-        Payload::Answer(planned_status(kind, *status, retry_after.as_deref(), body.as_deref()))
+        Payload::Answer(planned_status(
+            kind,
+            *status,
+            retry_after.as_deref(),
+            body.as_deref(),
+        ))
     } else if let Some((handler, seen)) = routed {
         let asked = Request {
             method: &method,
@@ -243,7 +250,11 @@ fn from_archive(
         return Payload::Answer(Response::text(405, "method not allowed\n"));
     }
     let is_bucket = matches!(path, "/" | "/data.binance.vision" | "/data.binance.vision/");
-    if is_bucket && ["prefix", "delimiter", "list-type"].iter().any(|n| query.get(n).is_some()) {
+    if is_bucket
+        && ["prefix", "delimiter", "list-type"]
+            .iter()
+            .any(|n| query.get(n).is_some())
+    {
         return Payload::Answer(archive.s3_listing(query));
     }
     if let Some(found) = archive.find(path, host) {
@@ -271,10 +282,18 @@ fn planned_status(
     body: Option<&str>,
 ) -> Response {
     let usual = match kind {
-        "http_429" => r#"{"code":-1003,"msg":"Too many requests; current limit of IP is 2400 requests per minute. Please use the websocket for live updates to avoid polling the API."}"#,
-        "http_418" => r#"{"code":-1003,"msg":"Way too many requests; IP banned. Please use the websocket for live updates to avoid bans."}"#,
-        "http_403" => "<html><head><title>403 Forbidden</title></head><body><center><h1>403 Forbidden</h1></center></body></html>",
-        "http_html" => "<html><head><title>Maintenance</title></head><body>We will be back soon.</body></html>",
+        "http_429" => {
+            r#"{"code":-1003,"msg":"Too many requests; current limit of IP is 2400 requests per minute. Please use the websocket for live updates to avoid polling the API."}"#
+        }
+        "http_418" => {
+            r#"{"code":-1003,"msg":"Way too many requests; IP banned. Please use the websocket for live updates to avoid bans."}"#
+        }
+        "http_403" => {
+            "<html><head><title>403 Forbidden</title></head><body><center><h1>403 Forbidden</h1></center></body></html>"
+        }
+        "http_html" => {
+            "<html><head><title>Maintenance</title></head><body>We will be back soon.</body></html>"
+        }
         _ => r#"{"code":-1000,"msg":"An unknown error occurred while processing the request."}"#,
     };
     let mut answer = Response::json(status, body.unwrap_or(usual));
@@ -320,7 +339,9 @@ impl Sending {
             Source::Bytes(bytes) => {
                 let from = usize::try_from(self.at).unwrap_or(usize::MAX);
                 let to = usize::try_from(self.at + n).unwrap_or(usize::MAX);
-                bytes.slice(from.min(bytes.len())..to.min(bytes.len())).to_vec()
+                bytes
+                    .slice(from.min(bytes.len())..to.min(bytes.len()))
+                    .to_vec()
             }
             Source::File(file) => {
                 let mut buffer = vec![0_u8; usize::try_from(n).unwrap_or(0)];
@@ -329,7 +350,9 @@ impl Sending {
             }
         };
         if let Some(position) = self.corrupt.and_then(|c| c.checked_sub(self.at))
-            && let Some(byte) = usize::try_from(position).ok().and_then(|p| piece.get_mut(p))
+            && let Some(byte) = usize::try_from(position)
+                .ok()
+                .and_then(|p| piece.get_mut(p))
         {
             *byte ^= 0x55;
         }
@@ -461,7 +484,11 @@ fn open(
         }
         Part::Unsatisfiable => {
             *out.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            set(out, header::CONTENT_RANGE, &format!("bytes */{}", found.bytes));
+            set(
+                out,
+                header::CONTENT_RANGE,
+                &format!("bytes */{}", found.bytes),
+            );
             return Ok((Source::Bytes(Bytes::new()), 0, 0));
         }
     };

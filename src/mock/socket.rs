@@ -77,6 +77,8 @@ impl Link {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         self.with_session(|session, cx| session.on_open(cx));
         loop {
+            // Seen before it is acted on: a move during the delivery wakes again, one before it does not.
+            clock.mark_unchanged();
             if let Some(end) = self.deliver().await {
                 return end;
             }

@@ -204,9 +204,7 @@ impl Instrument {
     /// Returns the kept minutes that touch `[from, until)`, ascending.
     pub fn minutes(&self, from: UnixMicros, until: UnixMicros) -> Vec<Arc<Minute>> {
         self.read(|tape| {
-            let first = tape
-                .minutes
-                .partition_point(|m| m.end().0 <= from.0);
+            let first = tape.minutes.partition_point(|m| m.end().0 <= from.0);
             tape.minutes
                 .range(first..)
                 .take_while(|m| m.sim.start < until)

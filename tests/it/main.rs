@@ -27,6 +27,8 @@ mod gates;
 mod instruments;
 /// Two markets that agree up to a minute give the same decisions up to it.
 mod lookahead;
+/// The mock exchange from outside: files, pages, limits, sockets, faults.
+mod mock;
 /// What a run is made of decides what it says.
 mod provenance;
 /// Recorded market data, where there is some.

@@ -36,7 +36,11 @@ fn files_are_found_below_the_root_and_nowhere_else() {
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(&secret, dir.path().join("data/link")).unwrap();
-        assert_eq!(archive.find("/data/link", ""), None, "a link that leads out");
+        assert_eq!(
+            archive.find("/data/link", ""),
+            None,
+            "a link that leads out"
+        );
     }
     std::fs::remove_file(secret).unwrap();
     assert!(Archive::new(&dir.path().join("missing")).is_err());
@@ -94,7 +98,10 @@ fn listings_show_children_once_and_echo_the_prefix() {
     let all = list("prefix=data/um/");
     assert_eq!(between(&all, "<Key>", "</Key>").len(), 4);
     let none = list("prefix=data/um/LTC/&delimiter=/");
-    assert!(between(&none, "<Key>", "</Key>").is_empty() && none.contains("<Prefix>data/um/LTC/</Prefix>"));
+    assert!(
+        between(&none, "<Key>", "</Key>").is_empty()
+            && none.contains("<Prefix>data/um/LTC/</Prefix>")
+    );
 }
 
 #[test]
@@ -124,11 +131,26 @@ fn pages_of_any_size_add_up_to_the_whole() {
 
 #[test]
 fn folders_are_pages_of_links() {
-    let (_dir, archive) = tree(&["public.bybit.com/trading/BTCUSDT/a&b.csv.gz", "public.bybit.com/trading/x"]);
-    let page = archive.html_listing("/trading/", "public.bybit.com").unwrap();
+    let (_dir, archive) = tree(&[
+        "public.bybit.com/trading/BTCUSDT/a&b.csv.gz",
+        "public.bybit.com/trading/x",
+    ]);
+    let page = archive
+        .html_listing("/trading/", "public.bybit.com")
+        .unwrap();
     let html = String::from_utf8(page.body).unwrap();
     assert_eq!(between(&html, "href=\"", "\""), ["BTCUSDT/", "x"]);
-    assert!(archive.html_listing("/trading/none/", "public.bybit.com").is_none());
-    let inner = archive.html_listing("/public.bybit.com/trading/BTCUSDT/", "").unwrap();
-    assert!(String::from_utf8(inner.body).unwrap().contains("a&amp;b.csv.gz"));
+    assert!(
+        archive
+            .html_listing("/trading/none/", "public.bybit.com")
+            .is_none()
+    );
+    let inner = archive
+        .html_listing("/public.bybit.com/trading/BTCUSDT/", "")
+        .unwrap();
+    assert!(
+        String::from_utf8(inner.body)
+            .unwrap()
+            .contains("a&amp;b.csv.gz")
+    );
 }

@@ -74,7 +74,11 @@ fn as_fast_as_the_sockets_read_means_that_none_is_left_behind() {
         until(&clock, |now| now == MAX_MODE_STEP_US).await;
         fast.report(UnixMicros(MAX_MODE_STEP_US), true);
         tokio::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(clock.now().0, MAX_MODE_STEP_US, "the slow one is waited for");
+        assert_eq!(
+            clock.now().0,
+            MAX_MODE_STEP_US,
+            "the slow one is waited for"
+        );
         slow.report(UnixMicros(MAX_MODE_STEP_US), true);
         until(&clock, |now| now == 2 * MAX_MODE_STEP_US).await;
         drop(slow);

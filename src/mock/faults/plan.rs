@@ -36,7 +36,9 @@ pub enum FaultError {
         message: String,
     },
     /// Something that should be a mapping is not.
-    #[error("{at} is not a mapping\nhint: a plan is `seed: 1` and `faults: [{{kind: gap, match: {{stream: \"*@depth*\"}}, at: {{frame: 100}}, params: {{count: 2}}}}]`")]
+    #[error(
+        "{at} is not a mapping\nhint: a plan is `seed: 1` and `faults: [{{kind: gap, match: {{stream: \"*@depth*\"}}, at: {{frame: 100}}, params: {{count: 2}}}}]`"
+    )]
     NotAMapping {
         /// Where.
         at: String,
@@ -244,9 +246,14 @@ impl Action {
         }
     }
 
-    /// Returns whether it can hit a request.
-    pub fn is_for_requests(&self) -> bool {
-        matches!(self, Self::LateSnapshot { .. }) || HTTP_KINDS.contains(&self.kind())
+    /// Returns whether it can hit a request of this path: late snapshots only hit routes that answer with a book.
+    pub fn is_for_requests(&self, path: &str) -> bool {
+        match self {
+            Self::LateSnapshot { .. } => ["depth", "books", "books-full", "orderbook"]
+                .iter()
+                .any(|name| path.rsplit('/').next() == Some(name)),
+            _ => HTTP_KINDS.contains(&self.kind()),
+        }
     }
 }
 
@@ -417,10 +424,7 @@ fn action(kind: &str, params: &Value, at: &str) -> Result<Action, FaultError> {
         }
     };
     let keys = Keys::new(params, &format!("{at} params"), known)?;
-    let count = |key, default| {
-        keys.whole(key, 1, 1_000_000)
-            .map(|n| n.unwrap_or(default))
-    };
+    let count = |key, default| keys.whole(key, 1, 1_000_000).map(|n| n.unwrap_or(default));
     let millis = |key| keys.whole(key, 0, 86_400_000);
     let share = || keys.number("keep", 0.0, 1.0).map(|x| x.unwrap_or(0.5));
     let status = |kind, status| -> Result<Action, FaultError> {

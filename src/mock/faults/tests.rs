@@ -45,7 +45,11 @@ fn a_plan_is_read_whole() {
     );
     assert_eq!(read.seed, 7);
     assert_eq!(read.faults[0].action, Action::Gap { count: 3 });
-    assert_eq!(read.faults[0].times, Some(1), "planned for one moment: once");
+    assert_eq!(
+        read.faults[0].times,
+        Some(1),
+        "planned for one moment: once"
+    );
     assert_eq!(
         read.faults[1].at,
         At::Ordinal {
@@ -62,7 +66,12 @@ fn a_plan_is_read_whole() {
         Action::Status { status: 502, .. }
     ));
     assert_eq!(read.faults[2].times, None);
-    assert_eq!(read.faults[3].at, At::Time { after_us: 1_500_000 });
+    assert_eq!(
+        read.faults[3].at,
+        At::Time {
+            after_us: 1_500_000
+        }
+    );
 }
 
 #[test]
@@ -70,21 +79,47 @@ fn what_is_unknown_is_refused_with_the_known_ones() {
     let error = Plan::parse("faults: [{kind: earthquake, at: {frame: 1}}]").unwrap_err();
     assert!(matches!(&error, FaultError::UnknownFault { found, .. } if found == "earthquake"));
     let text = error.to_string();
-    assert!(text.contains("fault 0") && text.contains("late_snapshot") && text.contains("http_429"));
+    assert!(
+        text.contains("fault 0") && text.contains("late_snapshot") && text.contains("http_429")
+    );
     for (plan, part) in [
-        ("faults: [{kind: gap, at: {frame: 1}, params: {counts: 2}}]", "unknown key `counts`"),
-        ("faults: [{kind: gap, att: {frame: 1}}]", "unknown key `att`"),
-        ("faults: [{kind: gap, at: {frame: 1}, match: {symbol: x}}]", "unknown key `symbol`"),
-        ("faults: [{kind: http_403, at: {request: 1}, match: {stream: x}}]", "unknown key `stream`"),
+        (
+            "faults: [{kind: gap, at: {frame: 1}, params: {counts: 2}}]",
+            "unknown key `counts`",
+        ),
+        (
+            "faults: [{kind: gap, att: {frame: 1}}]",
+            "unknown key `att`",
+        ),
+        (
+            "faults: [{kind: gap, at: {frame: 1}, match: {symbol: x}}]",
+            "unknown key `symbol`",
+        ),
+        (
+            "faults: [{kind: http_403, at: {request: 1}, match: {stream: x}}]",
+            "unknown key `stream`",
+        ),
         ("fault: []", "unknown key `fault`"),
         ("faults: [{kind: gap}]", "`at` is missing"),
         ("faults: [{at: {frame: 1}}]", "`kind` is missing"),
         ("faults: [{kind: gap, at: {frame: 0}}]", "`frame` is 0"),
-        ("faults: [{kind: gap, at: {frame: 1, probability: 0.5}}]", "exactly one"),
+        (
+            "faults: [{kind: gap, at: {frame: 1, probability: 0.5}}]",
+            "exactly one",
+        ),
         ("faults: [{kind: gap, at: {}}]", "exactly one"),
-        ("faults: [{kind: gap, at: {probability: 1.5}}]", "`probability` is 1.5"),
-        ("faults: [{kind: gap, at: {frame: 1}, params: {count: -1}}]", "`count` is -1"),
-        ("faults: [{kind: http_5xx, at: {request: 1}, params: {status: 404}}]", "`status` is 404"),
+        (
+            "faults: [{kind: gap, at: {probability: 1.5}}]",
+            "`probability` is 1.5",
+        ),
+        (
+            "faults: [{kind: gap, at: {frame: 1}, params: {count: -1}}]",
+            "`count` is -1",
+        ),
+        (
+            "faults: [{kind: http_5xx, at: {request: 1}, params: {status: 404}}]",
+            "`status` is 404",
+        ),
         ("faults: 3", "`faults` is 3"),
         ("[1]", "not a mapping"),
         ("a: [", "not valid YAML"),
@@ -173,8 +208,14 @@ fn faults_can_be_added_while_it_runs() {
     let faults = engine("faults: []");
     assert!(!faults.any());
     assert_eq!(faults.decide(&frame("a", 0)), None);
-    assert_eq!(faults.add(plan("faults: [{kind: silent, at: {frame: 1}}]")), 0);
-    assert_eq!(faults.add(plan("faults: [{kind: freeze, at: {frame: 1}}]")), 1);
+    assert_eq!(
+        faults.add(plan("faults: [{kind: silent, at: {frame: 1}}]")),
+        0
+    );
+    assert_eq!(
+        faults.add(plan("faults: [{kind: freeze, at: {frame: 1}}]")),
+        1
+    );
     assert_eq!(faults.decide(&frame("a", 0)).unwrap().kind(), "silent");
     assert_eq!(faults.decide(&frame("a", 0)).unwrap().kind(), "freeze");
     assert_eq!(faults.decide(&frame("a", 0)), None);

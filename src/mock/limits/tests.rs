@@ -18,12 +18,20 @@ fn going_on_over_the_limit_ends_in_a_ban_that_grows() {
     assert_eq!(w.take(0, 11), Verdict::TooMany(60_000));
     assert_eq!(w.take(10, 1), Verdict::TooMany(59_990));
     assert_eq!(w.take(20, 1), Verdict::Banned(120_000));
-    assert_eq!(w.take(60_000, 1), Verdict::Banned(60_020), "a new window does not end a ban");
+    assert_eq!(
+        w.take(60_000, 1),
+        Verdict::Banned(60_020),
+        "a new window does not end a ban"
+    );
     assert_eq!(w.take(120_020, 1), Verdict::Ok(1));
     for _ in 0..2 {
         assert!(matches!(w.take(120_030, 20), Verdict::TooMany(_)));
     }
-    assert_eq!(w.take(120_030, 20), Verdict::Banned(200_000), "twice as long, up to the longest");
+    assert_eq!(
+        w.take(120_030, 20),
+        Verdict::Banned(200_000),
+        "twice as long, up to the longest"
+    );
 }
 
 #[test]

@@ -7,7 +7,12 @@ use crate::mock::venue::FrameKind;
 const MS: i64 = 1_000;
 
 fn pipe() -> Pipe {
-    Pipe::new("binance", "/public/ws".to_owned(), 1, Lateness::new(None, 0))
+    Pipe::new(
+        "binance",
+        "/public/ws".to_owned(),
+        1,
+        Lateness::new(None, 0),
+    )
 }
 
 fn faults(text: &str) -> Faults {
@@ -53,12 +58,16 @@ fn without_faults_everything_passes_in_order() {
     let (out, pipe) = play("faults: []", 4);
     assert_eq!(out, ["1", "2", "3", "4"]);
     let counts = pipe.counts["a"];
-    assert_eq!((counts.made, counts.sent, counts.lost, counts.bytes), (4, 4, 0, 4));
+    assert_eq!(
+        (counts.made, counts.sent, counts.lost, counts.bytes),
+        (4, 4, 0, 4)
+    );
 }
 
 #[test]
 fn a_gap_loses_exactly_its_frames_of_its_stream() {
-    let faults = faults("faults: [{kind: gap, match: {stream: a}, at: {frame: 2}, params: {count: 2}}]");
+    let faults =
+        faults("faults: [{kind: gap, match: {stream: a}, at: {frame: 2}, params: {count: 2}}]");
     let (mut pipe, mut out) = (pipe(), Vec::new());
     for number in 1..=5 {
         pipe.frame(frame("a", number), &faults);
@@ -72,13 +81,19 @@ fn a_gap_loses_exactly_its_frames_of_its_stream() {
 
 #[test]
 fn duplicates_and_reorderings() {
-    let (out, pipe) = play("faults: [{kind: duplicate, at: {frame: 2}, params: {copies: 2}}]", 3);
+    let (out, pipe) = play(
+        "faults: [{kind: duplicate, at: {frame: 2}, params: {copies: 2}}]",
+        3,
+    );
     assert_eq!(out, ["1", "2", "2", "2", "3"]);
     assert_eq!((pipe.counts["a"].copies, pipe.counts["a"].sent), (2, 5));
     let (out, pipe) = play("faults: [{kind: reorder, at: {frame: 2}}]", 4);
     assert_eq!(out, ["1", "3", "2", "4"]);
     assert_eq!(pipe.counts["a"].moved, 1);
-    let (out, _) = play("faults: [{kind: reorder, at: {frame: 1}, params: {distance: 3}}]", 5);
+    let (out, _) = play(
+        "faults: [{kind: reorder, at: {frame: 1}, params: {distance: 3}}]",
+        5,
+    );
     assert_eq!(out, ["2", "3", "4", "1", "5"]);
 }
 
@@ -93,7 +108,16 @@ fn a_silent_socket_loses_frames_and_keeps_answering() {
     }
     assert_eq!(
         out,
-        ["control c1", "1", "control c2", "control c3", "control c4", "4", "control c5", "5"]
+        [
+            "control c1",
+            "1",
+            "control c2",
+            "control c3",
+            "control c4",
+            "4",
+            "control c5",
+            "5"
+        ]
     );
     assert_eq!(pipe.counts["a"].lost, 2);
     let (out, _) = play("faults: [{kind: silent, at: {frame: 2}}]", 50);
@@ -140,8 +164,14 @@ fn late_snapshots_arrive_after_increments() {
 fn disconnects_and_half_open_sockets_say_nothing_more() {
     let (out, pipe) = play("faults: [{kind: disconnect, at: {frame: 3}}]", 6);
     assert_eq!(out, ["1", "2", "end None"]);
-    assert_eq!(pipe.counts["a"].lost, 1, "the frame that broke the connection");
-    let (out, _) = play("faults: [{kind: disconnect, at: {frame: 1}, params: {code: 1012}}]", 3);
+    assert_eq!(
+        pipe.counts["a"].lost, 1,
+        "the frame that broke the connection"
+    );
+    let (out, _) = play(
+        "faults: [{kind: disconnect, at: {frame: 1}, params: {code: 1012}}]",
+        3,
+    );
     assert_eq!(out, ["end Some(1012)"]);
     let (out, _) = play("faults: [{kind: half_open, at: {frame: 2}}]", 9);
     assert_eq!(out, ["1", "forget"]);

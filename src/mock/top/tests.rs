@@ -25,7 +25,10 @@ fn differences_lead_from_old_to_new() {
             for (levels, changes) in client.iter_mut().zip([bids, asks]) {
                 for (price, qty) in changes {
                     if qty == 0 {
-                        assert!(levels.remove(&price).is_some(), "removed what was not there");
+                        assert!(
+                            levels.remove(&price).is_some(),
+                            "removed what was not there"
+                        );
                     } else {
                         assert_ne!(levels.insert(price, qty), Some(qty), "said what was known");
                     }

@@ -144,12 +144,17 @@ impl Binance {
             Verdict::TooMany(wait) => (
                 429,
                 wait,
-                format!("Too many requests; current limit of IP(127.0.0.1) is {max} requests per minute. Please use the websocket for live updates to avoid polling the API."),
+                format!(
+                    "Too many requests; current limit of IP(127.0.0.1) is {max} requests per minute. Please use the websocket for live updates to avoid polling the API."
+                ),
             ),
             Verdict::Banned(wait) => (
                 418,
                 wait,
-                format!("Way too many requests; IP(127.0.0.1) banned until {}. Please use the websocket for live updates to avoid bans.", conn_ms + wait),
+                format!(
+                    "Way too many requests; IP(127.0.0.1) banned until {}. Please use the websocket for live updates to avoid bans.",
+                    conn_ms + wait
+                ),
             ),
         };
         let used = window.used(conn_ms);

@@ -157,7 +157,11 @@ fn symbols_split_into_pairs() {
         ("ETHBTC", "ETH", "BTC"),
         ("1000PEPEUSDC", "1000PEPE", "USDC"),
     ] {
-        assert_eq!(split_pair(symbol), (base.to_owned(), quote.to_owned()), "{symbol}");
+        assert_eq!(
+            split_pair(symbol),
+            (base.to_owned(), quote.to_owned()),
+            "{symbol}"
+        );
     }
 }
 
@@ -195,7 +199,10 @@ fn depth_events_chain_and_lead_to_the_book() {
         let mut sent = UnixMicros(0);
         for minute in of.minutes(at(0), at(240_000)) {
             for event in minute.depth(every).iter() {
-                assert_eq!(event.prev_last_id, last, "no hole between events, minutes included");
+                assert_eq!(
+                    event.prev_last_id, last,
+                    "no hole between events, minutes included"
+                );
                 assert_eq!(event.first_id, last + 1);
                 assert!(event.ts >= event.last_change && event.ts >= sent);
                 if every > 0 {
@@ -239,26 +246,42 @@ fn klines_are_those_of_the_matches_and_the_last_one_is_forming() {
         assert_eq!(kline.lots, matches.iter().map(|m| m.qty_lots).sum::<i64>());
         assert_eq!(kline.open, matches.first().unwrap().price_ticks);
         assert_eq!(kline.close, matches.last().unwrap().price_ticks);
-        assert_eq!(kline.high, matches.iter().map(|m| m.price_ticks).max().unwrap());
-        assert_eq!(kline.is_closed, kline.ts_open.plus(MICROS_PER_MINUTE) <= now);
+        assert_eq!(
+            kline.high,
+            matches.iter().map(|m| m.price_ticks).max().unwrap()
+        );
+        assert_eq!(
+            kline.is_closed,
+            kline.ts_open.plus(MICROS_PER_MINUTE) <= now
+        );
     }
     let whole = kline::resample(&klines, now, |_| (at(0), at(300_000)));
     assert_eq!(whole.len(), 1);
     assert_eq!(whole[0].lots, klines.iter().map(|k| k.lots).sum::<i64>());
     assert_eq!(whole[0].cash, klines.iter().map(|k| k.cash).sum::<i128>());
-    assert_eq!((whole[0].open, whole[0].close), (klines[0].open, klines[3].close));
+    assert_eq!(
+        (whole[0].open, whole[0].close),
+        (klines[0].open, klines[3].close)
+    );
     assert!(!whole[0].is_closed);
 }
 
 #[test]
 fn quiet_minutes_repeat_the_close_without_trading() {
     let quiet = Kline::of(at(0), &[], 77);
-    assert_eq!((quiet.open, quiet.high, quiet.low, quiet.close), (77, 77, 77, 77));
+    assert_eq!(
+        (quiet.open, quiet.high, quiet.low, quiet.close),
+        (77, 77, 77, 77)
+    );
     assert_eq!((quiet.n_trades, quiet.first_id, quiet.last_id), (0, -1, -1));
     let traded = scribbled(Market::Um, 4, 1).klines_1m(at(0), at(60_000), at(60_000))[0];
     let mut sum = quiet;
     sum.extend(&traded);
-    assert_eq!((sum.open, sum.high), (traded.open, traded.high), "77 was never traded");
+    assert_eq!(
+        (sum.open, sum.high),
+        (traded.open, traded.high),
+        "77 was never traded"
+    );
     sum.extend(&quiet);
     assert_eq!((sum.close, sum.last_id), (traded.close, traded.last_id));
 }
@@ -268,7 +291,11 @@ fn nothing_is_known_before_it_is_published() {
     let of = scribbled(Market::Um, 5, 12);
     assert!(of.positions(at(19_999)).is_empty());
     assert_eq!(of.positions(at(20_000)).len(), 1);
-    assert_eq!(of.positions(at(319_999)).len(), 1, "the period ended at 300 s, told at 320 s");
+    assert_eq!(
+        of.positions(at(319_999)).len(),
+        1,
+        "the period ended at 300 s, told at 320 s"
+    );
     assert_eq!(of.fundings(at(0)).len(), 1);
     assert_eq!(of.mark_at(at(90_500)).unwrap().ts, at(90_000));
     assert_eq!(of.next_funding(at(0)), at(8 * 3_600_000));

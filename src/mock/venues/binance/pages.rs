@@ -25,7 +25,11 @@ pub(super) fn span_of(interval: &str, ts: UnixMicros) -> Option<(UnixMicros, Uni
     }
     let length = length_of(interval)?;
     // Weeks begin on Monday; 1970-01-01 was a Thursday.
-    let shift = if interval == "1w" { 4 * MICROS_PER_DAY } else { 0 };
+    let shift = if interval == "1w" {
+        4 * MICROS_PER_DAY
+    } else {
+        0
+    };
     let open = ts.plus(-shift).floor_to(length).plus(shift);
     Some((open, open.plus(length)))
 }

@@ -42,7 +42,11 @@ pub(super) fn without_prefix(path: &str) -> &str {
         .iter()
         .find_map(|prefix| path.strip_prefix(prefix).map(|_| &path[prefix.len() - 1..]))
         // Only REST paths: the WebSocket routes know the prefix themselves.
-        .filter(|rest| ["/fapi/", "/futures/", "/api/"].iter().any(|p| rest.starts_with(p)))
+        .filter(|rest| {
+            ["/fapi/", "/futures/", "/api/"]
+                .iter()
+                .any(|p| rest.starts_with(p))
+        })
         .unwrap_or(path)
 }
 
@@ -188,7 +192,9 @@ impl Call<'_> {
         let symbol = symbol.ok_or_else(|| {
             refuse(
                 -1102,
-                &format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."),
+                &format!(
+                    "Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+                ),
             )
         })?;
         let found = self.venue.find(self.market, symbol);
@@ -203,7 +209,9 @@ impl Call<'_> {
             Some(text) => text.parse().map(Some).map_err(|_| {
                 refuse(
                     -1102,
-                    &format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."),
+                    &format!(
+                        "Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+                    ),
                 )
             }),
         }
@@ -228,7 +236,12 @@ impl Call<'_> {
             UnixMicros::from_millis(ms)
                 .filter(|_| ms >= 0)
                 .map(Some)
-                .ok_or_else(|| refuse(-1130, &format!("Data sent for parameter '{name}' is not valid.")))
+                .ok_or_else(|| {
+                    refuse(
+                        -1130,
+                        &format!("Data sent for parameter '{name}' is not valid."),
+                    )
+                })
         };
         let (start, end) = (time("startTime")?, time("endTime")?);
         if let (Some(start), Some(end)) = (start, end)
@@ -315,7 +328,12 @@ impl Call<'_> {
         };
         let oldest = listed.instrument.oldest();
         let image = listed.instrument.book_at(self.cx.book_time.max(oldest));
-        let image = image.ok_or_else(|| refuse(-1001, "Internal error; unable to process your request. Please try again."))?;
+        let image = image.ok_or_else(|| {
+            refuse(
+                -1001,
+                "Internal error; unable to process your request. Please try again.",
+            )
+        })?;
         let bids = listed.levels(image.book.levels(Side::Buy).take(limit));
         let asks = listed.levels(image.book.levels(Side::Sell).take(limit));
         let snapshot = DepthSnapshot {
@@ -367,16 +385,24 @@ impl Call<'_> {
         if let (Some(start), Some(end)) = (start, end)
             && end.0 - start.0 > AGG_WINDOW_US + 999
         {
-            return Err(refuse(-1127, "More than 1 hours between startTime and endTime."));
+            return Err(refuse(
+                -1127,
+                "More than 1 hours between startTime and endTime.",
+            ));
         }
         let now = self.cx.now;
         if self.market == Market::Um && start.is_some_and(|s| s.0 < now.0 - AGG_HISTORY_US) {
-            return Err(refuse(-1130, "Data sent for parameter 'startTime' is not valid."));
+            return Err(refuse(
+                -1130,
+                "Data sent for parameter 'startTime' is not valid.",
+            ));
         }
         let oldest = listed.instrument.oldest();
         let mut rows: Vec<AggTradeRow> = Vec::new();
         if let Some(from_id) = from_id {
-            self.agg_forward(listed, oldest, now.plus(1), limit, &mut rows, |row| row.agg_id >= from_id);
+            self.agg_forward(listed, oldest, now.plus(1), limit, &mut rows, |row| {
+                row.agg_id >= from_id
+            });
         } else if let Some(start) = start {
             let until = end.map_or(start.plus(AGG_WINDOW_US), |end| end.plus(1));
             let until = until.min(now.plus(1));
@@ -396,10 +422,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "a step of `agg_trades`, kept beside it"
-    )]
+    #[expect(clippy::unused_self, reason = "a step of `agg_trades`, kept beside it")]
     fn agg_forward(
         &self,
         listed: &Listed,
@@ -421,7 +444,11 @@ impl Call<'_> {
 
     fn klines(&self, listed: &Listed, out: &mut Vec<u8>) -> Result<(), Refused> {
         let (interval, length) = self.interval()?;
-        let max = if self.market == Market::Spot { 1_000 } else { 1_500 };
+        let max = if self.market == Market::Spot {
+            1_000
+        } else {
+            1_500
+        };
         let window = self.window(500, max)?;
         let rows = klines(&listed.instrument, interval, &window, self.cx.now);
         listed.rest.klines(out, &rows, length);
@@ -551,7 +578,10 @@ impl Call<'_> {
             .ok_or_else(|| refuse(-1130, "parameter 'period' is invalid."))?;
         let window = self.window(30, 500)?;
         let now = self.cx.now;
-        if window.from.is_some_and(|from| from.0 <= now.0 - DATA_HISTORY_US) {
+        if window
+            .from
+            .is_some_and(|from| from.0 <= now.0 - DATA_HISTORY_US)
+        {
             return Err(refuse(-1130, "parameter 'startTime' is invalid."));
         }
         let Ok(listed) = self.listed("symbol") else {

@@ -54,9 +54,12 @@ impl Route {
         } else {
             (Market::Spot, Carries::All, path)
         };
-        let wraps = match rest.split('/').nth(1) {
-            Some("stream") => true,
-            Some("ws") => false,
+        let mut parts = rest.split('/');
+        let wraps = match (parts.next(), parts.next(), parts.next()) {
+            // `/ws/v5/...` is another venue's.
+            (Some(""), Some("ws"), Some("v5")) => return None,
+            (Some(""), Some("stream"), _) => true,
+            (Some(""), Some("ws"), _) => false,
             _ => return None,
         };
         Some(Self {
@@ -151,8 +154,7 @@ impl BinanceSession {
             return;
         };
         let listed = self.listed.iter().find(|l| {
-            l.market == self.route.market
-                && l.symbol.as_str().to_ascii_lowercase() == symbol
+            l.market == self.route.market && l.symbol.as_str().to_ascii_lowercase() == symbol
         });
         let kind = Kind::parse(rest, self.route.market).filter(|kind| self.route.delivers(*kind));
         if let (Some(listed), Some(kind)) = (listed, kind) {
@@ -208,7 +210,11 @@ impl BinanceSession {
             }
             Some("GET_PROPERTY") => json!({"result": self.wraps, "id": id}),
             Some("SET_PROPERTY") => {
-                match value.get("params").and_then(Value::as_array).map(Vec::as_slice) {
+                match value
+                    .get("params")
+                    .and_then(Value::as_array)
+                    .map(Vec::as_slice)
+                {
                     Some([Value::String(name), Value::Bool(on)]) if name == "combined" => {
                         self.rewrap(*on, cx);
                         json!({"result": null, "id": id})
@@ -219,7 +225,9 @@ impl BinanceSession {
             }
             Some(other) => refuse(
                 2,
-                &format!("Invalid request: unknown variant {other}, expected one of SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY, GET_PROPERTY"),
+                &format!(
+                    "Invalid request: unknown variant {other}, expected one of SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY, GET_PROPERTY"
+                ),
             ),
             None => refuse(2, "Invalid request: missing field `method`"),
         }

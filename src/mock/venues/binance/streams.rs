@@ -35,7 +35,9 @@ impl Kind {
     /// Returns the kind of what follows the symbol in a stream name; `None` for what the market does not have.
     pub(super) fn parse(text: &str, market: Market) -> Option<Self> {
         let is_spot = market == Market::Spot;
-        let (name, option) = text.split_once('@').map_or((text, None), |(n, o)| (n, Some(o)));
+        let (name, option) = text
+            .split_once('@')
+            .map_or((text, None), |(n, o)| (n, Some(o)));
         let usual_ms = if is_spot { 1_000 } else { 250 };
         let every_ms = match option {
             None => Some(usual_ms),
@@ -137,7 +139,9 @@ impl Stream {
                 bids: &bids,
                 asks: &asks,
             };
-            self.emit(out, event.ts, |text| listed.stream.depth_update(text, &frame));
+            self.emit(out, event.ts, |text| {
+                listed.stream.depth_update(text, &frame)
+            });
         }
     }
 
@@ -163,7 +167,9 @@ impl Stream {
                 bids: &bids,
                 asks: &asks,
             };
-            self.emit(out, event.ts, |text| listed.stream.partial_depth(text, &frame));
+            self.emit(out, event.ts, |text| {
+                listed.stream.partial_depth(text, &frame)
+            });
         }
     }
 
@@ -179,7 +185,9 @@ impl Stream {
                 transaction_us: quote.ts.0,
                 event_us: quote.ts.0,
             };
-            self.emit(out, quote.ts, |text| listed.stream.book_ticker(text, &frame));
+            self.emit(out, quote.ts, |text| {
+                listed.stream.book_ticker(text, &frame)
+            });
         }
     }
 
@@ -241,7 +249,11 @@ impl Stream {
         if minute.sim.truth.is_halted {
             return;
         }
-        let every_us = if listed.market == Market::Spot { 1_000_000 } else { 250_000 };
+        let every_us = if listed.market == Market::Spot {
+            1_000_000
+        } else {
+            250_000
+        };
         let Some((open, end)) = span_of(interval, minute.sim.start) else {
             return;
         };
