@@ -131,6 +131,9 @@ def quote_facts(q, start, minutes, look):
     one, quarter, hour = returns(log_mids, 1), returns(log_mids, 15), returns(log_mids, 60)
     sizes = np.abs(one)
     out = {
+        "kurtosis_1m": excess_kurtosis(one),
+        "hill_1m": hill(one, max(len(one) // 50, 1)),
+        "kurtosis_15m_over_1m": excess_kurtosis(quarter) / excess_kurtosis(one),
         "acf_return_1": acf(one, 1),
         "acf_return_2_10": sum(acf(one, k) for k in range(2, 11)) / 9.0,
         "variance_ratio_1h": float((hour**2).mean() / (60.0 * (one**2).mean())),
@@ -186,7 +189,9 @@ def quote_facts(q, start, minutes, look):
         use = valid & (blocks == block)
         if use.sum() >= 90 and (fit := line(ofi[use], change[use])):
             r2.append(fit[1])
+    out["ofi_r2_10s"] = float(np.mean(r2))
     slope, pooled = line(ofi[valid], change[valid])
+    out["ofi_r2_10s_pooled"] = float(math.copysign(pooled, slope))
     return out, is_open
 
 
