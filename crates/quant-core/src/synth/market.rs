@@ -1,12 +1,14 @@
 //! The order-book market: efficient price, makers and order flow of one instrument, minute by minute.
 //!
 //! Makes events in ticks and lots; writes no venue format. The parts: `factor` (shared shocks), `asset` (efficient price
-//! and hidden state), `conditions` (what the state does to flow and makers), `flow` (when and what orders), `maker` (the
+//! and hidden state), `conditions` (what the state does to flow and makers), `events` (what happens
+//! then), `flow` (when and what orders), `maker` and `taker` (the
 //! book), `impact` (transient), `perp` (marks, funding, open interest), `venue` (halts), `calibrate` (rates).
 
 mod asset;
 mod calibrate;
 mod conditions;
+mod events;
 mod factor;
 mod flow;
 mod impact;
@@ -14,23 +16,25 @@ mod ladder;
 mod maker;
 mod perp;
 mod regime;
+mod strength;
+mod taker;
 mod venue;
 
 pub use regime::{HAZARD, MIXED, STILL, TREND, Transitions, transitions};
 
 use crate::market::{Market, Side};
 use crate::synth::book::SimBook;
-use crate::synth::event::{MinuteTruth, Regime, SimLiquidation, SimMinute};
+use crate::synth::event::{MinuteTruth, Regime, SimMinute};
 use crate::synth::market::asset::AssetPath;
 use crate::synth::market::calibrate::Rates;
-use crate::synth::market::flow::{Arrival, Flow};
+use crate::synth::market::flow::Flow;
 use crate::synth::market::impact::Impact;
 use crate::synth::market::maker::{Maker, Mood};
 use crate::synth::market::perp::Perp;
 use crate::synth::market::venue::Venue;
 use crate::synth::params::SynthError;
 use crate::synth::world::{InstrumentParams, MarketProfile, WorldParams};
-use crate::time::{MICROS_PER_MINUTE, MICROS_PER_SECOND, UnixMicros};
+use crate::time::{MICROS_PER_MINUTE, UnixMicros};
 
 /// A process that makes the events of one instrument minute by minute.
 ///
@@ -52,7 +56,6 @@ pub trait MinuteModel {
 pub struct OrderBookMarket {
     params: InstrumentParams,
     is_null: bool,
-    is_spot: bool,
     path: AssetPath,
     flow: Flow,
     maker: Maker,
@@ -70,8 +73,6 @@ pub struct OrderBookMarket {
     mood: Mood,
     /// Start of the next minute.
     start: i64,
-    /// Nothing trades in this minute.
-    is_empty: bool,
     agenda: Agenda,
     /// Rates are being measured: every minute is an average one.
     is_trial: bool,
@@ -142,7 +143,6 @@ impl OrderBookMarket {
         let price = params.start_price / params.tick_size.size();
         let mut market = Self {
             is_null,
-            is_spot,
             flow: Flow::new(&params, branching, own),
             maker: Maker::new(&params, own("book")),
             perp: (!is_spot).then(|| Perp::new(&params, own("perp"), is_null)),
@@ -164,7 +164,6 @@ impl OrderBookMarket {
                 refill_us: 1e5,
             },
             start,
-            is_empty: false,
             agenda: Agenda {
                 flow: start,
                 flow_now: start,
@@ -187,53 +186,10 @@ impl OrderBookMarket {
 
     /// Returns the efficient price in ticks.
     fn efficient(&self) -> f64 {
-        if self.is_spot {
+        if self.perp.is_none() {
             self.asset_price * libm::exp(-self.basis)
         } else {
             self.asset_price
-        }
-    }
-
-    /// Lets the quotes follow the efficient price and the transient impact, at once or when makers look again.
-    fn follow(&mut self, ts: i64, out: &mut SimMinute) {
-        if ts - self.agenda.looked < self.rates.look_gap {
-            self.agenda.look = self.agenda.looked + self.rates.look_gap;
-            return;
-        }
-        let center = self.efficient() * (1.0 + self.impact.at(ts));
-        if (center - self.center).abs() < self.dead_band {
-            return;
-        }
-        self.center = center;
-        self.agenda.looked = ts;
-        self.agenda.look = i64::MAX;
-        self.maker.follow(ts, center, &self.mood, out);
-    }
-
-    /// A taker order arrives.
-    fn order(&mut self, ts: i64, side: Side, lots: i64, is_liquidation: bool, out: &mut SimMinute) {
-        let fill = self
-            .maker
-            .take(ts, side, lots, is_liquidation, &self.mood, out);
-        if fill.lots == 0 {
-            return;
-        }
-        if let Some(perp) = &mut self.perp {
-            perp.traded(side, fill.lots);
-        }
-        if is_liquidation {
-            let tick = self.params.tick_size.size();
-            out.liquidations.push(SimLiquidation {
-                ts: UnixMicros(ts),
-                side,
-                price_ticks: fill.worst,
-                average_price: fill.tick_lots as f64 / fill.lots as f64 * tick,
-                qty_lots: fill.lots,
-            });
-        }
-        if !self.is_null {
-            self.impact.push(ts, side, self.flow.in_medians(fill.lots));
-            self.follow(ts, out);
         }
     }
 
@@ -246,7 +202,7 @@ impl OrderBookMarket {
             self.is_null,
             is_onset,
         );
-        if self.is_empty {
+        if self.venue.is_quiet() {
             rates[0] = 0.0;
         }
         self.mood = mood;
@@ -268,11 +224,12 @@ impl OrderBookMarket {
         clear(out);
         out.start = UnixMicros(start);
         self.path.next_minute(start);
-        self.is_empty = self.venue.open_minute(start, &self.params) && !self.is_trial;
-        if !self.venue.is_halted(start) {
-            if let Some(perp) = &mut self.perp {
-                perp.open_minute(start, self.params.lot_size.size(), out);
-            }
+        if !self.is_trial {
+            self.venue.open_minute(start, &self.params);
+        }
+        let is_open = !self.venue.is_halted(start);
+        if let Some(perp) = self.perp.as_mut().filter(|_| is_open) {
+            perp.open_minute(start, self.params.lot_size.size(), out);
         }
         let minute = &self.path.minute;
         let onset = match (minute.regime, minute.onset) {
@@ -283,7 +240,7 @@ impl OrderBookMarket {
         self.set_conditions(onset <= start);
         let agenda = &mut self.agenda;
         agenda.step = 0;
-        agenda.second = if self.is_spot { i64::MAX } else { start };
+        agenda.second = if self.perp.is_none() { i64::MAX } else { start };
         agenda.onset = if onset > start { onset } else { i64::MAX };
         self.schedule_flow();
     }
@@ -312,123 +269,11 @@ impl OrderBookMarket {
         }
         first
     }
-
-    /// Does what is due at `ts`.
-    fn act(&mut self, ts: i64, due: Due, out: &mut SimMinute) {
-        let is_halted = self.venue.is_halted(ts);
-        match due {
-            Due::Step => self.step(ts, is_halted, out),
-            Due::Reopen => {
-                self.venue.reopen();
-                self.impact.forget();
-                let center = self.efficient();
-                self.maker.reopen(ts, center, &self.mood, out);
-                self.pass_to(ts);
-                self.schedule_flow();
-            }
-            Due::Onset => {
-                self.agenda.onset = i64::MAX;
-                self.pass_to(ts);
-                self.set_conditions(true);
-                self.schedule_flow();
-            }
-            Due::Second => {
-                self.agenda.second = ts + MICROS_PER_SECOND;
-                if !is_halted {
-                    self.second(ts, out);
-                }
-            }
-            // Nothing else happens until the venue opens again.
-            Due::Flow if is_halted => {
-                self.pass_to(ts);
-                self.agenda.flow = i64::MAX;
-            }
-            Due::Look if is_halted => self.agenda.look = i64::MAX,
-            Due::Forced if is_halted => self.agenda.forced = i64::MAX,
-            Due::Refill(_) if is_halted => self.maker.refill_at = [i64::MAX; 2],
-            Due::Look => {
-                self.agenda.look = i64::MAX;
-                self.agenda.looked = i64::MIN / 2;
-                self.follow(ts, out);
-            }
-            Due::Forced => {
-                self.agenda.forced = i64::MAX;
-                let (side, lots) = self.agenda.forced_order;
-                if !self.is_empty {
-                    self.order(ts, side, lots, true, out);
-                }
-            }
-            Due::Refill(side) => self.maker.refill(ts, side, &self.mood, out),
-            Due::Flow => {
-                self.pass_to(ts);
-                match self.flow.fire() {
-                    Arrival::Taker { side, lots } => self.order(ts, side, lots, false, out),
-                    Arrival::Resting { side, is_limit } => {
-                        self.maker.rest(ts, side, is_limit, &self.mood, out);
-                    }
-                }
-                self.schedule_flow();
-            }
-        }
-    }
-
-    /// The efficient price moves.
-    fn step(&mut self, ts: i64, is_halted: bool, out: &mut SimMinute) {
-        let step = self.path.minute.steps[self.agenda.step];
-        self.agenda.step += 1;
-        // An informed order goes ahead of a move it knows of; in the null market there are none.
-        let may_know = step.is_shock() && !self.is_null && !self.is_empty && !is_halted;
-        if may_know && self.flow.is_informed(&self.rates) {
-            let side = if step.size > 0.0 {
-                Side::Buy
-            } else {
-                Side::Sell
-            };
-            let lots = self.flow.draw_lots();
-            self.order(ts, side, lots, false, out);
-        }
-        self.basis = step.basis;
-        let size = step.size.clamp(-LARGEST_STEP, LARGEST_STEP);
-        // A martingale needs relative moves of mean 0; a drift in logs needs log moves of mean 0.
-        let factor = if self.is_null {
-            1.0 + size
-        } else {
-            libm::exp(size)
-        };
-        self.asset_price = (self.asset_price * factor).max(LOWEST_TICKS);
-        if let Some(perp) = &mut self.perp {
-            perp.moved(size);
-        }
-        if !is_halted {
-            self.follow(ts, out);
-        }
-    }
-
-    /// A full second on a perpetual: the mark price is published, and a position may be closed by force within it.
-    fn second(&mut self, ts: i64, out: &mut SimMinute) {
-        let tick = self.params.tick_size.size();
-        let index = self.asset_price * libm::exp(-self.basis) * tick;
-        let mid = self.maker.mid() * tick;
-        let minute_sd = self.path.minute_sd();
-        let Some(perp) = &mut self.perp else {
-            return;
-        };
-        perp.second(ts, index, mid, out);
-        if let Some((delay, side, medians)) = perp.forced(minute_sd) {
-            self.agenda.forced = ts + delay;
-            self.agenda.forced_order = (side, self.flow.lots(medians));
-        }
-    }
 }
 
 /// Makers sit out changes of the price below this, in standard deviations of an average minute; in the null market they
 /// follow at once.
 const DEAD_BAND: f64 = 0.03;
-/// Largest single move of the efficient price.
-const LARGEST_STEP: f64 = 0.2;
-/// A market that falls this far, in ticks, stays a market.
-const LOWEST_TICKS: f64 = 1_000.0;
-
 impl MinuteModel for OrderBookMarket {
     fn params(&self) -> &InstrumentParams {
         &self.params
@@ -473,3 +318,6 @@ fn clear(out: &mut SimMinute) {
     out.funding = None;
     out.positions = None;
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,9 @@
 use crate::synth::event::Regime;
 use crate::synth::market::factor::{Factor, Kind, Shock, mean_power, season, volatility_season};
 use crate::synth::market::regime::{self, Transitions};
+use crate::synth::market::strength::{
+    LEAN_HALF_LIFE, REGIME_VOLATILITY, Strength, strength, variance_of,
+};
 use crate::synth::rand::Rand;
 use crate::synth::world::{InstrumentParams, MarketProfile, WorldParams};
 use crate::time::{MICROS_PER_MINUTE, MINUTES_PER_DAY};
@@ -12,12 +15,8 @@ use crate::time::{MICROS_PER_MINUTE, MINUTES_PER_DAY};
 const DRIFT_STEPS: i64 = 12;
 /// Half-life of the basis between perpetual and spot, minutes, and its standard deviation.
 const BASIS: (f64, f64) = (90.0, 4e-4);
-/// Half-life of the hidden flow lean, minutes.
-const LEAN_HALF_LIFE: f64 = 10.0;
 /// Activity grows with volatility to this power.
 const FOLLOW_POWER: f64 = 0.4;
-/// Volatility in each regime, in the order of [`Regime::ALL`], relative to calm.
-const REGIME_VOLATILITY: [f64; 6] = [1.0, 1.1, 1.1, 1.0, 0.9, 1.5];
 /// A hazard begins this early in its first minute, microseconds.
 const ONSET_WITHIN: i64 = 30_000_000;
 /// Half-life and standard deviation of the log of the flow's own clustering, minutes.
@@ -64,65 +63,6 @@ pub(super) struct AssetMinute {
     /// Offset at which a hazard began.
     pub(super) onset: Option<i64>,
     pub(super) hazard_sign: i8,
-}
-
-/// How strong the planted edges of a profile are; all drifts in standard deviations of an average minute.
-#[derive(Clone, Copy, Debug)]
-struct Strength {
-    /// Drift per unit of hidden lean.
-    lean: f64,
-    /// Lean of the flow per unit of hidden lean.
-    lean_flow: f64,
-    trend: f64,
-    /// Lean of the flow in a trend.
-    trend_flow: f64,
-    /// Share of the distance to the start of the spell recovered per minute of `Range`.
-    pull: f64,
-    hazard: f64,
-    /// Share of each shock that reverts.
-    reverting: f64,
-}
-
-const fn strength(profile: MarketProfile) -> Strength {
-    let none = Strength {
-        lean: 0.0,
-        lean_flow: 0.0,
-        trend: 0.0,
-        trend_flow: 0.0,
-        pull: 0.0,
-        hazard: 0.0,
-        reverting: 0.0,
-    };
-    match profile {
-        MarketProfile::Null => none,
-        MarketProfile::PlantedFlow => Strength {
-            lean: 0.25,
-            lean_flow: 0.35,
-            ..none
-        },
-        MarketProfile::PlantedHazard => Strength {
-            hazard: 1.6,
-            ..none
-        },
-        MarketProfile::PlantedTrend => Strength {
-            trend: 0.2,
-            trend_flow: 0.15,
-            ..none
-        },
-        MarketProfile::PlantedReversion => Strength {
-            reverting: 0.35,
-            ..none
-        },
-        MarketProfile::Mixed => Strength {
-            lean: 0.08,
-            lean_flow: 0.08,
-            trend: 0.1,
-            trend_flow: 0.07,
-            pull: 0.03,
-            hazard: 1.2,
-            reverting: 0.0,
-        },
-    }
 }
 
 /// The path of one asset as one instrument sees it.
@@ -366,12 +306,12 @@ impl AssetPath {
     fn spell_drift(&self, next: Regime) -> f64 {
         let x = self.strength;
         match next {
-            Regime::Calm | Regime::HazardOnset => 0.0,
             Regime::TrendUp => x.trend * self.minute_sd,
             Regime::TrendDown => -x.trend * self.minute_sd,
             Regime::Range if self.regime == Regime::Range => -x.pull * self.spell,
-            Regime::Range => 0.0,
             Regime::HazardMove => f64::from(self.hazard_sign) * x.hazard * self.minute_sd,
+            // A range pulls to where it began, and has just begun.
+            Regime::Calm | Regime::HazardOnset | Regime::Range => 0.0,
         }
     }
 
@@ -404,22 +344,4 @@ pub(super) fn stream(world: &WorldParams, asset: &str, name: &str) -> Rand {
 /// Returns the share of the reverting part that is given back in a minute.
 fn reversion_share() -> f64 {
     1.0 - libm::exp2(-1.0 / REVERSION_HALF_LIFE)
-}
-
-/// Returns the long-run variance per minute in units of the shocks' own.
-fn variance_of(profile: MarketProfile, x: Strength) -> f64 {
-    // A stationary drift with autocorrelation p^k adds `(1 + p) / (1 - p)` times its variance.
-    let spread = |p: f64| (1.0 + p) / (1.0 - p);
-    let matrix = regime::transitions(profile);
-    let share = regime::shares(matrix);
-    let lean = x.lean * x.lean * spread(libm::exp2(-1.0 / LEAN_HALF_LIFE));
-    let trend = (share[1] + share[2]) * x.trend * x.trend * spread(matrix[1][1].min(0.99));
-    let hazard = share[5] * x.hazard * x.hazard * spread(matrix[5][5]);
-    let shocks: f64 = share
-        .iter()
-        .zip(REGIME_VOLATILITY)
-        .map(|(p, v)| p * v * v)
-        .sum();
-    let permanent = 1.0 - x.reverting;
-    permanent * permanent * shocks + lean + trend + hazard
 }

@@ -2,7 +2,8 @@
 
 use crate::synth::event::SimMinute;
 use crate::synth::market::factor::SHOCKS_PER_MINUTE;
-use crate::synth::market::maker::{AT_TOUCH, MATCHES_PER_FILL, ticks};
+use crate::synth::market::maker::{AT_TOUCH, ticks};
+use crate::synth::market::taker::MATCHES_PER_FILL;
 use crate::synth::market::{MinuteModel, OrderBookMarket};
 use crate::synth::world::{InstrumentParams, WorldParams};
 

@@ -1,30 +1,28 @@
-//! The book's own life: quotes that follow the efficient price, limit and cancel flow, refills, takers walking levels.
+//! The book's own life: quotes that follow the efficient price, limit and cancel flow, refills. What takers do to it
+//! is in `taker`.
 //! Every change is recorded as a message; a message leaves at least [`MIN_LEVELS`] levels on both sides.
 
 use crate::market::Side;
-use crate::synth::event::{LevelChange, SimMatch, SimMinute, SimQuote};
+use crate::synth::event::{LevelChange, SimMinute, SimQuote};
 use crate::synth::market::ladder::Ladder;
 use crate::synth::rand::Rand;
 use crate::synth::world::InstrumentParams;
 use crate::time::UnixMicros;
 
 /// Levels per side below which nothing is cancelled or taken.
-const MIN_LEVELS: usize = 24;
-/// Most levels one taker order walks through; the rest of it expires.
-const MOST_LEVELS: usize = 12;
+pub(super) const MIN_LEVELS: usize = 24;
 /// Share of limit and cancel events that act on the best price.
 pub(super) const AT_TOUCH: f64 = 0.55;
 /// Mean size of an added or cancelled order at the touch, relative to the mean quantity there.
-const ORDER_SHARE: f64 = 0.27;
+const ORDER_SHARE: f64 = 0.4;
 /// Standard deviation of the log of a new level's quantity.
 const LEVEL_LOG_SD: f64 = 0.5;
 /// Ticks behind a new touch that are filled at once.
 const NEAR_TICKS: i64 = 6;
-/// Chance that a fill is split over one more resting order: 1.5 matches per price on average.
-const MORE_MATCHES: f64 = 1.0 / 3.0;
-/// Mean number of matches per price that follows.
-pub(super) const MATCHES_PER_FILL: f64 = 1.0 / (1.0 - MORE_MATCHES);
-
+/// Makers move only when the price is this much farther from the middle of their quotes than rounding to the tick takes
+/// it. Without it the last quote change would tell on which side of the middle the price is, and so, weakly, the next
+/// minute's change of a coarse-ticked mid: order flow imbalance would predict.
+const HYSTERESIS: f64 = 0.4;
 /// How makers behave at the moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mood {
@@ -36,21 +34,11 @@ pub(super) struct Mood {
     pub(super) refill_us: f64,
 }
 
-/// What a taker order got.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fill {
-    pub(super) lots: i64,
-    /// Sum of ticks times lots.
-    pub(super) tick_lots: i64,
-    /// Last price reached.
-    pub(super) worst: i64,
-}
-
 /// The book and who keeps it.
 #[derive(Debug)]
 pub(super) struct Maker {
     pub(super) ladder: Ladder,
-    rand: Rand,
+    pub(super) rand: Rand,
     depth: i64,
     occupancy: f64,
     max_spread: i64,
@@ -61,11 +49,11 @@ pub(super) struct Maker {
     /// When a swept best bid and ask will be quoted again.
     pub(super) refill_at: [i64; 2],
     quote: (i64, i64, i64, i64),
-    next_update: i64,
-    next_match: i64,
-    next_agg: i64,
+    pub(super) next_update: i64,
+    pub(super) next_match: i64,
+    pub(super) next_agg: i64,
     message: usize,
-    levels: Vec<(i64, i64)>,
+    pub(super) levels: Vec<(i64, i64)>,
 }
 
 /// First id of each kind.
@@ -159,7 +147,8 @@ impl Maker {
 
     /// Follows the efficient price: if the wanted best prices change, overtaken levels go and new ones come at once.
     pub(super) fn follow(&mut self, ts: i64, center: f64, mood: &Mood, out: &mut SimMinute) {
-        if around(center, self.spread) == (self.bid, self.ask) {
+        let middle = (self.bid + self.ask) as f64 * 0.5;
+        if libm::fabs(center - middle) <= 0.5 + HYSTERESIS {
             return;
         }
         let old = [self.bid, self.ask];
@@ -200,7 +189,7 @@ impl Maker {
     }
 
     /// Adds levels far from the touch until there are enough.
-    fn top_up(&mut self, ts: i64, side: Side, mood: &Mood, out: &mut SimMinute) {
+    pub(super) fn top_up(&mut self, ts: i64, side: Side, mood: &Mood, out: &mut SimMinute) {
         let sign = i64::from(side.sign());
         let touch = self.target(side);
         while self.ladder.depth(side) < MIN_LEVELS + 8 {
@@ -272,7 +261,7 @@ impl Maker {
         ticks(x).clamp(1, self.depth)
     }
 
-    fn expect_refill(&mut self, ts: i64, side: Side, mood: &Mood) {
+    pub(super) fn expect_refill(&mut self, ts: i64, side: Side, mood: &Mood) {
         let which = usize::from(side == Side::Sell);
         if self.refill_at[which] == i64::MAX && self.ladder.best(side) != self.target(side) {
             let wait = -libm::log(1.0 - self.rand.unit()) * mood.refill_us;
@@ -292,104 +281,18 @@ impl Maker {
         }
     }
 
-    /// A taker order walks the book: its matches, then one message with the levels it changed.
-    pub(super) fn take(
-        &mut self,
-        ts: i64,
-        side: Side,
-        lots: i64,
-        is_liquidation: bool,
-        mood: &Mood,
-        out: &mut SimMinute,
-    ) -> Fill {
-        let resting = side.opposite();
-        let mut levels = core::mem::take(&mut self.levels);
-        levels.clear();
-        let mut left = lots;
-        let mut next = Some(self.ladder.best(resting));
-        let room = self
-            .ladder
-            .depth(resting)
-            .saturating_sub(MIN_LEVELS)
-            .min(MOST_LEVELS);
-        while let Some(tick) = next.filter(|_| left > 0) {
-            let qty = self.ladder.qty(resting, tick);
-            // With no level to spare the best one is left with its last lot.
-            let filled = if levels.len() < room {
-                left.min(qty)
-            } else {
-                left.min(qty - 1)
-            };
-            if filled > 0 {
-                levels.push((tick, filled));
-                left -= filled;
-            }
-            if filled < qty {
-                break;
-            }
-            next = self.ladder.behind(resting, tick);
-        }
-        let mut fill = Fill::default();
-        for &(tick, filled) in &levels {
-            self.matches(ts, side, tick, filled, is_liquidation, out);
-            fill.lots += filled;
-            fill.tick_lots += tick * filled;
-            fill.worst = tick;
-        }
-        self.begin(out);
-        for &(tick, filled) in &levels {
-            let qty = self.ladder.qty(resting, tick) - filled;
-            self.put(ts, resting, tick, qty, out);
-        }
-        self.end(ts, out);
-        self.levels = levels;
-        if self.ladder.depth(resting) < MIN_LEVELS + 4 {
-            self.begin(out);
-            self.top_up(ts, resting, mood, out);
-            self.end(ts, out);
-        }
-        self.expect_refill(ts, resting, mood);
-        fill
-    }
-
-    /// Records the matches of an order at one price: one aggregate, split over resting orders.
-    fn matches(
-        &mut self,
-        ts: i64,
-        aggressor: Side,
-        price_ticks: i64,
-        lots: i64,
-        is_liquidation: bool,
-        out: &mut SimMinute,
-    ) {
-        let mut left = lots;
-        while left > 0 {
-            let qty_lots = if left > 1 && self.rand.chance(MORE_MATCHES) {
-                1 + self.rand.below(left.unsigned_abs() - 1).cast_signed()
-            } else {
-                left
-            };
-            left -= qty_lots;
-            out.matches.push(SimMatch {
-                ts: UnixMicros(ts),
-                id: self.next_match,
-                agg_id: self.next_agg,
-                update_id: self.next_update,
-                price_ticks,
-                qty_lots,
-                aggressor,
-                is_liquidation,
-            });
-            self.next_match += 1;
-        }
-        self.next_agg += 1;
-    }
-
-    fn begin(&mut self, out: &SimMinute) {
+    pub(super) fn begin(&mut self, out: &SimMinute) {
         self.message = out.changes.len();
     }
 
-    fn put(&mut self, ts: i64, side: Side, price_ticks: i64, qty_lots: i64, out: &mut SimMinute) {
+    pub(super) fn put(
+        &mut self,
+        ts: i64,
+        side: Side,
+        price_ticks: i64,
+        qty_lots: i64,
+        out: &mut SimMinute,
+    ) {
         self.ladder.set(side, price_ticks, qty_lots);
         out.changes.push(LevelChange {
             ts: UnixMicros(ts),
@@ -402,7 +305,7 @@ impl Maker {
     }
 
     /// Closes a message, and records the quote if the best prices or their quantities changed.
-    fn end(&mut self, ts: i64, out: &mut SimMinute) {
+    pub(super) fn end(&mut self, ts: i64, out: &mut SimMinute) {
         if out.changes.len() == self.message {
             return;
         }

@@ -15,6 +15,7 @@ pub(super) struct Venue {
     /// The halt now known: from, until. `i64::MAX` for none.
     from: i64,
     until: i64,
+    is_quiet: bool,
 }
 
 impl Venue {
@@ -23,11 +24,12 @@ impl Venue {
             rand,
             from: i64::MAX,
             until: i64::MAX,
+            is_quiet: false,
         }
     }
 
-    /// Draws whether a halt begins in the minute, and returns whether the minute passes without a trade.
-    pub(super) fn open_minute(&mut self, start: i64, params: &InstrumentParams) -> bool {
+    /// Draws whether a halt begins in the minute and whether the minute passes without a trade.
+    pub(super) fn open_minute(&mut self, start: i64, params: &InstrumentParams) {
         let minutes = MINUTES_PER_DAY as f64;
         let begins = self.rand.chance(params.halts_per_day / minutes);
         if begins && self.from == i64::MAX {
@@ -38,7 +40,12 @@ impl Venue {
             let until = self.from + ticks(length * MICROS_PER_MINUTE as f64);
             self.until = until + i64::from(until % MICROS_PER_MINUTE == 0);
         }
-        self.rand.chance(params.empty_minutes_per_day / minutes)
+        self.is_quiet = self.rand.chance(params.empty_minutes_per_day / minutes);
+    }
+
+    /// Returns whether nothing trades in this minute, though quotes go on.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.is_quiet
     }
 
     pub(super) const fn is_halted(&self, ts: i64) -> bool {
