@@ -218,7 +218,10 @@ impl Plan {
             }
             Self::Null(requests) => requests
                 .iter()
-                .map(|r| r.minutes.div_ceil(MINUTES_PER_DAY as u64) + r.seeds.len() as u64 / 2)
+                .map(|r| {
+                    let worlds = r.seeds.len().max(1) as u64;
+                    worlds * r.minutes.div_ceil(worlds).div_ceil(MINUTES_PER_DAY as u64)
+                })
                 .sum(),
         }
     }
