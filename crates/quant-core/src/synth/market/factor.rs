@@ -12,7 +12,7 @@ const LOG_SDS: [f64; 4] = [0.36, 0.32, 0.28, 0.20];
 /// Mean number of shocks per minute of one factor.
 pub(super) const SHOCKS_PER_MINUTE: f64 = 36.0;
 /// Spread of the sizes of shocks around their mean.
-const SIZE_SPREAD: f64 = 0.85;
+const SIZE_SPREAD: f64 = 1.0;
 /// Chance that a shock is a large one, and how much larger it is.
 const LARGE: (f64, f64) = (0.0002, 15.0);
 /// Volatility of a constant factor: that of the usual minute, below the mean, which few lively minutes make.

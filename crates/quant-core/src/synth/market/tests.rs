@@ -152,7 +152,7 @@ impl Checker {
             - minute.matches.first().map_or(1, |m| m.agg_id)
             + 1;
         assert_eq!(
-            prices.len() as i64,
+            i64::try_from(prices.len()).unwrap(),
             aggregates,
             "one aggregate per order and price"
         );
@@ -232,15 +232,30 @@ proptest! {
     }
 }
 
-fn digest(market: &mut OrderBookMarket, minutes: usize) -> String {
+/// Returns the first eight bytes of a hash of every minute.
+fn digest(market: &mut OrderBookMarket, minutes: usize) -> u64 {
     let mut hash = Sha256::new();
     run(market, minutes, |minute| hash.update(format!("{minute:?}")));
-    hash.finalize()
-        .iter()
-        .take(8)
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    let bytes: [u8; 8] = hash.finalize()[..8].try_into().unwrap();
+    u64::from_be_bytes(bytes)
 }
+
+/// The bits of an hour in each profile: they change only when the simulator is meant to change.
+#[test]
+fn the_first_hour_of_each_profile_is_as_recorded() {
+    let found =
+        MarketProfile::ALL.map(|profile| digest(&mut market(profile, 7, slow(perpetual())), 60));
+    assert_eq!(found, GOLDEN, "found {found:#018x?}");
+}
+
+const GOLDEN: [u64; 6] = [
+    0xc5b362867a26d15d,
+    0x7e06d24ea0e525b2,
+    0x2a56dc80a501d952,
+    0xabbe5c7b832d3520,
+    0x1e416c96ea8b1f4e,
+    0x311e1d1885cc0980,
+];
 
 #[test]
 fn the_same_parameters_give_the_same_bits_and_another_seed_others() {
@@ -287,7 +302,7 @@ fn a_perpetual_and_its_spot_share_shocks_and_a_small_basis_apart() {
     for (index, logs) in logs.iter_mut().enumerate() {
         let mut market = OrderBookMarket::new(&pair, index).unwrap();
         run(&mut market, 720, |minute| {
-            logs.push(libm::log(minute.truth.efficient))
+            logs.push(libm::log(minute.truth.efficient));
         });
     }
     let basis: Vec<f64> = logs[0]
@@ -315,14 +330,10 @@ fn matches_and_quotes_per_day_are_those_asked_for() {
             ..slow(perpetual())
         };
         let (mut matches, mut quotes) = (0, 0);
-        run(
-            &mut market(profile, 3, params.clone()),
-            2 * 1_440,
-            |minute| {
-                matches += minute.matches.len();
-                quotes += minute.quotes.len();
-            },
-        );
+        run(&mut market(profile, 3, params.clone()), 1_440, |minute| {
+            matches += minute.matches.len();
+            quotes += minute.quotes.len();
+        });
         let ratio = |n: usize, per_day: u32| n as f64 / f64::from(per_day);
         let (a, b) = (
             ratio(matches, params.trades_per_day),
@@ -381,7 +392,7 @@ fn a_hazard_is_announced_before_the_price_moves() {
     let mut before: Option<f64> = None;
     run(
         &mut market(MarketProfile::PlantedHazard, 1, params),
-        2 * 1_440,
+        1_440,
         |minute| {
             let i = regime::index(minute.truth.regime);
             for q in &minute.quotes {
@@ -471,7 +482,7 @@ fn funding_settles_every_eight_hours_and_positions_every_five_minutes() {
     let (mut settled, mut positions, mut marks) = (Vec::new(), 0, 0);
     run(
         &mut market(MarketProfile::Mixed, 1, params),
-        1_441,
+        961,
         |minute| {
             settled.extend(minute.funding);
             positions += usize::from(minute.positions.is_some());
