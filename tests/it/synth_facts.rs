@@ -105,10 +105,19 @@ fn the_null_run_passes_on_the_null_market_and_refuses_a_planted_one() {
         "0.1",
     ];
     let null = run(dir.path(), &args).code(0);
-    assert!(null.stdout.contains("SIMULATED null alt: 6000 minutes in 2 worlds (seeds 1 to 2), rate 0.1"));
+    assert!(
+        null.stdout
+            .contains("SIMULATED null alt: 6000 minutes in 2 worlds (seeds 1 to 2), rate 0.1")
+    );
     assert!(null.stdout.contains("minutes with a true edge: 0"));
     assert!(null.stdout.contains("0 features beyond the limit"));
-    for feature in ["tfi_1", "volume_median_24", "ofi_5m", "imbalance_20", "wmid_minus_mid"] {
+    for feature in [
+        "tfi_1",
+        "volume_median_24",
+        "ofi_5m",
+        "imbalance_20",
+        "wmid_minus_mid",
+    ] {
         assert!(null.stdout.contains(feature), "{feature}");
     }
     let planted = run(
@@ -120,7 +129,9 @@ fn the_null_run_passes_on_the_null_market_and_refuses_a_planted_one() {
     assert_eq!(planted["ok"], false);
     assert!(planted["runs"][0]["minutes_with_edge"].as_u64().unwrap() > 1_000);
     let rows = planted["runs"][0]["rows"].as_array().unwrap();
-    let found = rows.iter().any(|r| r["name"] == "ofi_5m" && r["ok"] == false);
+    let found = rows
+        .iter()
+        .any(|r| r["name"] == "ofi_5m" && r["ok"] == false);
     assert!(found, "{rows:#?}");
 }
 
@@ -128,14 +139,20 @@ fn the_null_run_passes_on_the_null_market_and_refuses_a_planted_one() {
 fn what_cannot_be_measured_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for (args, words) in [
-        (["--profile", "nul"], "unknown profile `nul`; known: null, planted_flow"),
+        (
+            ["--profile", "nul"],
+            "unknown profile `nul`; known: null, planted_flow",
+        ),
         (["--looks", "eth"], "unknown look `eth`; known: btc, alt"),
         (["--days", "0"], "--days is 0; expected 1 to 3660"),
         (["--rate", "0"], "--rate is 0; expected above 0"),
         (["--rate", "NaN"], "--rate is NaN"),
         (["--rate", "0.0001"], "trades_per_day"),
         (["--seeds", "3,3"], "names a value twice"),
-        (["--null-minutes", "10"], "--null-minutes is 10; expected 1000"),
+        (
+            ["--null-minutes", "10"],
+            "--null-minutes is 10; expected 1000",
+        ),
         (["--worlds", "3"], "--null-minutes"),
     ] {
         run(dir.path(), &with(&["synth-facts"], &args))
