@@ -89,7 +89,9 @@ pub(crate) fn run(args: &SynthFacts, ui: Ui) -> CommandResult<ExitCode> {
     };
     let ok = match &plan {
         Plan::Facts(request) => {
-            let rows = pool.install(|| measure(request, &watch)).map_err(failed)?;
+            let rows = pool
+                .install(|| measure(request, &watch))
+                .map_err(|e| failed(&e))?;
             bar.finish_and_clear();
             let ok = rows.iter().all(FactRow::is_ok);
             let answer = FactsAnswer {
@@ -108,7 +110,10 @@ pub(crate) fn run(args: &SynthFacts, ui: Ui) -> CommandResult<ExitCode> {
         Plan::Null(requests) => {
             let mut runs = Vec::new();
             for request in requests {
-                runs.push(pool.install(|| run_null(request, &watch)).map_err(failed)?);
+                runs.push(
+                    pool.install(|| run_null(request, &watch))
+                        .map_err(|e| failed(&e))?,
+                );
             }
             bar.finish_and_clear();
             let ok = runs.iter().all(NullReport::is_ok);
@@ -231,13 +236,13 @@ fn refused(message: &str) -> CommandError {
     CommandError::text(ErrorKind::Config, message)
 }
 
-fn failed(error: FactsError) -> CommandError {
+fn failed(error: &FactsError) -> CommandError {
     let kind = match error {
         FactsError::World(_) => ErrorKind::Config,
         FactsError::Bars(_) | FactsError::Features(_) => ErrorKind::Internal,
         FactsError::Interrupted => ErrorKind::Interrupted,
     };
-    CommandError::new(kind, &error)
+    CommandError::new(kind, error)
 }
 
 fn look_of(name: &str) -> CommandResult<Look> {

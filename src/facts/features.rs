@@ -130,20 +130,20 @@ impl FeatureMeter {
                 is_registered: false,
             });
         };
-        OFI_WINDOWS
-            .iter()
-            .for_each(|n| own(format!("ofi_{n}m"), Group::Flow));
-        VOLUME_WINDOWS
-            .iter()
-            .for_each(|n| own(format!("signed_volume_{n}m"), Group::Flow));
+        for n in OFI_WINDOWS {
+            own(format!("ofi_{n}m"), Group::Flow);
+        }
+        for n in VOLUME_WINDOWS {
+            own(format!("signed_volume_{n}m"), Group::Flow);
+        }
         own("replenishment".to_owned(), Group::Flow);
         own("volume_1m".to_owned(), Group::Volume);
-        DEPTH_LEVELS
-            .iter()
-            .for_each(|n| own(format!("imbalance_{n}"), Group::Book));
-        DEPTH_LEVELS
-            .iter()
-            .for_each(|n| own(format!("depth_{n}"), Group::Book));
+        for n in DEPTH_LEVELS {
+            own(format!("imbalance_{n}"), Group::Book);
+        }
+        for n in DEPTH_LEVELS {
+            own(format!("depth_{n}"), Group::Book);
+        }
         for name in [
             "wmid_minus_mid",
             "spread_close",

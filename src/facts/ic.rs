@@ -115,8 +115,10 @@ impl FeatureTable {
         let mut out = vec![f64::NAN; self.len()];
         let ends = self.starts.iter().skip(1).copied().chain([self.len()]);
         for (start, end) in self.starts.iter().copied().zip(ends) {
-            for t in start..end.saturating_sub(horizon) {
-                out[t] = self.log_mids[t + horizon] - self.log_mids[t];
+            let world = &self.log_mids[start..end];
+            let later = world.iter().skip(horizon);
+            for ((out, now), later) in out[start..end].iter_mut().zip(world).zip(later) {
+                *out = later - now;
             }
         }
         out

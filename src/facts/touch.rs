@@ -51,7 +51,7 @@ impl Touch {
 
     /// Returns the mean of the two quantities, lots.
     pub fn depth(&self) -> f64 {
-        (self.bid_lots + self.ask_lots) / 2.0
+        f64::midpoint(self.bid_lots, self.ask_lots)
     }
 }
 

@@ -44,7 +44,7 @@ impl Toy {
         }
     }
 
-    /// SplitMix64: a draw nobody could mistake for the model's own.
+    /// Steele, Lea and Flood 2014: a draw nobody could mistake for the model's own.
     fn draw(&mut self) -> u64 {
         self.noise = self.noise.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.noise;
@@ -156,8 +156,8 @@ fn a_market_of_coin_flips_is_outside_of_the_bands_it_must_miss() {
         // The book kept up from changes ends where the quotes do.
         let close = measure.close.unwrap();
         assert_eq!((close.bid, close.spread()), (toy.bid, 1));
-        let rebuilt = [measure.bid_depth[2], measure.ask_depth[2]];
-        assert_eq!(rebuilt, [close.bid_lots, close.ask_lots]);
+        let rebuilt = (measure.bid_depth[2], measure.ask_depth[2]);
+        assert_eq!(rebuilt, (close.bid_lots, close.ask_lots));
     }
     let facts = facts.finish(true);
     let is_ok = |name: &str| facts.iter().find(|f| f.name == name).map(Fact::is_ok);

@@ -23,7 +23,7 @@ pub struct OlsFit {
 /// The result depends on the order of the points in the last bits only.
 ///
 /// # References
-/// Update and merge of means and co-moments: Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample
+/// Update and merge of means and co-moments: Chan, Golub and `LeVeque` 1983, "Algorithms for Computing the Sample
 /// Variance".
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ols {

@@ -20,8 +20,8 @@ pub fn average_ranks(xs: &[f64]) -> Result<Vec<f64>, Undefined> {
     let mut ranks = vec![0.0; xs.len()];
     let mut first = 0;
     for group in order.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        // Ranks first + 1 to first + len, whose mean is this.
-        let rank = first as f64 + (group.len() as f64 + 1.0) / 2.0;
+        // The mean of ranks first + 1 to first + len.
+        let rank = f64::midpoint((first + 1) as f64, (first + group.len()) as f64);
         for (_, i) in group {
             ranks[*i] = rank;
         }

@@ -15,9 +15,10 @@ fn autocorrelation_by_hand() {
     }
     assert_eq!(autocorrelation(&WEIGHT, &[]), Ok(vec![]));
     // The order is the caller's.
-    assert_eq!(
-        autocorrelation(&WEIGHT, &[2, 1]).unwrap()[1],
-        autocorrelation(&WEIGHT, &[1]).unwrap()[0]
+    near(
+        Ok(autocorrelation(&WEIGHT, &[2, 1]).unwrap()[1]),
+        0.4,
+        1e-15,
     );
     assert_eq!(
         autocorrelation(&WEIGHT, &[5]),
@@ -110,9 +111,9 @@ fn spearman_by_hand() {
 #[test]
 fn the_tail_index_of_an_exact_pareto_sample() {
     // Quantiles (i / n)^(-1 / 3) of a Pareto law with index 3; by hand for k = 2 of 4, 2, 1: 2 / (ln 4 + ln 2).
-    near(hill(&[-1.0, 2.0, 4.0], 2), 2.0 / 8.0_f64.ln(), 1e-15);
+    near(hill(&[-1.0, 2.0, 4.0], 2), 2.0 / libm::log(8.0), 1e-15);
     let xs: Vec<f64> = (1..=20_000)
-        .map(|i| (f64::from(i) / 20_000.0).powf(-1.0 / 3.0))
+        .map(|i| libm::pow(f64::from(i) / 20_000.0, -1.0 / 3.0))
         .collect();
     near(hill(&xs, 1_000), 3.0, 0.02);
     assert!(hill(&xs, 0).is_err());
@@ -131,7 +132,7 @@ fn the_tail_index_of_an_exact_pareto_sample() {
 #[test]
 fn the_exponent_of_an_exact_power_law() {
     let lags = [1.0, 2.0, 4.0, 8.0, 16.0];
-    let acf: Vec<f64> = lags.iter().map(|k: &f64| 0.3 * k.powf(-0.6)).collect();
+    let acf: Vec<f64> = lags.iter().map(|k| 0.3 * libm::pow(*k, -0.6)).collect();
     let law = power_law(&lags, &acf).unwrap();
     near(Ok(law.exponent), 0.6, 1e-14);
     near(Ok(law.scale), 0.3, 1e-14);
@@ -155,7 +156,11 @@ fn a_million_ranks_are_ranks() {
     let n = 1_000_003_u64;
     let xs: Vec<f64> = (0..n).map(|i| ((i * 48_271) % n) as f64).collect();
     let ranks = average_ranks(&xs).unwrap();
-    assert!(xs.iter().zip(&ranks).all(|(x, r)| (x + 1.0 - r).abs() < 0.25));
+    assert!(
+        xs.iter()
+            .zip(&ranks)
+            .all(|(x, r)| (x + 1.0 - r).abs() < 0.25)
+    );
 }
 
 /// Ranks from their definition: 1 + number below + half the number of other equals.
@@ -163,7 +168,7 @@ fn naive_ranks(xs: &[f64]) -> Vec<f64> {
     xs.iter()
         .map(|x| {
             let below = xs.iter().filter(|y| *y < x).count() as f64;
-            let equal = xs.iter().filter(|y| y.total_cmp(&x).is_eq()).count() as f64;
+            let equal = xs.iter().filter(|y| y.total_cmp(x).is_eq()).count() as f64;
             1.0 + below + (equal - 1.0) / 2.0
         })
         .collect()
@@ -200,9 +205,9 @@ proptest! {
 
     #[test]
     fn merged_sums_are_the_sums_of_all(
-        pairs in prop::collection::vec((-5.0_f64..5.0, -5.0_f64..5.0), 3..60), cut in 0.0_f64..1.0,
+        pairs in prop::collection::vec((-5.0_f64..5.0, -5.0_f64..5.0), 3..60), cut in 0_usize..60,
     ) {
-        let at = (cut * pairs.len() as f64) as usize;
+        let at = cut.min(pairs.len());
         let (mut all, mut left, mut right) = (Ols::new(), Ols::new(), Ols::new());
         for (i, (x, y)) in pairs.iter().enumerate() {
             all.add(*x, *y);
