@@ -4,15 +4,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use quant_core::market::{Market, Symbol, Venue};
-use quant_core::synth::{InstrumentParams, WorldParams};
+use quant_core::synth::WorldParams;
 use quant_lake::schema::Dataset;
 
 use super::args::Synth;
 use super::ui::Ui;
-use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::synth::defects::{DEFECTS_FILE, DefectRequest};
-use crate::synth::request::{self, default_datasets, markets_of, profile_of};
-use crate::synth::{BookOptions, Look, SynthReport, SynthRequest, write_archive};
+use crate::synth::request::{
+    self, default_datasets, instrument_of, look_of, markets_of, profile_of,
+};
+use crate::synth::{BookOptions, SynthReport, SynthRequest, write_archive};
 
 pub(crate) fn run(args: &Synth, ui: Ui) -> CommandResult<ExitCode> {
     let request = request_of(args)?;
@@ -47,7 +49,7 @@ fn request_of(args: &Synth) -> CommandResult<SynthRequest> {
             Some(symbol) => symbol.clone(),
             None => default_symbol(venue, market)?,
         };
-        vec![look_of(&args.look)?.instrument(market, symbol)?]
+        vec![look_of(&args.look)?.params(market, symbol).config_error()?]
     } else {
         args.instruments
             .iter()
@@ -84,34 +86,6 @@ fn request_of(args: &Synth) -> CommandResult<SynthRequest> {
         defects: DefectRequest::parse(&args.defects, defect_seed)?,
     }
     .check()
-}
-
-fn look_of(name: &str) -> CommandResult<Look> {
-    Look::from_name(name).ok_or_else(|| {
-        CommandError::text(
-            ErrorKind::Config,
-            &format!("unknown look `{name}`; known: btc, alt"),
-        )
-    })
-}
-
-/// Reads `MARKET:SYMBOL:LOOK`.
-fn instrument_of(text: &str) -> CommandResult<InstrumentParams> {
-    let refuse = |why: &str| {
-        CommandError::text(ErrorKind::Config, &format!("--instruments `{text}`: {why}"))
-            .hint("e.g. --instruments um:BTCUSDT:btc,spot:BTCUSDT:btc,um:SOLUSDT:alt")
-    };
-    let parts: Vec<&str> = text.split(':').collect();
-    let [market, symbol, look] = parts[..] else {
-        return Err(refuse("expected MARKET:SYMBOL:LOOK"));
-    };
-    let market: Market = market
-        .parse()
-        .map_err(|e: quant_core::market::MarketError| refuse(&e.to_string()))?;
-    let symbol: Symbol = symbol
-        .parse()
-        .map_err(|e: quant_core::market::MarketError| refuse(&e.to_string()))?;
-    look_of(look)?.instrument(market, symbol)
 }
 
 fn default_symbol(venue: Venue, market: Market) -> CommandResult<Symbol> {

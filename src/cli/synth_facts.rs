@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::ui::Ui;
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::facts::FactsError;
-use crate::facts::run::{
-    FactRow, FactsRequest, Look, NullReport, NullRequest, Watch, measure, run_null,
-};
+use crate::facts::run::{FactRow, FactsRequest, NullReport, NullRequest, Watch, measure, run_null};
+use crate::synth::Look;
+use crate::synth::request::look_of;
 
 /// Arguments of `quant synth-facts`.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub(crate) struct SynthFacts {
     #[arg(long, value_delimiter = ',', default_value = "1,2,3")]
     seeds: Vec<u64>,
     /// Days per world
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 14)]
     days: u32,
     /// Market profile [default: mixed; null with --null-minutes]
     #[arg(long)]
@@ -243,13 +243,6 @@ fn failed(error: &FactsError) -> CommandError {
         FactsError::Interrupted => ErrorKind::Interrupted,
     };
     CommandError::new(kind, error)
-}
-
-fn look_of(name: &str) -> CommandResult<Look> {
-    Look::from_name(name).ok_or_else(|| {
-        let known = Look::ALL.map(Look::name).join(", ");
-        refused(&format!("unknown look `{name}`; known: {known}"))
-    })
 }
 
 fn no_repeats<T: Ord + Clone>(flag: &str, values: &[T]) -> CommandResult<()> {

@@ -17,55 +17,27 @@ use crate::facts::ic::{FeatureTable, IcRow, null_limit};
 use crate::facts::pairs::{basis_half_life, correlation_5m};
 use crate::facts::touch::MinuteMeter;
 use crate::facts::{FactsError, InstrumentFacts};
+use crate::synth::Look;
 
-/// A kind of instrument that facts are stated for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Look {
-    /// Like BTCUSDT: a fine tick, a large price.
-    Btc,
-    /// Like SOLUSDT: a coarse tick, a thick book.
-    Alt,
-}
-
-impl Look {
-    /// Every look.
-    pub const ALL: [Self; 2] = [Self::Btc, Self::Alt];
-
-    /// Returns the name used on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Btc => "btc",
-            Self::Alt => "alt",
-        }
+/// Returns the instrument of a look in a market under the look's usual name, with `rate` times its usual events.
+///
+/// # Errors
+/// Those of the parameters, for a rate that leaves their range.
+pub fn instrument(look: Look, market: Market, rate: f64) -> Result<InstrumentParams, SynthError> {
+    let name = match look {
+        Look::Btc => "BTCUSDT",
+        Look::Alt => "SOLUSDT",
+    };
+    let symbol: Symbol = name.parse().map_err(|_| SynthError::OutOfRange {
+        name: "symbol",
+        found: 0.0,
+        expected: "a venue symbol",
+    })?;
+    let mut out = look.params(market, symbol)?;
+    for events in [&mut out.trades_per_day, &mut out.quotes_per_day] {
+        *events = scaled(*events, rate);
     }
-
-    /// Returns the look of a name, if there is one.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|look| look.name() == name)
-    }
-
-    /// Returns the instrument of this look in a market, with `rate` times its usual events.
-    ///
-    /// # Errors
-    /// Those of the parameters, for a rate that leaves their range.
-    pub fn instrument(self, market: Market, rate: f64) -> Result<InstrumentParams, SynthError> {
-        let symbol = |text: &str| -> Result<Symbol, SynthError> {
-            text.parse().map_err(|_| SynthError::OutOfRange {
-                name: "symbol",
-                found: 0.0,
-                expected: "a venue symbol",
-            })
-        };
-        let mut out = match self {
-            Self::Btc => InstrumentParams::btc_like(market, symbol("BTCUSDT")?)?,
-            Self::Alt => InstrumentParams::alt_like(market, symbol("SOLUSDT")?)?,
-        };
-        for events in [&mut out.trades_per_day, &mut out.quotes_per_day] {
-            *events = scaled(*events, rate);
-        }
-        out.check()
-    }
+    out.check()
 }
 
 /// Returns `count * rate`; a result no market can have is refused by the parameters' own check.
@@ -170,8 +142,8 @@ impl Watch<'_> {
 pub fn measure(request: &FactsRequest, watch: &Watch<'_>) -> Result<Vec<FactRow>, FactsError> {
     let mut instruments = Vec::new();
     for look in &request.looks {
-        instruments.push(look.instrument(Market::Um, request.rate)?);
-        instruments.push(look.instrument(Market::Spot, request.rate)?);
+        instruments.push(instrument(*look, Market::Um, request.rate)?);
+        instruments.push(instrument(*look, Market::Spot, request.rate)?);
     }
     let jobs: Vec<(u64, usize)> = request
         .seeds
@@ -445,7 +417,7 @@ impl NullReport {
 /// # Errors
 /// As [`measure`].
 pub fn run_null(request: &NullRequest, watch: &Watch<'_>) -> Result<NullReport, FactsError> {
-    let instrument = request.look.instrument(Market::Um, request.rate)?;
+    let instrument = instrument(request.look, Market::Um, request.rate)?;
     let worlds = request.seeds.len().max(1) as u64;
     let jobs: Vec<(u64, u64)> = request
         .seeds

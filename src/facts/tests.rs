@@ -13,10 +13,11 @@ use super::ic::{FeatureTable, null_limit};
 use super::ofi::OfiWindows;
 use super::pairs::{basis_half_life, correlation_5m};
 use super::returns::{ReturnShape, aligned_returns, log_returns};
-use super::run::Look;
+use super::run::instrument;
 use super::signs::TakerSigns;
 use super::touch::{MinuteMeter, Touch, ofi_event};
 use super::{Band, Fact};
+use crate::synth::Look;
 
 /// Asserts that two numbers agree to 1e-12 of their size.
 #[track_caller]
@@ -449,7 +450,7 @@ fn a_hazard_is_compared_with_quiet_times() {
 
 #[test]
 fn features_are_the_registered_ones_and_the_book() {
-    let instrument = Look::Btc.instrument(Market::Um, 1.0).unwrap();
+    let instrument = instrument(Look::Btc, Market::Um, 1.0).unwrap();
     let mut features = FeatureMeter::new(&instrument).unwrap();
     let mut meter = MinuteMeter::new(book(599_999, 30, 600_001, 10));
     let mut row = Vec::new();

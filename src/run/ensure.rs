@@ -194,7 +194,10 @@ pub fn synth(
     on_day: &dyn Fn(Day),
 ) -> CommandResult<IngestReport> {
     let start_day = range.start.day();
-    let base = market.look.instrument(key.market, key.symbol.clone())?;
+    let base = market
+        .look
+        .params(key.market, key.symbol.clone())
+        .config_error()?;
     let wanted: Vec<Dataset> = datasets
         .iter()
         .copied()

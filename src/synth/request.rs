@@ -1,8 +1,8 @@
 //! What to simulate: a world, a venue whose formats it is written in, and what of it is written.
 
 use super::defects::DefectRequest;
-use quant_core::market::{Market, Symbol, Venue};
-use quant_core::synth::{InstrumentParams, MODEL_VERSION, MarketProfile, WorldParams};
+use quant_core::market::{Market, MarketError, Symbol, Venue};
+use quant_core::synth::{InstrumentParams, MODEL_VERSION, MarketProfile, SynthError, WorldParams};
 use quant_core::time::Day;
 use quant_lake::schema::Dataset;
 use serde::Serialize;
@@ -50,7 +50,16 @@ pub struct BookOptions {
 
 /// A ready-made instrument.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Look {
@@ -80,16 +89,53 @@ impl Look {
     /// Returns the instrument; its asset is the base currency of the symbol.
     ///
     /// # Errors
-    /// Configuration error for parameters no market can be made with.
-    pub fn instrument(self, market: Market, symbol: Symbol) -> CommandResult<InstrumentParams> {
+    /// Never for the constants of a look; the signature leaves the check in one place.
+    pub fn params(self, market: Market, symbol: Symbol) -> Result<InstrumentParams, SynthError> {
         let asset = asset_of(symbol.as_str());
         let params = match self {
             Self::Btc => InstrumentParams::btc_like(market, symbol),
             Self::Alt => InstrumentParams::alt_like(market, symbol),
-        }
-        .config_error()?;
+        }?;
         Ok(InstrumentParams { asset, ..params })
     }
+}
+
+/// Returns the look of a name.
+///
+/// # Errors
+/// Configuration error that lists the known names.
+pub fn look_of(name: &str) -> CommandResult<Look> {
+    Look::from_name(name).ok_or_else(|| {
+        CommandError::text(
+            ErrorKind::Config,
+            &format!(
+                "unknown look `{name}`; known: {}",
+                Look::ALL.map(Look::name).join(", ")
+            ),
+        )
+    })
+}
+
+/// Reads an instrument as `MARKET:SYMBOL:LOOK`.
+///
+/// # Errors
+/// Configuration error for anything else.
+pub fn instrument_of(text: &str) -> CommandResult<InstrumentParams> {
+    let refuse = |why: &str| {
+        CommandError::text(ErrorKind::Config, &format!("instrument `{text}`: {why}"))
+            .hint("e.g. --instruments um:BTCUSDT:btc,spot:BTCUSDT:btc,um:SOLUSDT:alt")
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    let [market, symbol, look] = parts[..] else {
+        return Err(refuse("expected MARKET:SYMBOL:LOOK"));
+    };
+    let market: Market = market
+        .parse()
+        .map_err(|e: MarketError| refuse(&e.to_string()))?;
+    let symbol: Symbol = symbol
+        .parse()
+        .map_err(|e: MarketError| refuse(&e.to_string()))?;
+    look_of(look)?.params(market, symbol).config_error()
 }
 
 /// Returns the base currency of a symbol as venues write it: `BTCUSDT`, `BTCUSD_PERP`, `BTC-USDT-SWAP` are all `BTC`.

@@ -6,8 +6,9 @@ use quant_core::synth::{
 };
 use quant_core::time::{MICROS_PER_MINUTE, UnixMicros};
 
-use crate::facts::run::{Look, NullRequest, Watch, feature_table, null_report};
+use crate::facts::run::{NullRequest, Watch, feature_table, instrument, null_report};
 use crate::facts::{Fact, InstrumentFacts};
+use crate::synth::Look;
 
 /// How the toy market misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +35,7 @@ struct Toy {
 impl Toy {
     fn new(fault: Fault, seed: u64) -> Self {
         Self {
-            params: Look::Alt.instrument(Market::Um, 1.0).unwrap(),
+            params: instrument(Look::Alt, Market::Um, 1.0).unwrap(),
             fault,
             noise: seed,
             start: 1_704_067_200_000_000,

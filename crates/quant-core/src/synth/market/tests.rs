@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 
 use crate::market::{Market, Side, Symbol};
 use crate::synth::book::SimBook;
+use crate::synth::error::SynthError;
 use crate::synth::event::{Regime, SimMinute, SimQuote};
 use crate::synth::market::{MinuteModel, OrderBookMarket, regime, transitions};
-use crate::synth::error::SynthError;
 use crate::synth::world::{InstrumentParams, MarketProfile, WorldParams};
 use crate::time::{Day, MICROS_PER_MINUTE};
 
