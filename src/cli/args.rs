@@ -226,7 +226,7 @@ pub(crate) struct Synth {
     #[arg(long, default_value = "btc")]
     pub(crate) look: String,
     /// Several correlated instruments, separated by commas, e.g. um:BTCUSDT:btc,spot:BTCUSDT:btc,um:SOLUSDT:alt
-    #[arg(long, value_delimiter = ',', value_name = "MARKET:SYMBOL:LOOK", conflicts_with_all = ["market", "symbol", "look"])]
+    #[arg(long, value_delimiter = ',', value_name = "MARKET:SYMBOL[:LOOK]", alias = "instrument", conflicts_with_all = ["market", "symbol", "look"])]
     pub(crate) instruments: Vec<String>,
     /// Datasets, separated by commas [default: all that the venue publishes as archives]
     #[arg(long, value_delimiter = ',', value_parser = parse_dataset)]

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use quant_core::market::{Market, Symbol};
-use quant_core::synth::{InstrumentParams, MarketProfile, WorldParams};
+use quant_core::synth::WorldParams;
 use quant_core::time::Day;
 
 use super::ui::Ui;
@@ -15,6 +14,7 @@ use crate::mock::clock::Speed;
 use crate::mock::delay::DelayRules;
 use crate::mock::faults::Plan;
 use crate::mock::{MockError, MockOptions, Started, run as serve};
+use crate::synth::request::{instrument_of, profile_of};
 
 /// Longest history made before the clock starts, a week.
 const MAX_HISTORY_MINUTES: u32 = 7 * 1_440;
@@ -39,8 +39,13 @@ pub(crate) struct MockExchange {
     /// Market profile: null, planted_flow, planted_hazard, planted_trend, planted_reversion, mixed [default: mixed]
     #[arg(long)]
     profile: Option<String>,
-    /// Simulated instrument as MARKET:SYMBOL[:btc|alt], several separated by commas [default: um:BTCUSDT:btc,um:SOLUSDT:alt,spot:BTCUSDT:btc]
-    #[arg(long, value_delimiter = ',', value_name = "M:S[:LIKE]")]
+    /// Simulated instrument as MARKET:SYMBOL[:LOOK] with LOOK btc or alt, several separated by commas [default: um:BTCUSDT:btc,um:SOLUSDT:alt,spot:BTCUSDT:btc]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "MARKET:SYMBOL[:LOOK]",
+        alias = "instruments"
+    )]
     instrument: Vec<String>,
     /// Seed of the market, the delays and nothing else
     #[arg(long, default_value_t = 1)]
@@ -128,21 +133,14 @@ fn options(args: &MockExchange) -> CommandResult<MockOptions> {
 }
 
 fn world(args: &MockExchange) -> CommandResult<WorldParams> {
-    let name = args.profile.as_deref().unwrap_or("mixed");
-    let profile = MarketProfile::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = MarketProfile::ALL.iter().map(|p| p.name()).collect();
-        CommandError::text(
-            ErrorKind::Config,
-            &format!("unknown profile `{name}`; known: {}", known.join(", ")),
-        )
-    })?;
+    let profile = profile_of(args.profile.as_deref().unwrap_or("mixed"))?;
     let usual = ["um:BTCUSDT:btc", "um:SOLUSDT:alt", "spot:BTCUSDT:btc"];
     let instruments = if args.instrument.is_empty() {
-        usual.iter().map(|text| instrument(text)).collect()
+        usual.into_iter().map(instrument_of).collect()
     } else {
         let asked = args.instrument.iter();
         asked
-            .map(|text| instrument(text))
+            .map(|text| instrument_of(text))
             .collect::<CommandResult<Vec<_>>>()
     };
     let start_day = match args.start {
@@ -155,35 +153,4 @@ fn world(args: &MockExchange) -> CommandResult<WorldParams> {
         start_day,
         instruments: instruments?,
     })
-}
-
-fn instrument(text: &str) -> CommandResult<InstrumentParams> {
-    let mut parts = text.split(':');
-    let refuse = || {
-        CommandError::text(
-            ErrorKind::Config,
-            &format!("instrument `{text}` is not MARKET:SYMBOL or MARKET:SYMBOL:btc|alt"),
-        )
-        .hint("write `--instrument um:BTCUSDT:btc,spot:BTCUSDT:btc`")
-    };
-    let market: Market = parts.next().ok_or_else(refuse)?.parse().config_error()?;
-    let symbol: Symbol = parts.next().ok_or_else(refuse)?.parse().config_error()?;
-    let like = parts.next().unwrap_or_else(|| {
-        if symbol.as_str().starts_with("BTC") {
-            "btc"
-        } else {
-            "alt"
-        }
-    });
-    if parts.next().is_some() {
-        return Err(refuse());
-    }
-    let mut params = match like {
-        "btc" => InstrumentParams::btc_like(market, symbol).config_error()?,
-        "alt" => InstrumentParams::alt_like(market, symbol).config_error()?,
-        _ => return Err(refuse()),
-    };
-    // Instruments of one asset share its price: perpetual and spot of a pair belong together, different pairs do not.
-    params.asset = crate::mock::world::split_pair(params.symbol.as_str()).0;
-    Ok(params)
 }

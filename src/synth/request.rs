@@ -116,7 +116,7 @@ pub fn look_of(name: &str) -> CommandResult<Look> {
     })
 }
 
-/// Reads an instrument as `MARKET:SYMBOL:LOOK`.
+/// Reads an instrument as `MARKET:SYMBOL[:LOOK]`; without a look it is `btc` for bitcoin and `alt` for all else.
 ///
 /// # Errors
 /// Configuration error for anything else.
@@ -126,8 +126,11 @@ pub fn instrument_of(text: &str) -> CommandResult<InstrumentParams> {
             .hint("e.g. --instruments um:BTCUSDT:btc,spot:BTCUSDT:btc,um:SOLUSDT:alt")
     };
     let parts: Vec<&str> = text.split(':').collect();
-    let [market, symbol, look] = parts[..] else {
-        return Err(refuse("expected MARKET:SYMBOL:LOOK"));
+    let (market, symbol, look) = match parts[..] {
+        [market, symbol, look] => (market, symbol, look),
+        [market, symbol] if asset_of(symbol) == "BTC" => (market, symbol, "btc"),
+        [market, symbol] => (market, symbol, "alt"),
+        _ => return Err(refuse("expected MARKET:SYMBOL or MARKET:SYMBOL:LOOK")),
     };
     let market: Market = market
         .parse()
