@@ -144,7 +144,7 @@ impl OrderBookMarket {
         let mut market = Self {
             is_null,
             flow: Flow::new(&params, branching, own),
-            maker: Maker::new(&params, own("book")),
+            maker: Maker::new(&params, own("book"), is_null),
             perp: (!is_spot).then(|| Perp::new(&params, own("perp"), is_null)),
             venue: Venue::new(own("halts")),
             impact: Impact::new(&rates, path.minute_sd(), start),
@@ -292,6 +292,12 @@ impl MinuteModel for OrderBookMarket {
             if ts >= end {
                 break;
             }
+            // Marks are published at full seconds; all else lies strictly inside the minute.
+            let ts = if matches!(due, Due::Second) {
+                ts
+            } else {
+                ts.max(start + 1)
+            };
             self.act(ts, due, out);
         }
         self.pass_to(end);

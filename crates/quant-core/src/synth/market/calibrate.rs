@@ -26,8 +26,9 @@ const INFORMED_SHARE: f64 = 0.15;
 const FOLLOW_SHARE: f64 = 0.35;
 /// Quotes and matches a trial should see: a standard error of about 1.5 %.
 const TRIAL_EVENTS: f64 = 5_000.0;
-const MOST_TRIAL_MINUTES: f64 = 1_440.0;
-const TRIALS: usize = 3;
+const MOST_TRIAL_MINUTES: f64 = 720.0;
+/// Lengths of the trials: two rough ones to come near, one to finish.
+const TRIALS: [f64; 3] = [0.2, 0.3, 1.0];
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 impl Rates {
@@ -54,11 +55,12 @@ pub(super) fn rates(world: &WorldParams, params: &InstrumentParams) -> Rates {
         informed: 0.0,
     };
     let minutes = (TRIAL_EVENTS / 60.0 / quotes.min(matches)).clamp(2.0, MOST_TRIAL_MINUTES);
-    for _ in 0..TRIALS {
+    for share in TRIALS {
         if !is_null {
             rates.informed = (INFORMED_SHARE * rates.orders / SHOCKS_PER_SECOND).min(0.9);
         }
-        let (seen_matches, seen_quotes) = trial(world, params, rates, ticks(minutes));
+        let (seen_matches, seen_quotes) =
+            trial(world, params, rates, ticks(share * minutes).max(1));
         let more = rates.orders * (matches / seen_matches.max(0.1 * matches) - 1.0);
         rates.orders += more;
         // Nearly every taker order changes a best quantity.

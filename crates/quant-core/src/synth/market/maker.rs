@@ -23,7 +23,7 @@ const MOST_CANCELLED: f64 = 0.9;
 const LEVEL_LOG_SD: f64 = 0.5;
 /// Ticks behind a new touch that are filled at once.
 const NEAR_TICKS: i64 = 6;
-/// Makers move only when the price is this much farther from the middle of their quotes than rounding to the tick takes
+/// In the null market makers move only when the price is this much farther from the middle of their quotes than rounding to the tick takes
 /// it. Without it the last quote change would tell on which side of the middle the price is, and so, weakly, the next
 /// minute's change of a coarse-ticked mid: order flow imbalance would predict.
 const HYSTERESIS: f64 = 0.4;
@@ -46,6 +46,7 @@ pub(super) struct Maker {
     depth: i64,
     occupancy: f64,
     max_spread: i64,
+    hysteresis: f64,
     /// Best prices makers want: nothing rests between them.
     bid: i64,
     ask: i64,
@@ -64,7 +65,7 @@ pub(super) struct Maker {
 const FIRST_ID: i64 = 1_000_001;
 
 impl Maker {
-    pub(super) fn new(params: &InstrumentParams, rand: Rand) -> Self {
+    pub(super) fn new(params: &InstrumentParams, rand: Rand, is_null: bool) -> Self {
         let spread = ticks(params.spread_ticks);
         let max_spread = 8 * spread + 16;
         let span = 4 * u64::from(params.depth_ticks) + 4 * max_spread.unsigned_abs() + 4_096;
@@ -74,6 +75,7 @@ impl Maker {
             depth: i64::from(params.depth_ticks),
             occupancy: params.occupancy,
             max_spread,
+            hysteresis: if is_null { HYSTERESIS } else { 0.0 },
             bid: 0,
             ask: 0,
             spread: 1,
@@ -152,7 +154,7 @@ impl Maker {
     /// Follows the efficient price: if the wanted best prices change, overtaken levels go and new ones come at once.
     pub(super) fn follow(&mut self, ts: i64, center: f64, mood: &Mood, out: &mut SimMinute) {
         let middle = (self.bid + self.ask) as f64 * 0.5;
-        if libm::fabs(center - middle) <= 0.5 + HYSTERESIS {
+        if libm::fabs(center - middle) <= 0.5 + self.hysteresis {
             return;
         }
         let old = [self.bid, self.ask];

@@ -249,12 +249,12 @@ fn the_first_hour_of_each_profile_is_as_recorded() {
 }
 
 const GOLDEN: [u64; 6] = [
-    0xc5b362867a26d15d,
-    0x7e06d24ea0e525b2,
-    0x2a56dc80a501d952,
-    0xabbe5c7b832d3520,
-    0x1e416c96ea8b1f4e,
-    0x311e1d1885cc0980,
+    0x71968d3d99d6f521,
+    0xbd46a5461d9ca405,
+    0xcb3a3f9c6ae79ac3,
+    0xfd6a51ca0942131a,
+    0x27eeff246dd18872,
+    0x6869c012e06a5724,
 ];
 
 #[test]
