@@ -359,8 +359,7 @@ fn kline_frames() {
             &mut out,
             &terms(category),
             ("1", 60_000),
-            &bar(),
-            false,
+            &[(bar(), false)],
             1_786_310_818_440,
         )
         .unwrap();
@@ -437,7 +436,7 @@ fn spot_ticker_liquidations_and_answers() {
         volume_24h: 2953.836,
         turnover_24h: 191_907_024.697_5,
         price_24h_share: 0.0015,
-        usd_index: 65091.459221,
+        usd_index: Some(65091.459221),
     };
     push_spot(&mut out, &terms(Category::Spot), &spot, 3, 4).unwrap();
     assert_eq!(
