@@ -18,7 +18,7 @@ use super::session::Socket;
 use super::{Listed, rest};
 use crate::mock::player::Source;
 use crate::mock::venue::{Frame, FrameKind};
-use crate::mock::venues::parts::{Day24, Ladder, ms};
+use crate::mock::venues::parts::{Day24, Ladder, Sides, ms};
 use crate::mock::world::kline::resample;
 use crate::mock::world::{Instrument, Kline, Minute};
 
@@ -141,8 +141,6 @@ struct Book {
     /// When the last frame was sent.
     told: UnixMicros,
 }
-
-type Sides<'a> = (&'a [(i64, i64)], &'a [(i64, i64)]);
 
 fn book_frame(
     head: &Head,

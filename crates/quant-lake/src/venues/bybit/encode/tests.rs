@@ -123,7 +123,9 @@ fn descending_files_turn_the_rows_around() {
             descending,
         };
         let mut csv = TradesCsv::new(&terms, day, form).unwrap();
-        rows.iter().for_each(|row| csv.push(row).unwrap());
+        for row in &rows {
+            csv.push(row).unwrap();
+        }
         let body = gunzip(&csv.finish().unwrap().bytes);
         body.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -389,7 +391,7 @@ fn ticker() -> Ticker {
         index: 65137.76,
         open_interest: 59891.732,
         open_interest_value: 3_899_996_265.01,
-        turnover_24h: 1_142_118_412.9021,
+        turnover_24h: 1_142_118_412.902_1,
         volume_24h: 17573.912,
         funding_interval_h: 8,
         funding_cap: 0.005,
