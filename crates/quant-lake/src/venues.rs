@@ -3,9 +3,14 @@
 //! Nothing here opens a file, inflates an archive or decides what is committed; that is [`crate::ingest`].
 
 pub mod binance;
+pub mod bybit;
 pub mod csv;
+pub mod deepcoin;
 pub mod number;
+pub mod okx;
+pub mod pack;
 mod plain;
 pub mod records;
 pub(crate) mod row_values;
 pub mod rows;
+pub mod wire;

@@ -1,0 +1,5 @@
+//! Bybit: archives of public.bybit.com and quote-saver.bycsi.com, v5 REST pages and v5 WebSocket frames.
+//!
+//! The encoders are in [`encode`]; parsers belong beside it (`parse`), not into it.
+
+pub mod encode;
