@@ -78,7 +78,13 @@ class Chain:
         """Fewest and most breaks that the faults fired on this socket make in the frames received."""
         makes = {"gap": 1, "duplicate": 1, "reorder": 3, "silent": 1}
         mine = [f for f in fired if f["socket"] == self.socket]
-        least = sum(makes.get(f["kind"], 0) for f in mine if f["ts_us"] // 1000 < self.last_ms - 1000)
+        mine = [f for f in mine if makes.get(f["kind"])]
+        # Faults on neighbouring frames may share a break: a gap before a swap, or two gaps in a row.
+        near = sum(
+            b["ordinal"] - a["ordinal"] <= 4 or b["ts_us"] - a["ts_us"] <= 400_000
+            for a, b in zip(mine, mine[1:])
+        )
+        least = -near + sum(makes.get(f["kind"], 0) for f in mine if f["ts_us"] // 1000 < self.last_ms - 1000)
         most = sum(makes.get(f["kind"], 0) for f in mine if f["ts_us"] // 1000 <= self.last_ms)
         return least, most
 

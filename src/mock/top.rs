@@ -6,6 +6,9 @@ use quant_core::synth::SimBook;
 /// Level changes as `(ticks, lots)`, best first; 0 lots: the level left the best N.
 pub type Levels = Vec<(i64, i64)>;
 
+/// Levels someone else holds.
+pub type View<'a> = &'a [(i64, i64)];
+
 /// Follows the best N levels of both sides.
 #[derive(Clone, Debug)]
 pub struct TopN {
@@ -25,7 +28,7 @@ impl TopN {
     }
 
     /// Returns the best levels seen last.
-    pub fn levels(&self) -> (&Levels, &Levels) {
+    pub fn levels(&self) -> (View<'_>, View<'_>) {
         (&self.bids, &self.asks)
     }
 
