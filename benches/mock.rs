@@ -5,7 +5,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    missing_docs,
     reason = "a bench stops at the first failure and prints its figures"
 )]
 
@@ -70,7 +69,7 @@ fn measure(name: &str, instrument: InstrumentParams, path: &str) {
     let raised = Arc::clone(&stop);
     let server = std::thread::spawn(move || {
         run(options, &raised, |started| {
-            tx.send(started.ws_url.clone()).unwrap()
+            tx.send(started.ws_url.clone()).unwrap();
         })
         .unwrap();
     });
