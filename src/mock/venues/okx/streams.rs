@@ -317,9 +317,14 @@ impl States {
         let best = |side| book.best(side).map(|(p, q)| (of.price(p), listed.qty(q)));
         let minute = of.minute_at(now)?;
         let seen = minute.sim.matches.partition_point(|m| m.ts <= now);
-        let last = seen
-            .checked_sub(1)
-            .map_or(0, |i| minute.sim.matches[i].qty_lots);
+        let last = match seen.checked_sub(1) {
+            Some(i) => minute.sim.matches[i].qty_lots,
+            // The last trade may lie a few minutes back.
+            None => of
+                .matches(now.plus(-10 * MICROS_PER_MINUTE), now.plus(1))
+                .last()
+                .map_or(0, |m| m.qty_lots),
+        };
         let start = |shift: i64| now.plus(shift).floor_to(86_400_000_000).plus(-shift);
         let open_at = |ts: UnixMicros| {
             let first = of.klines_1m(ts, ts.plus(60 * MICROS_PER_MINUTE).min(now.plus(1)), now);

@@ -578,6 +578,13 @@ fn states_are_told() {
         .parse()
         .unwrap();
     assert!((bid - of.price(best.0)).abs() < 1e-9);
+    let trade = of.matches(at(0), ts).pop().unwrap();
+    let size: f64 = ticker["data"][0]["lastSz"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((size * 0.01 - of.qty(trade.qty_lots)).abs() < 1e-9);
     assert_eq!(last("funding-rate").1["data"][0]["fundingRate"], "0.0001");
     let marks = wire.stream("mark-price:BTC-USDT-SWAP");
     assert!((330..=340).contains(&marks.len()), "{}", marks.len());
