@@ -69,7 +69,7 @@ fn measure(name: &str, instrument: InstrumentParams, path: &str) {
     let raised = Arc::clone(&stop);
     let server = std::thread::spawn(move || {
         run(options, &raised, |started| {
-            tx.send(started.ws_url.clone()).unwrap()
+            tx.send(started.ws_url.clone()).unwrap();
         })
         .unwrap();
     });

@@ -1,4 +1,4 @@
-//! The mock exchange: archives, REST and WebSockets of simulated markets or of a recording, with planned faults.
+//! The mock exchange: archives, REST and sockets of simulated markets or of a recording, with planned faults.
 //!
 //! Written from the venues' documents and from recorded frames, never from this project's parsers. Nothing it serves was
 //! ever traded. Parts: `world` makes the market, `clock` runs it, `venues` speak for it, `server` and `socket` carry what they
@@ -119,7 +119,7 @@ pub struct Started {
     pub simulated: bool,
     /// Base address of HTTP.
     pub url: String,
-    /// Base address of WebSockets.
+    /// Base address of sockets.
     pub ws_url: String,
     /// Port.
     pub port: u16,

@@ -6,6 +6,8 @@
 URL is what `quant mock-exchange` printed (http://127.0.0.1:PORT). For every book it prints the frames applied, breaks of
 the chain of ids, crossed books, resyncs and, at the end, how far the book is from a fresh snapshot (Binance). Exit code 1 on
 a break, a crossed book or a difference that no fault fired by the mock (GET /_mock/status) explains, or without frames.
+On Binance sockets the breaks of the chain of ids are compared with the fired faults one socket at a time: a gap or a duplicate
+must be seen once, a swap of neighbours three times, everything else not at all.
 
 Needs: websockets (PyPI). Rules: Binance "How to manage a local order book correctly" (spot and USD-M), OKX v5 `books`,
 Bybit v5 `orderbook`.
@@ -60,10 +62,38 @@ class Book:
         )
 
 
+class Chain:
+    """The ids of one connection from its first frame on, synced or not."""
+
+    def __init__(self, ws, is_um):
+        self.socket = int(ws.response.headers["x-mock-socket"])
+        self.is_um, self.last, self.breaks, self.last_ms = is_um, None, 0, 0
+
+    def take(self, event):
+        if self.last is not None:
+            self.breaks += event["pu"] != self.last if self.is_um else event["U"] != self.last + 1
+        self.last, self.last_ms = event["u"], max(self.last_ms, event["E"])
+
+    def expected(self, fired):
+        """Fewest and most breaks that the faults fired on this socket make in the frames received."""
+        makes = {"gap": 1, "duplicate": 1, "reorder": 3, "silent": 1}
+        mine = [f for f in fired if f["socket"] == self.socket]
+        mine = [f for f in mine if makes.get(f["kind"])]
+        # Faults on neighbouring frames may share a break: a gap before a swap, or two gaps in a row.
+        near = sum(
+            b["ordinal"] - a["ordinal"] <= 4 or b["ts_us"] - a["ts_us"] <= 400_000
+            for a, b in zip(mine, mine[1:])
+        )
+        least = -near + sum(makes.get(f["kind"], 0) for f in mine if f["ts_us"] // 1000 < self.last_ms - 1000)
+        most = sum(makes.get(f["kind"], 0) for f in mine if f["ts_us"] // 1000 <= self.last_ms)
+        return least, most
+
+
 class Report:
     def __init__(self, name):
         self.name, self.frames, self.breaks, self.crossed = name, 0, 0, 0
         self.resyncs, self.stale, self.reconnects, self.differences, self.notes = 0, 0, 0, 0, []
+        self.chains = []
 
     def line(self):
         return (
@@ -94,6 +124,8 @@ async def binance(base, market, symbol, want, report):
         pending = None
         # A tiny queue keeps the client from hiding a lag of megabytes from the server.
         async with websockets.connect(ws_base + path, max_queue=64, ping_interval=None, max_size=None) as ws:
+            chain = Chain(ws, is_um)
+            report.chains.append(chain)
             await ws.send(json.dumps({"method": "SUBSCRIBE", "params": [stream], "id": 7}))
             try:
                 while report.frames < want:
@@ -103,6 +135,7 @@ async def binance(base, market, symbol, want, report):
                             report.notes.append(f"bad acknowledgement {message}")
                             report.breaks += 1
                         continue
+                    chain.take(message)
                     if last is None:
                         buffered.append(message)
                         if pending is None:
@@ -295,9 +328,17 @@ async def main():
     fired = [f for f in status["fired"] if f["kind"] in EXPLAINS]
     print(f"faults fired: {len(status['fired'])}, that can break a book: {len(fired)}")
     breaks = sum(r.breaks for r in reports)
+    exact = True
+    for report in reports:
+        for chain in report.chains:
+            least, most = chain.expected(status["fired"])
+            fits = least <= chain.breaks <= most
+            exact = exact and fits
+            plan = str(least) if least == most else f"{least} to {most}"
+            print(f"{report.name} socket {chain.socket}: chain breaks {chain.breaks}, planned {plan}{'' if fits else ' DIFFERENT'}")
     # A gap, a reordering or a duplicate breaks the chain at most twice each; anything beyond has no excuse.
     unexplained = max(0, breaks - 2 * len(fired))
-    bad = unexplained or any(r.crossed or r.differences or r.frames < args.frames for r in reports)
+    bad = unexplained or not exact or any(r.crossed or r.differences or r.frames < args.frames for r in reports)
     if not fired and any(r.reconnects for r in reports):
         bad = True
     print("NOT ok" if bad else "ok")

@@ -1,4 +1,4 @@
-//! `quant mock-exchange`: archives, REST and WebSockets of a simulated market, a folder or a recording.
+//! `quant mock-exchange`: archives, REST and sockets of a simulated market, a folder or a recording.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -36,8 +36,11 @@ pub(crate) struct MockExchange {
     /// Recording to replay (gzip lines `<received ns> <JSON>`) instead of a simulated market
     #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "instrument", "history_minutes", "start"])]
     recording: Option<PathBuf>,
-    /// Market profile: null, planted_flow, planted_hazard, planted_trend, planted_reversion, mixed [default: mixed]
-    #[arg(long)]
+    /// Market profile [default: mixed]
+    #[arg(
+        long,
+        help = "Market profile: null, planted_flow, planted_hazard, planted_trend, planted_reversion, mixed [default: mixed]"
+    )]
     profile: Option<String>,
     /// Simulated instrument as MARKET:SYMBOL[:LOOK] with LOOK btc or alt, several separated by commas [default: um:BTCUSDT:btc,um:SOLUSDT:alt,spot:BTCUSDT:btc]
     #[arg(
@@ -65,8 +68,12 @@ pub(crate) struct MockExchange {
     /// Fault plan (YAML)
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
-    /// Delay of sockets by path: GLOB=constant:MS, =exponential:MEAN_MS or =lognormal:MEDIAN_MS,SIGMA; may be repeated
-    #[arg(long, value_name = "GLOB=DIST")]
+    /// Delay of sockets by path
+    #[arg(
+        long,
+        value_name = "GLOB=DIST",
+        help = "Delay of sockets by path: GLOB=constant:MS, =exponential:MEAN_MS or =lognormal:MEDIAN_MS,SIGMA; may be repeated"
+    )]
     delay: Vec<String>,
 }
 

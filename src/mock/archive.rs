@@ -77,7 +77,7 @@ impl Archive {
         candidates.iter().find_map(|path| {
             let file = self.inside(path)?;
             let meta = std::fs::metadata(&file).ok()?;
-            meta.is_file().then(|| Found {
+            meta.is_file().then_some(Found {
                 file,
                 bytes: meta.len(),
             })

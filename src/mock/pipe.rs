@@ -107,10 +107,10 @@ impl Pipe {
         } else {
             None
         };
-        self.apply(frame, action);
+        self.apply(frame, action.as_ref());
     }
 
-    fn apply(&mut self, frame: Frame, action: Option<Action>) {
+    fn apply(&mut self, frame: Frame, action: Option<&Action>) {
         let stream = Arc::clone(&frame.stream);
         let ts = frame.ts;
         let until = |ms: u64| ts.plus(i64::try_from(ms).unwrap_or(i64::MAX / 2_000) * 1_000);
@@ -118,7 +118,7 @@ impl Pipe {
             Some(Action::Disconnect { code }) => {
                 self.count(&stream, |c| c.lost += 1);
                 let release = self.late.release(ts).max(self.frozen_until);
-                self.queue.push_back((release, Item::End(code)));
+                self.queue.push_back((release, Item::End(*code)));
                 self.ended = true;
                 return;
             }
@@ -132,24 +132,24 @@ impl Pipe {
                 self.silent_until = Some(for_ms.map_or(UnixMicros(i64::MAX), until));
             }
             Some(Action::Freeze { for_ms }) => {
-                self.frozen_until = self.frozen_until.max(until(for_ms));
+                self.frozen_until = self.frozen_until.max(until(*for_ms));
             }
             Some(Action::Gap { count }) => {
-                *self.gaps.entry(Arc::clone(&stream)).or_default() += count;
+                *self.gaps.entry(Arc::clone(&stream)).or_default() += *count;
             }
             Some(Action::LateSnapshot { delay_ms, .. }) => {
                 self.count(&stream, |c| c.moved += 1);
-                self.snapshots.push((until(delay_ms), frame));
+                self.snapshots.push((until(*delay_ms), frame));
                 return;
             }
             Some(Action::Reorder { distance }) => {
                 self.count(&stream, |c| c.moved += 1);
-                self.moved.push((frame, distance));
+                self.moved.push((frame, *distance));
                 return;
             }
             Some(Action::Duplicate { copies }) => {
-                self.count(&stream, |c| c.copies += copies);
-                for _ in 0..copies {
+                self.count(&stream, |c| c.copies += *copies);
+                for _ in 0..*copies {
                     self.pass(frame.clone());
                 }
             }

@@ -58,7 +58,9 @@ pub struct Player {
 impl std::fmt::Debug for Player {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let keys: Vec<&str> = self.tracks.iter().map(|t| &*t.key).collect();
-        f.debug_struct("Player").field("streams", &keys).finish()
+        f.debug_struct("Player")
+            .field("streams", &keys)
+            .finish_non_exhaustive()
     }
 }
 

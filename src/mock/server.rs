@@ -20,7 +20,7 @@ use super::counters::Counters;
 use super::delay::DelayRules;
 use super::faults::{Action, Faults, Target};
 use super::socket;
-use super::venue::{FrameKind, Query, Request, Response, RestCx, VenueHandler, decode};
+use super::venue::{FrameKind, Query, Request, Response, RestCx, Session, VenueHandler, decode};
 use super::world::World;
 
 /// Prefixes that name a venue explicitly, and the handler they name; `um` and `spot` stay visible to their handler.
@@ -166,26 +166,8 @@ pub async fn handle(
             query: &query,
             host: &host,
         };
-        let opened = handler.open(&asked, &server.cx(book_time));
-        let session = match opened {
-            Ok(session) => session,
-            Err(answer) => {
-                server.counters.request("WS", &path, answer.status);
-                return plain(answer);
-            }
-        };
-        let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => upgrade,
-            Err(refused) => {
-                server.counters.request("WS", &path, 400);
-                return refused.into_response();
-            }
-        };
-        server.counters.request("WS", &path, 101);
-        let shared = Arc::clone(&server);
-        return upgrade
-            .max_message_size(1 << 20)
-            .on_upgrade(move |ws| socket::serve(ws, session, shared, venue, path));
+        let session = handler.open(&asked, &server.cx(book_time));
+        return upgrade(&server, &mut parts, session, venue, path).await;
     }
     let range = text_of(&parts.headers, &header::RANGE);
     let payload = if let Some(Action::Status {
@@ -216,6 +198,42 @@ pub async fn handle(
     server
         .counters
         .request(&method, &path, answer.status().as_u16());
+    answer
+}
+
+/// Turns a request into a socket that is served on its own from then on.
+async fn upgrade(
+    server: &Arc<Server>,
+    parts: &mut axum::http::request::Parts,
+    session: Result<Box<dyn Session>, Response>,
+    venue: &'static str,
+    path: String,
+) -> axum::response::Response {
+    let session = match session {
+        Ok(session) => session,
+        Err(answer) => {
+            server.counters.request("WS", &path, answer.status);
+            return plain(answer);
+        }
+    };
+    let upgrade = match WebSocketUpgrade::from_request_parts(parts, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(refused) => {
+            server.counters.request("WS", &path, 400);
+            return refused.into_response();
+        }
+    };
+    server.counters.request("WS", &path, 101);
+    let (shared, id) = (Arc::clone(server), server.counters.socket_id());
+    let mut answer = upgrade
+        .max_message_size(1 << 20)
+        .on_upgrade(move |ws| socket::serve(ws, session, shared, venue, path, id));
+    // So that a client can tell which of the planned faults were meant for it.
+    set(
+        &mut answer,
+        HeaderName::from_static("x-mock-socket"),
+        &id.to_string(),
+    );
     answer
 }
 

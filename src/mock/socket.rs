@@ -38,15 +38,15 @@ struct Link {
     reached: UnixMicros,
 }
 
-/// Serves one socket until either side ends it.
+/// Serves one socket until either side ends it; `id` is its number in counters and firings.
 pub async fn serve(
     ws: WebSocket,
     session: Box<dyn Session>,
     server: Arc<Server>,
     venue: &'static str,
     path: String,
+    id: u64,
 ) {
-    let id = server.counters.socket_id();
     let late = Lateness::new(server.delays.of(&path), sub_seed(server.seed, &path, id));
     let mut link = Link {
         ws,

@@ -6,6 +6,9 @@ use quant_core::synth::SimBook;
 /// Level changes as `(ticks, lots)`, best first; 0 lots: the level left the best N.
 pub type Levels = Vec<(i64, i64)>;
 
+/// Levels someone else holds.
+pub type View<'a> = &'a [(i64, i64)];
+
 /// Follows the best N levels of both sides.
 #[derive(Clone, Debug)]
 pub struct TopN {
@@ -25,7 +28,7 @@ impl TopN {
     }
 
     /// Returns the best levels seen last.
-    pub fn levels(&self) -> (&[(i64, i64)], &[(i64, i64)]) {
+    pub fn levels(&self) -> (View<'_>, View<'_>) {
         (&self.bids, &self.asks)
     }
 
@@ -45,29 +48,19 @@ impl TopN {
 
 fn changes(old: &[(i64, i64)], new: &[(i64, i64)], rank: impl Fn(i64) -> i64) -> Levels {
     let mut out = Vec::new();
-    let (mut i, mut j) = (0, 0);
-    loop {
-        match (old.get(i), new.get(j)) {
-            (None, None) => return out,
-            (Some(&(price, _)), other) if other.is_none_or(|(p, _)| rank(price) < rank(*p)) => {
-                out.push((price, 0));
-                i += 1;
-            }
-            (Some(&(price, lots)), Some(&level)) if price == level.0 => {
-                if lots != level.1 {
-                    out.push(level);
-                }
-                i += 1;
-                j += 1;
-            }
-            (_, Some(&level)) => {
-                out.push(level);
-                j += 1;
-            }
-            // The first arm takes every old level that has no new one left to compare with.
-            (Some(_), None) => return out,
+    let mut old = old.iter().peekable();
+    for &(price, lots) in new {
+        // Old levels better than this one are gone.
+        while let Some((gone, _)) = old.next_if(|(p, _)| rank(*p) < rank(price)) {
+            out.push((*gone, 0));
+        }
+        match old.next_if(|(p, _)| *p == price) {
+            Some((_, before)) if *before == lots => {}
+            _ => out.push((price, lots)),
         }
     }
+    out.extend(old.map(|(gone, _)| (*gone, 0)));
+    out
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use crate::run::identity::sha256_hex;
 /// Name of the marker at the root of a simulated archive.
 pub const MARKER_FILE: &str = "SIMULATED.json";
 
-/// Id of a market's first book message.
-const FIRST_ID: i64 = 1_000_001;
+/// Id of the book message that stands for a market's opening book.
+const OPENING_ID: i64 = 1_000_001;
 
 /// One written file.
 #[derive(Clone, Debug, Serialize)]
@@ -206,7 +206,7 @@ fn writer_of(
     params: &InstrumentParams,
     market: &OrderBookMarket,
 ) -> CommandResult<Box<dyn VenueWriter>> {
-    let (book, last_id) = (market.book(), FIRST_ID - 1);
+    let (book, last_id) = (market.book(), OPENING_ID);
     let (datasets, options) = (&request.datasets, request.book);
     Ok(match request.venue {
         Venue::Bybit => Box::new(BybitWriter::new(

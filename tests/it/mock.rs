@@ -333,57 +333,31 @@ fn a_book_rebuilds_over_the_socket_without_a_break() {
     assert_eq!(mock.status()["fired"], serde_json::json!([]));
 }
 
+/// Starts a mock of one perpetual, as fast as it is read, under a plan.
+fn planned(dir: &Path, plan: &str) -> Mock {
+    std::fs::write(dir.join("plan.yaml"), plan).unwrap();
+    let args = "--instrument um:BTCUSDT --history-minutes 5 --speed max --faults plan.yaml";
+    Mock::start(dir, &args.split(' ').collect::<Vec<_>>())
+}
+
+fn fired(status: &Value) -> Vec<(&str, u64)> {
+    let fired = status["fired"].as_array().unwrap().iter();
+    fired
+        .map(|f| (f["kind"].as_str().unwrap(), f["ordinal"].as_u64().unwrap()))
+        .collect()
+}
+
 #[test]
-fn exactly_the_planned_faults_happen() {
+fn exactly_the_planned_faults_of_a_socket_happen() {
     let dir = tempfile::tempdir().unwrap();
-    let plan = "seed: 3\nfaults:\n\
+    let mock = planned(
+        dir.path(),
+        "seed: 3\nfaults:\n\
         - {kind: gap, match: {venue: binance, stream: '*@depth@100ms'}, at: {frame: 200, every: 300}, times: 3, params: {count: 2}}\n\
         - {kind: duplicate, match: {stream: '*@depth@100ms'}, at: {frame: 350}}\n\
         - {kind: reorder, match: {stream: '*@depth@100ms'}, at: {frame: 450}}\n\
-        - {kind: disconnect, match: {stream: '*@depth@100ms'}, at: {frame: 1500}, params: {code: 1012}}\n\
-        - {kind: http_429, match: {path: '/fapi/v1/time'}, at: {request: 2}, params: {retry_after: 7}}\n\
-        - {kind: http_5xx, match: {path: '/fapi/v1/time'}, at: {request: 3}, params: {status: 502}}\n\
-        - {kind: short_body, match: {path: '/fapi/v1/exchangeInfo'}, at: {request: 1}, params: {keep: 0.5}}\n\
-        - {kind: truncate, match: {path: '/fapi/v1/exchangeInfo'}, at: {request: 2}, params: {keep: 0.5}}\n";
-    std::fs::write(dir.path().join("plan.yaml"), plan).unwrap();
-    let mock = Mock::start(
-        dir.path(),
-        &[
-            "--instrument",
-            "um:BTCUSDT",
-            "--history-minutes",
-            "5",
-            "--speed",
-            "max",
-            "--faults",
-            "plan.yaml",
-        ],
+        - {kind: disconnect, match: {stream: '*@depth@100ms'}, at: {frame: 1500}, params: {code: 1012}}\n",
     );
-    let time: Vec<Answer> = (0..4).map(|_| mock.get("/fapi/v1/time")).collect();
-    assert_eq!(
-        time.iter().map(|a| a.status).collect::<Vec<_>>(),
-        [200, 429, 502, 200]
-    );
-    assert_eq!(time[1].header("retry-after"), Some("7"));
-    let info: Vec<Answer> = (0..3).map(|_| mock.get("/fapi/v1/exchangeInfo")).collect();
-    let announced = |a: &Answer| {
-        a.header("content-length")
-            .unwrap()
-            .parse::<usize>()
-            .unwrap()
-    };
-    let whole = info[2].body.len();
-    assert_eq!(
-        (announced(&info[0]), info[0].body.len()),
-        (whole, whole / 2),
-        "short of what was said"
-    );
-    assert_eq!(
-        (announced(&info[1]), info[1].body.len()),
-        (whole / 2, whole / 2),
-        "cut, and consistently so"
-    );
-
     let url = format!("ws://{}/public/ws/btcusdt@depth@100ms", mock.address);
     let (sync, code) = block_on(async {
         let (mut ws, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
@@ -402,19 +376,9 @@ fn exactly_the_planned_faults_happen() {
     // A gap breaks the chain once, a duplicate once, a swap three times: before, between and after.
     assert_eq!(sync.breaks, 3 + 1 + 3);
     let status = mock.status();
-    let fired: Vec<(&str, u64)> = status["fired"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|f| (f["kind"].as_str().unwrap(), f["ordinal"].as_u64().unwrap()))
-        .collect();
     assert_eq!(
-        fired,
+        fired(&status),
         [
-            ("http_429", 2),
-            ("http_5xx", 3),
-            ("short_body", 1),
-            ("truncate", 2),
             ("gap", 200),
             ("duplicate", 350),
             ("reorder", 450),
@@ -429,28 +393,87 @@ fn exactly_the_planned_faults_happen() {
         (&1_500.into(), &7.into(), &1.into())
     );
     assert_eq!(status["sockets"]["closed_by_server"], 1);
+}
 
-    let added = mock.send(
-        "POST",
-        "/_mock/faults",
-        "",
-        "faults: [{kind: http_403, at: {request: 1}}]",
+#[test]
+fn exactly_the_planned_faults_of_answers_happen() {
+    let dir = tempfile::tempdir().unwrap();
+    let mock = planned(
+        dir.path(),
+        "faults:\n\
+        - {kind: http_429, match: {path: '/fapi/v1/time'}, at: {request: 2}, params: {retry_after: 7}}\n\
+        - {kind: http_5xx, match: {path: '/fapi/v1/time'}, at: {request: 3}, params: {status: 502}}\n\
+        - {kind: http_418, match: {path: '/fapi/v1/time'}, at: {request: 4}, params: {retry_after: ''}}\n\
+        - {kind: short_body, match: {path: '*exchangeInfo'}, at: {request: 1}}\n\
+        - {kind: truncate, match: {path: '*exchangeInfo'}, at: {request: 2}, params: {keep: 0.5}}\n\
+        - {kind: cut_chunked, match: {path: '*exchangeInfo'}, at: {request: 3}}\n\
+        - {kind: corrupt, match: {path: '*exchangeInfo'}, at: {request: 4}, params: {position: 0}}\n\
+        - {kind: slow_body, match: {path: '*exchangeInfo'}, at: {request: 5}, params: {bytes_per_s: 5000}}\n",
     );
+    let time: Vec<Answer> = (0..5).map(|_| mock.get("/fapi/v1/time")).collect();
+    assert_eq!(
+        time.iter().map(|a| a.status).collect::<Vec<_>>(),
+        [200, 429, 502, 418, 200]
+    );
+    assert_eq!(time[1].header("retry-after"), Some("7"));
+    assert_eq!(time[3].header("retry-after"), None);
+
+    let ask = || mock.get("/fapi/v1/exchangeInfo");
+    let [short, cut, chunked, corrupt] = [ask(), ask(), ask(), ask()];
+    let started = Instant::now();
+    let slow = ask();
+    let took = started.elapsed();
+    let whole = ask();
+    let bytes = whole.body.len();
+    let length = |a: &Answer| {
+        a.header("content-length")
+            .map(|n| n.parse::<usize>().unwrap())
+    };
+    assert_eq!(
+        (length(&short), short.body.len()),
+        (Some(bytes), bytes / 2),
+        "short of what was said"
+    );
+    assert_eq!(
+        (length(&cut), cut.body.len()),
+        (Some(bytes / 2), bytes / 2),
+        "cut, and consistently so"
+    );
+    assert_eq!(length(&chunked), None);
+    assert!(!chunked.body.ends_with(b"0\r\n\r\n") && chunked.body.len() > bytes / 2);
+    assert_eq!(corrupt.body.len(), bytes);
+    assert!(serde_json::from_slice::<Value>(&corrupt.body).is_err());
+    assert_eq!(slow.body.len(), bytes);
+    assert!(
+        took.as_secs_f64() > 0.5 * bytes as f64 / 5_000.0,
+        "{took:?}"
+    );
+
+    let added = "faults: [{kind: http_403, at: {request: 1}}]";
+    let added = mock.send("POST", "/_mock/faults", "", added);
     assert_eq!(added.json()["first"], 8);
     assert_eq!(mock.get("/fapi/v1/ping").status, 403);
     assert_eq!(mock.get("/fapi/v1/ping").status, 200);
-    let bad = mock.send(
-        "POST",
-        "/_mock/faults",
-        "",
-        "faults: [{kind: nope, at: {request: 1}}]",
-    );
-    assert!(
-        bad.status == 400
-            && bad.json()["error"]
-                .as_str()
-                .unwrap()
-                .contains("known faults")
+    let bad = "faults: [{kind: nope, at: {request: 1}}]";
+    let bad = mock.send("POST", "/_mock/faults", "", bad);
+    assert_eq!(bad.status, 400);
+    let error = bad.json()["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("known faults"), "{error}");
+    let status = mock.status();
+    let kinds: Vec<&str> = fired(&status).iter().map(|f| f.0).collect();
+    assert_eq!(
+        kinds,
+        [
+            "http_429",
+            "http_5xx",
+            "http_418",
+            "short_body",
+            "truncate",
+            "cut_chunked",
+            "corrupt",
+            "slow_body",
+            "http_403"
+        ]
     );
 }
 

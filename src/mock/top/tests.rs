@@ -11,7 +11,7 @@ fn differences_lead_from_old_to_new() {
         let mut top = TopN::new(n);
         let mut client: [BTreeMap<i64, i64>; 2] = Default::default();
         for _ in 0..200 {
-            for _ in 0..1 + rand.below(8) {
+            for _ in 0..=rand.below(8) {
                 let (is_bid, price, qty) = (rand.below(2) == 0, rand.below(40), rand.below(4));
                 let (price, qty) = (i64::from(price), i64::from(qty));
                 let (side, price) = if is_bid {

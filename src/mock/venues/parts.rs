@@ -51,6 +51,9 @@ pub(super) struct Ladder {
     last_change: UnixMicros,
 }
 
+/// Bids and asks as `(ticks, lots)`, best first.
+pub(super) type Sides<'a> = (&'a [(i64, i64)], &'a [(i64, i64)]);
+
 /// What one interval changed among the best N levels.
 pub(super) struct Step<'a> {
     /// When it is told.
@@ -62,7 +65,7 @@ pub(super) struct Step<'a> {
     /// Changed bids and asks; 0 lots: the level left the best N.
     pub(super) changes: (Levels, Levels),
     /// The best N bids and asks after it.
-    pub(super) levels: (&'a [(i64, i64)], &'a [(i64, i64)]),
+    pub(super) levels: Sides<'a>,
 }
 
 impl Ladder {
@@ -82,7 +85,7 @@ impl Ladder {
     }
 
     /// Returns the best N bids and asks.
-    pub(super) fn levels(&self) -> (&[(i64, i64)], &[(i64, i64)]) {
+    pub(super) fn levels(&self) -> Sides<'_> {
         self.top.levels()
     }
 

@@ -8,6 +8,7 @@ use quant_core::synth::{LevelChange, SimMinute};
 use quant_core::time::{MICROS_PER_MINUTE, UnixMicros};
 
 use super::BookImage;
+use crate::mock::top::Levels;
 
 /// Depth events per interval, shared by every socket that asks for the same one.
 type DepthCache = Mutex<BTreeMap<u32, Arc<[DepthEvent]>>>;
@@ -36,9 +37,9 @@ pub struct DepthEvent {
     /// Last message id of the event before.
     pub prev_last_id: i64,
     /// Changed bids as `(ticks, lots)`, best first; 0 lots removes.
-    pub bids: Vec<(i64, i64)>,
+    pub bids: Levels,
     /// Changed asks as `(ticks, lots)`, best first; 0 lots removes.
-    pub asks: Vec<(i64, i64)>,
+    pub asks: Levels,
 }
 
 impl Minute {
@@ -98,8 +99,8 @@ fn conflate(changes: &[LevelChange], mut prev: i64, every_ms: u32) -> Arc<[Depth
 }
 
 /// Returns the last quantity of each level that changed, best first.
-fn final_levels(group: &[LevelChange]) -> (Vec<(i64, i64)>, Vec<(i64, i64)>) {
-    let (mut bids, mut asks) = (Vec::new(), Vec::new());
+fn final_levels(group: &[LevelChange]) -> (Levels, Levels) {
+    let (mut bids, mut asks) = (Levels::new(), Levels::new());
     for change in group {
         match change.side {
             Side::Buy => bids.push((change.price_ticks, change.qty_lots)),
@@ -114,7 +115,7 @@ fn final_levels(group: &[LevelChange]) -> (Vec<(i64, i64)>, Vec<(i64, i64)>) {
     (bids, asks)
 }
 
-fn keep_last(levels: &mut Vec<(i64, i64)>) {
+fn keep_last(levels: &mut Levels) {
     levels.dedup_by(|later, kept| {
         let same = later.0 == kept.0;
         if same {

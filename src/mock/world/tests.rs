@@ -242,7 +242,7 @@ fn klines_are_those_of_the_matches_and_the_last_one_is_forming() {
     for kline in &klines {
         let end = kline.ts_open.plus(MICROS_PER_MINUTE).min(now.plus(1));
         let matches = of.matches(kline.ts_open, end);
-        assert_eq!(kline.n_trades, matches.len() as i64);
+        assert_eq!(usize::try_from(kline.n_trades), Ok(matches.len()));
         assert_eq!(kline.lots, matches.iter().map(|m| m.qty_lots).sum::<i64>());
         assert_eq!(kline.open, matches.first().unwrap().price_ticks);
         assert_eq!(kline.close, matches.last().unwrap().price_ticks);

@@ -125,7 +125,7 @@ impl FileName {
         }
     }
 
-    fn fault(&self, reason: impl ToString) -> PackError {
+    fn fault(&self, reason: impl core::fmt::Display) -> PackError {
         PackError::Container {
             name: self.name.clone(),
             reason: reason.to_string(),

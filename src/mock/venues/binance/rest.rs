@@ -32,6 +32,10 @@ pub(crate) fn error(status: u16, code: i64, msg: &str) -> Response {
     Response::json(status, body)
 }
 
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "a refusal travels as an error, which should be small"
+)]
 fn refuse(code: i64, msg: &str) -> Refused {
     Box::new(error(400, code, msg))
 }

@@ -196,11 +196,15 @@ impl BinanceSession {
                     return refuse(2, "Invalid request: params must be an array of strings");
                 };
                 if method == "UNSUBSCRIBE" {
-                    names.iter().for_each(|name| self.unsubscribe(name));
+                    for name in names {
+                        self.unsubscribe(name);
+                    }
                 } else if self.streams.len() + names.len() > MAX_STREAMS {
                     return refuse(2, "Invalid request: too many streams");
                 } else {
-                    names.iter().for_each(|name| self.subscribe(name, cx));
+                    for name in names {
+                        self.subscribe(name, cx);
+                    }
                 }
                 json!({"result": null, "id": id})
             }

@@ -87,13 +87,13 @@ impl Kind {
 pub(super) fn source(
     kind: Kind,
     listed: Arc<Listed>,
-    stream: Arc<str>,
+    name: Arc<str>,
     wraps: bool,
 ) -> Box<dyn Source> {
     Box::new(Stream {
         kind,
         listed,
-        stream,
+        name,
         wraps,
     })
 }
@@ -101,7 +101,7 @@ pub(super) fn source(
 struct Stream {
     kind: Kind,
     listed: Arc<Listed>,
-    stream: Arc<str>,
+    name: Arc<str>,
     wraps: bool,
 }
 
@@ -110,7 +110,7 @@ impl Stream {
     fn emit(&self, out: &mut Vec<Frame>, ts: UnixMicros, push: impl FnOnce(&mut Vec<u8>)) {
         let mut text = Vec::with_capacity(256);
         if self.wraps {
-            push_combined(&mut text, &self.stream, push);
+            push_combined(&mut text, &self.name, push);
         } else {
             push(&mut text);
         }
@@ -118,7 +118,7 @@ impl Stream {
         if let Ok(text) = String::from_utf8(text) {
             out.push(Frame {
                 ts,
-                stream: Arc::clone(&self.stream),
+                stream: Arc::clone(&self.name),
                 kind: FrameKind::Data,
                 text,
             });
@@ -140,7 +140,7 @@ impl Stream {
                 asks: &asks,
             };
             self.emit(out, event.ts, |text| {
-                listed.stream.depth_update(text, &frame)
+                listed.stream.depth_update(text, &frame);
             });
         }
     }
@@ -168,7 +168,7 @@ impl Stream {
                 asks: &asks,
             };
             self.emit(out, event.ts, |text| {
-                listed.stream.partial_depth(text, &frame)
+                listed.stream.partial_depth(text, &frame);
             });
         }
     }
@@ -186,7 +186,7 @@ impl Stream {
                 event_us: quote.ts.0,
             };
             self.emit(out, quote.ts, |text| {
-                listed.stream.book_ticker(text, &frame)
+                listed.stream.book_ticker(text, &frame);
             });
         }
     }
@@ -263,19 +263,17 @@ impl Stream {
             .klines_1m(minute.sim.start, minute.end(), UnixMicros(i64::MAX))
             .pop()
             .map(|k| k.open);
-        let mut add = |piece: Kline| match &mut sum {
-            Some(sum) => {
-                sum.extend(&piece);
-                *sum
+        let mut add = |piece: Kline| {
+            let mut whole = Kline {
+                ts_open: open,
+                ..piece
+            };
+            if let Some(before) = sum {
+                whole = before;
+                whole.extend(&piece);
             }
-            None => {
-                let first = Kline {
-                    ts_open: open,
-                    ..piece
-                };
-                sum = Some(first);
-                first
-            }
+            sum = Some(whole);
+            whole
         };
         let emit = |out: &mut Vec<Frame>, ts: UnixMicros, kline: Kline, is_closed: bool| {
             let frame = KlineFrame {

@@ -307,7 +307,7 @@ impl Tickers {
             volume_24h: of.qty(day.lots),
             turnover_24h: of.cash(day.cash),
             price_24h_share: day.last as f64 / day.open as f64 - 1.0,
-            usd_index: of.price(day.last),
+            usd_index: Some(of.price(day.last)),
         }
     }
 
@@ -434,29 +434,22 @@ impl Source for Klines {
         let mut sum = resample(&before, open, |_| (open, end)).pop();
         // The bar is told once a second while it trades, and once when its minute is over.
         let second = 1_000_000;
-        let mut emit = |ts: UnixMicros, bar: &Kline, last_trade: UnixMicros, done: bool| {
-            let row = rest::kline_row(of, bar);
+        let mut emit = |ts: UnixMicros, bars: &[(Kline, bool)]| {
+            let rows: Vec<_> = bars
+                .iter()
+                .map(|(bar, done)| (rest::kline_row(of, bar), *done))
+                .collect();
             out.extend(self.head.frame(ts, FrameKind::Data, |text| {
                 let interval = (self.interval.as_str(), length / 1_000);
-                push_kline(
-                    text,
-                    &self.head.listed.terms,
-                    interval,
-                    &row,
-                    done,
-                    ms(last_trade),
-                )
+                push_kline(text, &self.head.listed.terms, interval, &rows, ms(ts))
             }));
         };
-        let mut last_trade = start;
         for group in minute
             .sim
             .matches
             .chunk_by(|a, b| a.ts.floor_to(second) == b.ts.floor_to(second))
         {
-            let (Some(first), Some(last)) = (group.first(), group.last()) else {
-                continue;
-            };
+            let Some(first) = group.first() else { continue };
             let piece = Kline::of(open, group, first.price_ticks);
             let bar = match &mut sum {
                 Some(bar) => {
@@ -465,17 +458,23 @@ impl Source for Klines {
                 }
                 None => *sum.insert(piece),
             };
-            last_trade = last.ts;
             let ts = first.ts.floor_to(second).plus(second);
             if ts < minute.end() {
-                emit(ts, &bar, last_trade, false);
+                emit(ts, &[(bar, false)]);
             }
         }
         let quiet = of
             .klines_1m(start, minute.end(), UnixMicros(i64::MAX))
             .pop();
-        if let Some(bar) = sum.or_else(|| quiet.map(|k| Kline { ts_open: open, ..k })) {
-            emit(minute.end(), &bar, last_trade, minute.end() >= end);
+        let Some(bar) = sum.or_else(|| quiet.map(|k| Kline { ts_open: open, ..k })) else {
+            return;
+        };
+        if minute.end() < end {
+            emit(minute.end(), &[(bar, false)]);
+        } else {
+            // The frame that closes a bar opens the next one, still without a trade.
+            let next = Kline::of(end, &[], bar.close);
+            emit(minute.end(), &[(bar, true), (next, false)]);
         }
     }
 }

@@ -88,12 +88,14 @@ fn listed<'a>(
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the signature of every route")]
 fn time(_: &Deepcoin, _: &Request<'_>, cx: &RestCx<'_>) -> Page {
     let mut out = Vec::new();
     push_time(&mut out, ms(cx.now));
     Ok(out)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the signature of every route")]
 fn ping(_: &Deepcoin, _: &Request<'_>, _: &RestCx<'_>) -> Page {
     Ok(br#"{"code":"0","msg":"","data":{}}"#.to_vec())
 }

@@ -115,6 +115,7 @@ fn listed<'a>(venue: &'a Okx, request: &Request<'_>) -> Result<&'a Listed, Refus
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "has the signature of every route")]
 fn time(_: &Okx, _: &Request<'_>, cx: &RestCx<'_>) -> Page {
     let mut out = Vec::new();
     push_time(&mut out, ms(cx.now));

@@ -18,7 +18,7 @@ use super::session::Socket;
 use super::{Listed, rest};
 use crate::mock::player::Source;
 use crate::mock::venue::{Frame, FrameKind};
-use crate::mock::venues::parts::{Day24, Ladder, ms};
+use crate::mock::venues::parts::{Day24, Ladder, Sides, ms};
 use crate::mock::world::kline::resample;
 use crate::mock::world::{Instrument, Kline, Minute};
 
@@ -141,8 +141,6 @@ struct Book {
     /// When the last frame was sent.
     told: UnixMicros,
 }
-
-type Sides<'a> = (&'a [(i64, i64)], &'a [(i64, i64)]);
 
 fn book_frame(
     head: &Head,
@@ -319,9 +317,14 @@ impl States {
         let best = |side| book.best(side).map(|(p, q)| (of.price(p), listed.qty(q)));
         let minute = of.minute_at(now)?;
         let seen = minute.sim.matches.partition_point(|m| m.ts <= now);
-        let last = seen
-            .checked_sub(1)
-            .map_or(0, |i| minute.sim.matches[i].qty_lots);
+        let last = match seen.checked_sub(1) {
+            Some(i) => minute.sim.matches[i].qty_lots,
+            // The last trade may lie a few minutes back.
+            None => of
+                .matches(now.plus(-10 * MICROS_PER_MINUTE), now.plus(1))
+                .last()
+                .map_or(0, |m| m.qty_lots),
+        };
         let start = |shift: i64| now.plus(shift).floor_to(86_400_000_000).plus(-shift);
         let open_at = |ts: UnixMicros| {
             let first = of.klines_1m(ts, ts.plus(60 * MICROS_PER_MINUTE).min(now.plus(1)), now);

@@ -187,7 +187,7 @@ pub(super) fn push_match_id(out: &mut Vec<u8>, symbol: &Symbol, id: i64) {
     }
 }
 
-/// Steele, Lea, Flood (2014), "Fast splittable pseudorandom number generators", the output function of SplitMix64.
+/// Steele, Lea, Flood (2014), "Fast splittable pseudorandom number generators", the output function of `SplitMix64`.
 const fn splitmix64(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -16,19 +16,25 @@ fn name(name: &str) -> FileName {
 
 fn gz(pieces: &[Vec<u8>]) -> PackedFile {
     let mut file = GzFile::new(name("a.csv.gz"), Effort::Normal);
-    pieces.iter().for_each(|p| file.push(p).unwrap());
+    for piece in pieces {
+        file.push(piece).unwrap();
+    }
     file.finish().unwrap()
 }
 
 fn zip(pieces: &[Vec<u8>]) -> PackedFile {
     let mut file = ZipFile::new(name("a.data.zip"), "a.data", Effort::Fast).unwrap();
-    pieces.iter().for_each(|p| file.push(p).unwrap());
+    for piece in pieces {
+        file.push(piece).unwrap();
+    }
     file.finish().unwrap()
 }
 
 fn tar_gz(pieces: &[Vec<u8>]) -> PackedFile {
     let mut file = TarGzFile::new(name("a.tar.gz"), "a.data".to_owned(), Effort::Fast);
-    pieces.iter().for_each(|p| file.push(p).unwrap());
+    for piece in pieces {
+        file.push(piece).unwrap();
+    }
     file.finish().unwrap()
 }
 

@@ -60,7 +60,9 @@ pub fn push_trades(
     j.finish()
 }
 
-/// Appends a `kline.{interval}` frame; `confirm` says that the bar has closed, `timestamp_ms` is its last trade's time.
+/// Appends a `kline.{interval}` frame of bars and whether each has closed; `timestamp_ms` is the time of the push.
+///
+/// While a bar forms the frame has one bar; the frame that closes it has two: the closed one and the next.
 ///
 /// # Errors
 /// `BadNumber`; nothing is appended then.
@@ -68,11 +70,12 @@ pub fn push_kline(
     out: &mut Vec<u8>,
     terms: &Terms,
     (interval, interval_ms): (&str, i64),
-    row: &KlineRow,
-    confirm: bool,
+    bars: &[(KlineRow, bool)],
     timestamp_ms: i64,
 ) -> Result<(), WireError> {
     let spot = terms.category == Category::Spot;
+    // Bars drop zeros in all categories.
+    let (price, qty) = (terms.price.trimmed(), terms.qty.trimmed());
     let mut j = Json::new(out);
     j.raw(if spot {
         "{\"type\":\"snapshot\",\"topic\":\"kline."
@@ -80,19 +83,27 @@ pub fn push_kline(
         "{\"topic\":\"kline."
     });
     j.raw(interval).raw(".").raw(terms.symbol.as_str());
-    j.raw("\",\"data\":[{\"start\":").int(row.start_ms);
-    j.raw(",\"end\":").int(row.start_ms + interval_ms - 1);
-    j.raw(",\"interval\":\"").raw(interval).raw("\",\"open\":");
-    // Bars drop zeros in all categories.
-    let (price, qty) = (terms.price.trimmed(), terms.qty.trimmed());
-    j.num_text("open", row.open, price).raw(",\"close\":");
-    j.num_text("close", row.close, price).raw(",\"high\":");
-    j.num_text("high", row.high, price).raw(",\"low\":");
-    j.num_text("low", row.low, price).raw(",\"volume\":");
-    j.num_text("volume", row.volume, qty).raw(",\"turnover\":");
-    j.num_text("turnover", row.turnover, Digits::UpTo(8));
-    j.raw(",\"confirm\":").flag(confirm).raw(",\"timestamp\":");
-    j.int(timestamp_ms).raw("}],\"ts\":").int(timestamp_ms);
+    j.raw("\",\"data\":").list(bars, |j, (row, confirm)| {
+        j.raw("{\"start\":").int(row.start_ms);
+        j.raw(",\"end\":").int(row.start_ms + interval_ms - 1);
+        j.raw(",\"interval\":\"").raw(interval).raw("\"");
+        for (key, value, digits) in [
+            ("open", row.open, price),
+            ("close", row.close, price),
+            ("high", row.high, price),
+            ("low", row.low, price),
+            ("volume", row.volume, qty),
+            ("turnover", row.turnover, Digits::UpTo(8)),
+        ] {
+            j.raw(",\"")
+                .raw(key)
+                .raw("\":")
+                .num_text(key, value, digits);
+        }
+        j.raw(",\"confirm\":").flag(*confirm);
+        j.raw(",\"timestamp\":").int(timestamp_ms).raw("}");
+    });
+    j.raw(",\"ts\":").int(timestamp_ms);
     j.raw(if spot { "}" } else { ",\"type\":\"snapshot\"}" });
     j.finish()
 }

@@ -123,7 +123,9 @@ fn descending_files_turn_the_rows_around() {
             descending,
         };
         let mut csv = TradesCsv::new(&terms, day, form).unwrap();
-        rows.iter().for_each(|row| csv.push(row).unwrap());
+        for row in &rows {
+            csv.push(row).unwrap();
+        }
         let body = gunzip(&csv.finish().unwrap().bytes);
         body.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
@@ -359,8 +361,7 @@ fn kline_frames() {
             &mut out,
             &terms(category),
             ("1", 60_000),
-            &bar(),
-            false,
+            &[(bar(), false)],
             1_786_310_818_440,
         )
         .unwrap();
@@ -390,7 +391,7 @@ fn ticker() -> Ticker {
         index: 65137.76,
         open_interest: 59891.732,
         open_interest_value: 3_899_996_265.01,
-        turnover_24h: 1_142_118_412.9021,
+        turnover_24h: 1_142_118_412.902_1,
         volume_24h: 17573.912,
         funding_interval_h: 8,
         funding_cap: 0.005,
@@ -437,7 +438,7 @@ fn spot_ticker_liquidations_and_answers() {
         volume_24h: 2953.836,
         turnover_24h: 191_907_024.697_5,
         price_24h_share: 0.0015,
-        usd_index: 65091.459221,
+        usd_index: Some(65091.459221),
     };
     push_spot(&mut out, &terms(Category::Spot), &spot, 3, 4).unwrap();
     assert_eq!(

@@ -66,8 +66,8 @@ pub struct SpotTicker {
     pub turnover_24h: f64,
     /// Last price over that of 24 h ago, minus 1.
     pub price_24h_share: f64,
-    /// Index price in USD.
-    pub usd_index: f64,
+    /// Index price in USD; the venue leaves it empty for pairs without one.
+    pub usd_index: Option<f64>,
 }
 
 /// Appends the `snapshot` of a contract's ticker; `cs` is the cross sequence.
@@ -150,13 +150,17 @@ pub fn push_spot(
         ("volume24h", t.volume_24h, qty),
         ("turnover24h", t.turnover_24h, Digits::UpTo(8)),
         ("price24hPcnt", t.price_24h_share, Digits::UpTo(4)),
-        ("usdIndexPrice", t.usd_index, Digits::UpTo(6)),
     ] {
         j.raw(",\"")
             .raw(key)
             .raw("\":")
             .num_text(key, value, digits);
     }
+    j.raw(",\"usdIndexPrice\":");
+    match t.usd_index {
+        Some(price) => j.num_text("usdIndexPrice", price, Digits::UpTo(6)),
+        None => j.raw("\"\""),
+    };
     j.raw("}}");
     j.finish()
 }
@@ -216,12 +220,7 @@ impl<'a> Fields<'a> {
             self.key("tickDirection").j.text(next.tick.name());
         }
         let both = (next, last);
-        self.changed(
-            "price24hPcnt",
-            both,
-            |t| t.price_24h_share,
-            Digits::Fixed(6),
-        );
+        self.changed("price24hPcnt", both, |t| t.price_24h_share, Digits::UpTo(6));
         self.changed("lastPrice", both, |t| t.last, price);
         self.changed("prevPrice24h", both, |t| t.prev_24h, price);
         self.changed("highPrice24h", both, |t| t.high_24h, price);
@@ -232,7 +231,7 @@ impl<'a> Fields<'a> {
     }
 
     fn open_interest(&mut self, next: &Ticker, last: Option<&Ticker>) {
-        let (qty, both) = (self.qty, (next, last));
+        let (qty, both) = (self.qty.trimmed(), (next, last));
         self.changed("openInterest", both, |t| t.open_interest, qty);
         let value = |t: &Ticker| t.open_interest_value;
         self.changed("openInterestValue", both, value, Digits::Fixed(2));
@@ -246,7 +245,7 @@ impl<'a> Fields<'a> {
 
     /// One side's open interest: half of both sides', to the quantity's decimals, and its value at the mark price.
     fn single_interest(&mut self, next: &Ticker, last: Option<&Ticker>) {
-        let (qty, both) = (self.qty, (next, last));
+        let (qty, both) = (self.qty.trimmed(), (next, last));
         let half = |t: &Ticker| qty.round(t.open_interest / 2.0);
         self.changed("singleOpenInterest", both, half, qty);
         let value = |t: &Ticker| half(t) * t.mark;

@@ -2,8 +2,14 @@
 
 use serde_json::Value;
 
-use super::history::*;
-use super::rest::*;
+use super::history::{
+    BookRow, FundingRow, push_books as push_old_books, push_funding, push_klines,
+    push_trades as push_old_trades,
+};
+use super::rest::{
+    InstrumentRow, push_books, push_candles, push_error, push_instruments, push_mark_price,
+    push_time, push_trades,
+};
 use super::*;
 use crate::venues::wire::Level;
 use crate::venues::wire::tests_shared::{number, shared};
@@ -47,7 +53,7 @@ fn pages_of_history_count_in_seconds() {
         r#"{"code":"0","msg":"","data":{"etime":1766757360,"data":[["1766757360","89021.2","89025.9","89021.2","89025.9","0.00640052","569.80413281"]],"errmsg":""}}"#
     );
     assert_eq!(
-        page(|out| history::push_trades(out, &terms(), &[trade()], 5)),
+        page(|out| push_old_trades(out, &terms(), &[trade()], 5)),
         r#"{"code":"0","msg":"","data":{"etime":5,"data":[{"trade_id":"1000299140908139","direction":"1","coin_market":"BTC-USDT-SWAP","price":"88948.8","platform":"deepcoin","timestamp":1766759271}],"errmsg":""}}"#
     );
     let levels: Vec<Level> = (0..7)
@@ -59,7 +65,7 @@ fn pages_of_history_count_in_seconds() {
         asks: levels,
     };
     assert_eq!(
-        page(|out| history::push_books(out, &terms(), &[row], 5)),
+        page(|out| push_old_books(out, &terms(), &[row], 5)),
         r#"{"code":"0","msg":"","data":{"etime":5,"data":[{"timestamp":9,"buy_order_list":[[100,3]],"ask_order_list":[[100,3],[101,3],[102,3],[103,3],[104,3]]}],"errmsg":""}}"#
     );
     let row = FundingRow {
@@ -76,7 +82,7 @@ fn pages_of_history_count_in_seconds() {
 #[test]
 fn pages_of_current_data() {
     assert_eq!(
-        page(|out| rest::push_trades(out, &terms(), &[trade()])),
+        page(|out| push_trades(out, &terms(), &[trade()])),
         r#"{"code":"0","msg":"","data":[{"instId":"BTC-USDT-SWAP","tradeId":"1000299140908139","px":"88948.8","sz":"43","side":"sell","ts":"1766759271999"}]}"#
     );
     assert_eq!(
@@ -92,7 +98,7 @@ fn pages_of_current_data() {
         price: f64::NAN,
         ..trade()
     };
-    assert!(rest::push_trades(&mut out, &terms(), &[trade(), bad]).is_err());
+    assert!(push_trades(&mut out, &terms(), &[trade(), bad]).is_err());
     assert_eq!(out, b"x");
 }
 
@@ -145,10 +151,7 @@ fn recorded_answers_come_back() {
     let (bids, asks) = (side("bids"), side("asks"));
     // The recorded sizes are not whole contracts.
     let fine = Terms::new("BTC-USDT-SWAP", ProductGroup::SwapU, 1, 3);
-    assert_eq!(
-        written(|out| rest::push_books(out, &fine, &bids, &asks)),
-        book
-    );
+    assert_eq!(written(|out| push_books(out, &fine, &bids, &asks)), book);
 
     let Some(instruments) = recorded("GetSymbols") else {
         return;

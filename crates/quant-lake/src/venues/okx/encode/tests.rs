@@ -374,7 +374,7 @@ fn other_frames() {
         low_24h: 4.5,
         open_utc0: 4.6,
         open_utc8: 5.2,
-        volume_ccy_24h: 577_730.7823,
+        volume_ccy_24h: 577_730.782_3,
         volume_24h: 289_425.0,
         ts_ms: 1_652_459_223_143,
     };
@@ -389,7 +389,7 @@ fn other_frames() {
     let interest = OpenInterestRow {
         ts_ms: 6,
         oi: 2_216_113.01,
-        oi_ccy: 22_161.1301,
+        oi_ccy: 22_161.130_1,
         oi_usd: 1e9,
     };
     let interest_text = r#"{"instId":"BTC-USDT-SWAP","instType":"SWAP","oi":"2216113.01","oiCcy":"22161.1301","oiUsd":"1000000000","ts":"6"}"#;
@@ -539,11 +539,11 @@ fn history_answers() {
     };
     // The document's example, with one file in the group.
     assert_eq!(
-        answer(&[group.clone()], None),
+        answer(std::slice::from_ref(&group), None),
         r#"{"code":"0","data":[{"dateAggrType":"daily","details":[{"dateRangeStart":"1756569600000","dateRangeEnd":"1756656000000","groupDetails":[{"dateTs":"1756656000000","filename":"BTC-USDT-SWAP-trades-2025-09-01.zip","sizeMB":"10.82","url":"https://static.okx.com/cdn/okex/traderecords/trades/daily/20250901/BTC-USDT-SWAP-trades-2025-09-01.zip"}],"groupSizeMB":"10.82","instFamily":"BTC-USDT","instId":"","instType":"SWAP"}],"totalSizeMB":"10.82","ts":"1756882260390"}],"msg":""}"#
     );
     assert!(
-        answer(&[group.clone()], Some("http://127.0.0.1:1"))
+        answer(std::slice::from_ref(&group), Some("http://127.0.0.1:1"))
             .contains(r#""url":"http://127.0.0.1:1/cdn/okex/"#)
     );
     let empty = HistoryGroup {
