@@ -273,7 +273,7 @@ impl OrderBookMarket {
 
 /// Makers sit out changes of the price below this, in standard deviations of an average minute; in the null market they
 /// follow at once.
-const DEAD_BAND: f64 = 0.03;
+const DEAD_BAND: f64 = 0.02;
 impl MinuteModel for OrderBookMarket {
     fn params(&self) -> &InstrumentParams {
         &self.params

@@ -106,8 +106,8 @@ impl AssetPath {
         let is_null = profile == MarketProfile::Null;
         let strength = strength(profile);
         let minutes = MINUTES_PER_DAY as f64;
-        // Shocks have unit variance per day; what drifts add is taken off them.
-        let scale = params.daily_volatility / variance_of(profile, strength).sqrt();
+        // Drift makes the variance of days differ from that of minutes: the target lies between the two.
+        let scale = params.daily_volatility / variance_of(profile, strength).sqrt().sqrt();
         let kind = match (is_trial, is_null) {
             (true, _) => Kind::Still,
             (false, true) => Kind::Hidden,

@@ -9,7 +9,7 @@ use crate::synth::world::InstrumentParams;
 /// Mean time until a swept best price is quoted again, microseconds: in the null market, in others, in a hazard onset.
 const REFILL_US: [f64; 3] = [1e5, 3e5, 2e6];
 /// Lean of the flow in a hazard: onset and move.
-const HAZARD_LEAN: (f64, f64) = (0.75, 0.5);
+const HAZARD_LEAN: (f64, f64) = (0.65, 0.4);
 
 /// Returns makers' mood, rates per second of market, limit and cancel events, and the lean of the flow.
 pub(super) fn of(

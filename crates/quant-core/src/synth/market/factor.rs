@@ -6,15 +6,17 @@ use crate::time::{MICROS_PER_DAY, MICROS_PER_MINUTE, MINUTES_PER_DAY};
 
 /// Half-lives of the parts of log volatility, minutes; volatility remembers on several scales (Corsi 2009, HAR).
 const HALF_LIVES: [f64; 4] = [6.0, 40.0, 240.0, 1_440.0];
-/// Stationary standard deviations of those parts. Their squares sum to 0.31, which alone gives minute returns an
-/// excess kurtosis of `3 exp(4 * 0.31) - 3`, about 7, in the long run.
-const LOG_SDS: [f64; 4] = [0.32, 0.30, 0.28, 0.20];
+/// Stationary standard deviations of those parts. Their squares sum to 0.35, which alone gives minute returns an
+/// excess kurtosis of `3 exp(4 * 0.35) - 3`, about 9, in the long run.
+const LOG_SDS: [f64; 4] = [0.36, 0.32, 0.28, 0.20];
 /// Mean number of shocks per minute of one factor.
 pub(super) const SHOCKS_PER_MINUTE: f64 = 36.0;
 /// Spread of the sizes of shocks around their mean.
-const SIZE_SPREAD: f64 = 0.6;
+const SIZE_SPREAD: f64 = 1.0;
 /// Chance that a shock is a large one, and how much larger it is.
 const LARGE: (f64, f64) = (0.0002, 15.0);
+/// Volatility of a constant factor: that of the usual minute, below the mean, which few lively minutes make.
+const USUAL_LEVEL: f64 = 0.8;
 /// Share of the daily cycle of activity that volatility follows.
 const VOLATILITY_CYCLE: f64 = 0.5;
 /// Shocks per minute grow with volatility to this power (where they may).
@@ -47,7 +49,7 @@ pub(super) struct Factor {
     levels: Rand,
     parts: [f64; 4],
     sds: [f64; 4],
-    is_rate_stochastic: bool,
+    kind: Kind,
 }
 
 /// Returns activity relative to the mean minute: a U between two afternoons (peak 14:30 UTC, trough 2:30 UTC), and a
@@ -89,7 +91,7 @@ impl Factor {
             levels,
             parts,
             sds,
-            is_rate_stochastic: kind == Kind::Clustered,
+            kind,
         }
     }
 
@@ -109,8 +111,12 @@ impl Factor {
             *part = *part * keep + sd * (1.0 - keep * keep).sqrt() * self.levels.normal();
             log += *part - sd * sd;
         }
-        let level = libm::exp(log);
-        let speed = if self.is_rate_stochastic {
+        let level = if self.kind == Kind::Still {
+            USUAL_LEVEL
+        } else {
+            libm::exp(log)
+        };
+        let speed = if self.kind == Kind::Clustered {
             libm::pow(level, RATE_POWER) / mean_power(RATE_POWER, 1.0)
         } else {
             1.0

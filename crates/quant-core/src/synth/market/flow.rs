@@ -217,9 +217,9 @@ impl Hawkes {
 }
 
 /// Large orders being worked at the same time; takers are drawn from them (Lillo, Mike and Farmer 2005).
-const METAORDERS: usize = 6;
+const METAORDERS: usize = 3;
 /// Tail of their lengths; signs then decorrelate as `lag^-(tail - 1)`.
-const LENGTH_TAIL: f64 = 1.7;
+const LENGTH_TAIL: f64 = 1.75;
 /// Longest metaorder, child orders.
 const LONGEST: f64 = 5_000.0;
 

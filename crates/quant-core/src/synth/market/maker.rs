@@ -14,7 +14,11 @@ pub(super) const MIN_LEVELS: usize = 24;
 /// Share of limit and cancel events that act on the best price.
 pub(super) const AT_TOUCH: f64 = 0.55;
 /// Mean size of an added or cancelled order at the touch, relative to the mean quantity there.
-const ORDER_SHARE: f64 = 0.4;
+const ORDER_SHARE: f64 = 0.27;
+/// Chance that such an order is a large one, and how much larger it is.
+const LARGE_ORDER: (f64, f64) = (0.1, 4.0);
+/// Largest share of a level that one cancel removes.
+const MOST_CANCELLED: f64 = 0.9;
 /// Standard deviation of the log of a new level's quantity.
 const LEVEL_LOG_SD: f64 = 0.5;
 /// Ticks behind a new touch that are filled at once.
@@ -224,7 +228,12 @@ impl Maker {
         let behind = if at_touch { 0 } else { self.draw_distance() };
         let tick = best - sign * behind;
         let qty = self.ladder.qty(side, tick);
-        let size = ORDER_SHARE * -libm::log(1.0 - self.rand.unit());
+        let large = if self.rand.chance(LARGE_ORDER.0) {
+            LARGE_ORDER.1
+        } else {
+            1.0
+        };
+        let size = large * ORDER_SHARE * -libm::log(1.0 - self.rand.unit());
         let new = if is_limit {
             if qty > 0 {
                 qty + ticks(mood.touch * size).max(1)
@@ -240,7 +249,7 @@ impl Maker {
             if qty == 0 {
                 return;
             }
-            let left = qty - ticks(qty as f64 * size.min(1.0)).max(1);
+            let left = qty - ticks(qty as f64 * size.min(MOST_CANCELLED)).max(1);
             let goes = behind > 0 && self.rand.chance((1.0 - self.occupancy) / self.occupancy)
                 || left < ticks(0.02 * mood.touch);
             match (goes, self.ladder.depth(side) > MIN_LEVELS) {

@@ -58,11 +58,11 @@ pub(super) const fn strength(profile: MarketProfile) -> Strength {
         },
         MarketProfile::Mixed => Strength {
             lean: 0.08,
-            lean_flow: 0.08,
+            lean_flow: 0.05,
             trend: 0.1,
-            trend_flow: 0.07,
+            trend_flow: 0.05,
             pull: 0.03,
-            hazard: 0.9,
+            hazard: 0.8,
             reverting: 0.0,
         },
     }
