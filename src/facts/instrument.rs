@@ -138,8 +138,8 @@ impl InstrumentFacts {
                 "kurtosis_15m_over_1m",
                 calmer,
                 shape.n_15m,
-                Band::below(1.5),
-                "excess kurtosis does not grow with the horizon: aggregational normality (Cont 2001, fact 4); a week has 672 fat-tailed values",
+                Band::below(1.0),
+                "excess kurtosis falls with the horizon: aggregational normality (Cont 2001, fact 4); a week has too few values to tell",
             ),
             Fact::new(
                 "acf_return_1",
