@@ -198,7 +198,7 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Synth {
-    /// Market profile: null, planted_flow, planted_hazard, planted_trend, planted_reversion, mixed
+    /// Market profile: `null`, `planted_flow`, `planted_hazard`, `planted_trend`, `planted_reversion` or `mixed`
     #[arg(long, default_value = "mixed")]
     pub(crate) profile: String,
     /// Number of days
@@ -234,13 +234,14 @@ pub(crate) struct Synth {
     /// Override one parameter of every instrument (branching=0.5) or of one (BTCUSDT.branching=0.5)
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Levels per side in l2_snapshots and l2_deltas [default: 20; bybit and okx as the venue]
+    /// Levels per side in `l2_snapshots` and `l2_deltas` [default: 20; bybit and okx as the venue]
     #[arg(long, value_name = "N")]
     pub(crate) book_levels: Option<u16>,
     /// Milliseconds between two images or updates of the book [default: 1000 for images, 100 for updates]
     #[arg(long, value_name = "MS")]
     pub(crate) book_cadence_ms: Option<u32>,
-    /// Defects to plant, separated by commas, e.g. gap=0.2,wrong_checksum=0.1; `all=RATE` plants every kind
+    /// Defects to plant, as shares of the files that can have them, separated by commas, e.g. `gap=0.2,wrong_checksum=0.1`;
+    /// `all=RATE` names every kind (at most 0.1: a file gets one defect at most)
     #[arg(long, value_delimiter = ',', value_name = "KIND=RATE")]
     pub(crate) defects: Vec<String>,
     /// Seed of the defects [default: --seed]

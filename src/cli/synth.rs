@@ -130,6 +130,9 @@ fn text(report: &SynthReport, out: &std::path::Path) -> String {
                 .filter(|d| request::is_ingested(instrument.market, **d))
                 .map(|d| d.name())
                 .collect();
+            if datasets.is_empty() {
+                continue;
+            }
             lines.push(format!(
                 "ingest: quant build-dataset --exchange sim-binance --market {} --symbol {} --start {start} --end {end} \
                  --source vision --root {} --datasets {} --lake data",

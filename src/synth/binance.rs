@@ -49,6 +49,21 @@ impl Terms {
         self.lot.value(lots)
     }
 
+    /// Returns the venue's id of a book message: exchange-wide on futures, the book's own on spot.
+    fn update_id(&self, id: i64) -> i64 {
+        if self.market == Market::Spot {
+            id
+        } else {
+            um_update_id(id)
+        }
+    }
+
+    fn levels(&self, side: &[(i64, i64)]) -> Vec<(f64, f64)> {
+        side.iter()
+            .map(|(ticks, lots)| (self.price(*ticks), self.qty(*lots)))
+            .collect()
+    }
+
     /// Returns a time as the file of its day stamps it.
     fn stamp(&self, us: i64) -> i64 {
         let unit = (self.unit_us)(self.market, UnixMicros(us).day());
@@ -318,7 +333,7 @@ impl BinanceWriter {
         for q in &minute.quotes {
             let ts_us = terms.stamp(q.ts.0);
             file.push(&BookTickerRow {
-                update_id: um_update_id(q.update_id),
+                update_id: terms.update_id(q.update_id),
                 bid_px: terms.price(q.bid_ticks),
                 bid_qty: terms.qty(q.bid_lots),
                 ask_px: terms.price(q.ask_ticks),
@@ -378,7 +393,11 @@ impl BinanceWriter {
             file.records
                 .push(UnixMicros(p.ts.0), UnixMicros(p.published_at.0));
         }
-        let Some(f) = minute.funding.filter(|_| self.wants(Dataset::Funding)) else {
+        let Some(f) = minute.funding.filter(|f| {
+            let kind = VisionType::FundingRate;
+            self.wants(Dataset::Funding)
+                && is_published(self.terms.market, kind, Cadence::Monthly, f.ts.day())
+        }) else {
             return Ok(());
         };
         let month = Period::month_of(f.ts.day());

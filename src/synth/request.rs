@@ -123,7 +123,7 @@ pub fn look_of(name: &str) -> CommandResult<Look> {
 pub fn instrument_of(text: &str) -> CommandResult<InstrumentParams> {
     let refuse = |why: &str| {
         CommandError::text(ErrorKind::Config, &format!("instrument `{text}`: {why}"))
-            .hint("e.g. --instruments um:BTCUSDT:btc,spot:BTCUSDT:btc,um:SOLUSDT:alt")
+            .hint("e.g. um:BTCUSDT:btc,spot:BTCUSDT:btc,um:SOLUSDT:alt")
     };
     let parts: Vec<&str> = text.split(':').collect();
     let (market, symbol, look) = match parts[..] {
@@ -172,7 +172,8 @@ pub fn profile_names() -> String {
 /// Applies `key=value` overrides to every instrument, e.g. `branching=0.5`, or to one, e.g. `BTCUSDT.branching=0.5`.
 ///
 /// # Errors
-/// Configuration error: not `key=value`, an unknown key or symbol, a value of the wrong type or out of range.
+/// Configuration error: not `key=value`, an unknown key or symbol, a value of the wrong type. Ranges are those of
+/// [`SynthRequest::check`].
 pub fn apply_overrides(
     instruments: &mut [InstrumentParams],
     overrides: &[String],
@@ -205,9 +206,8 @@ pub fn apply_overrides(
             } else {
                 serde_json::from_str(value).map_err(|_| refuse("not a number"))?
             };
-            let changed: InstrumentParams =
-                serde_json::from_value(tree).map_err(|e| refuse(&e.to_string()))?;
-            *instrument = changed.check().map_err(|e| refuse(&e.to_string()))?;
+            // Whether the parameters fit together is asked once all overrides are in.
+            *instrument = serde_json::from_value(tree).map_err(|e| refuse(&e.to_string()))?;
         }
         if !hit {
             return Err(refuse("no instrument has this symbol"));
@@ -265,8 +265,25 @@ impl SynthRequest {
                 self.book.cadence_ms
             ));
         }
+        if self.venue == Venue::Binance
+            && self.datasets.contains(&Dataset::L2Snapshots)
+            && ![5, 10, 20].contains(&self.book.levels)
+        {
+            return refuse(format!(
+                "l2_snapshots with {} levels; the venue's partial-depth stream has 5, 10 or 20",
+                self.book.levels
+            ));
+        }
         for instrument in &self.world.instruments {
-            instrument.clone().check().config_error()?;
+            instrument.clone().check().map_err(|e| {
+                CommandError::text(
+                    ErrorKind::Config,
+                    &format!(
+                        "instrument {} {}: {e}",
+                        instrument.market, instrument.symbol
+                    ),
+                )
+            })?;
         }
         Ok(self)
     }

@@ -48,7 +48,7 @@ pub enum DefectError {
     },
     /// More defects than files.
     #[error(
-        "the rates of the defects of {shape} files add up to {sum}\nhint: a file gets at most one defect, so the rates of the kinds that fit it must not exceed 1 together"
+        "the rates of the defects of {shape} files add up to {sum:.3}\nhint: a file gets at most one defect, so the rates of the kinds that fit it must not exceed 1 together"
     )]
     RatesExceedOne {
         /// Which files.

@@ -541,7 +541,12 @@ impl<'a> Keys<'a> {
                 .as_u64()
                 .filter(|n| (low..=high).contains(n))
                 .map(Some)
-                .ok_or_else(|| self.bad(key, "a whole number in its range")),
+                .ok_or_else(|| {
+                    self.bad(
+                        key,
+                        "a whole number, at least 1 where it counts frames, requests or copies",
+                    )
+                }),
         }
     }
 

@@ -7,7 +7,7 @@ use quant_core::time::{Day, UnixMicros};
 use quant_lake::schema::Dataset;
 use quant_lake::venues::binance::encode::{
     BookTickerFrame, DepthSnapshot, DepthUpdateFrame, RecordingOptions, RecordingWriter, Stamp,
-    StreamEncoder, TradeFrame, push_combined, um_update_id,
+    StreamEncoder, TradeFrame, push_combined,
 };
 
 use super::{RecordLog, StoredFile, Terms};
@@ -150,18 +150,8 @@ impl SocketTape {
         );
         order.extend(updates.iter().enumerate().map(|(i, u)| (u.ts.0, 2, i)));
         order.sort_unstable();
-        let id = |id: i64| {
-            if terms.market == quant_core::market::Market::Spot {
-                id
-            } else {
-                um_update_id(id)
-            }
-        };
-        let levels = |side: &[(i64, i64)]| -> Vec<(f64, f64)> {
-            side.iter()
-                .map(|(ticks, lots)| (terms.price(*ticks), terms.qty(*lots)))
-                .collect()
-        };
+        let id = |id| terms.update_id(id);
+        let levels = |side: &[(i64, i64)]| terms.levels(side);
         for &(ts_us, rank, i) in &order {
             let tape = &mut self.tape;
             let out = &mut tape.frame;
@@ -190,7 +180,7 @@ impl SocketTape {
                         event_us: ts_us,
                     };
                     push_combined(out, &self.streams[2], |out| {
-                        tape.encoder.book_ticker(out, &frame)
+                        tape.encoder.book_ticker(out, &frame);
                     });
                 }
                 _ => {
@@ -206,7 +196,7 @@ impl SocketTape {
                         asks: &asks,
                     };
                     push_combined(out, &self.streams[0], |out| {
-                        tape.encoder.depth_update(out, &frame)
+                        tape.encoder.depth_update(out, &frame);
                     });
                 }
             }
@@ -272,13 +262,7 @@ impl ImageTape {
     }
 
     pub(super) fn minute(&mut self, terms: &Terms) -> CommandResult<()> {
-        let id = |id: i64| {
-            if terms.market == quant_core::market::Market::Spot {
-                id
-            } else {
-                um_update_id(id)
-            }
-        };
+        let id = |id| terms.update_id(id);
         let (mut bids, mut asks) = (Vec::new(), Vec::new());
         for image in self.sampler.images() {
             bids.clear();
@@ -297,7 +281,7 @@ impl ImageTape {
             };
             let tape = &mut self.tape;
             push_combined(&mut tape.frame, &self.stream, |out| {
-                tape.encoder.partial_depth(out, &frame)
+                tape.encoder.partial_depth(out, &frame);
             });
             tape.push(image.ts.0)?;
         }

@@ -144,7 +144,7 @@ impl OrderBookMarket {
         let mut market = Self {
             is_null,
             flow: Flow::new(&params, branching, own),
-            maker: Maker::new(&params, own("book"), is_null),
+            maker: Maker::new(&params, own("book"), own("deep book"), is_null),
             perp: (!is_spot).then(|| Perp::new(&params, own("perp"), is_null)),
             venue: Venue::new(own("halts")),
             impact: Impact::new(&rates, path.minute_sd(), start),

@@ -21,8 +21,6 @@ const LARGE_ORDER: (f64, f64) = (0.1, 4.0);
 const MOST_CANCELLED: f64 = 0.9;
 /// Standard deviation of the log of a new level's quantity.
 const LEVEL_LOG_SD: f64 = 0.5;
-/// Ticks behind a new touch that are filled at once.
-const NEAR_TICKS: i64 = 6;
 /// In the null market makers move only when the price is this much farther from the middle of their quotes than rounding to the tick takes
 /// it. Without it the last quote change would tell on which side of the middle the price is, and so, weakly, the next
 /// minute's change of a coarse-ticked mid: order flow imbalance would predict.
@@ -43,6 +41,9 @@ pub(super) struct Mood {
 pub(super) struct Maker {
     pub(super) ladder: Ladder,
     pub(super) rand: Rand,
+    /// Draws of the ground that a moving touch leaves behind: a stream of its own, so that the flow at the touch does not depend on
+    /// how deep the book is.
+    deep: Rand,
     depth: i64,
     occupancy: f64,
     max_spread: i64,
@@ -65,13 +66,14 @@ pub(super) struct Maker {
 const FIRST_ID: i64 = 1_000_001;
 
 impl Maker {
-    pub(super) fn new(params: &InstrumentParams, rand: Rand, is_null: bool) -> Self {
+    pub(super) fn new(params: &InstrumentParams, rand: Rand, deep: Rand, is_null: bool) -> Self {
         let spread = ticks(params.spread_ticks);
         let max_spread = 8 * spread + 16;
         let span = 4 * u64::from(params.depth_ticks) + 4 * max_spread.unsigned_abs() + 4_096;
         Self {
             ladder: Ladder::new(u32::try_from(span).unwrap_or(1 << 20)),
             rand,
+            deep,
             depth: i64::from(params.depth_ticks),
             occupancy: params.occupancy,
             max_spread,
@@ -145,10 +147,7 @@ impl Maker {
 
     /// Draws the quantity of a new level `behind` ticks from the touch.
     fn draw_level(&mut self, mood: &Mood, behind: i64) -> i64 {
-        // Books are humped: more rests some ticks behind the touch (Bouchaud, Mezard and Potters 2002).
-        let shape = 1.0 + 0.5 * (behind as f64 / 10.0).min(1.0);
-        let z = LEVEL_LOG_SD * self.rand.normal() - 0.5 * LEVEL_LOG_SD * LEVEL_LOG_SD;
-        ticks(mood.touch * shape * libm::exp(z)).max(1)
+        level_lots(&mut self.rand, mood, behind)
     }
 
     /// Follows the efficient price: if the wanted best prices change, overtaken levels go and new ones come at once.
@@ -181,10 +180,13 @@ impl Maker {
                 self.put(ts, side, touch, qty, out);
             }
             let advanced = (touch - old) * sign;
-            for k in 1..NEAR_TICKS.min(advanced) {
+            // Where the touch advanced, the ground behind it is new; where it fell back, the far end of the window is.
+            let far = 1.max(self.depth + 1 + advanced)..self.depth + 1;
+            for k in (1..advanced.min(self.depth + 1)).chain(if advanced < 0 { far } else { 0..0 })
+            {
                 let tick = touch - sign * k;
-                if self.ladder.qty(side, tick) == 0 && self.rand.chance(self.occupancy) {
-                    let qty = self.draw_level(mood, k);
+                if self.ladder.qty(side, tick) == 0 && self.deep.chance(self.occupancy) {
+                    let qty = level_lots(&mut self.deep, mood, k);
                     self.put(ts, side, tick, qty, out);
                 }
             }
@@ -348,6 +350,14 @@ impl Maker {
     pub(super) fn mid(&self) -> f64 {
         (self.ladder.best(Side::Buy) + self.ladder.best(Side::Sell)) as f64 * 0.5
     }
+}
+
+/// Draws the quantity of a level `behind` ticks from the touch.
+fn level_lots(rand: &mut Rand, mood: &Mood, behind: i64) -> i64 {
+    // Books are humped: more rests some ticks behind the touch (Bouchaud, Mezard and Potters 2002).
+    let shape = 1.0 + 0.5 * (behind as f64 / 10.0).min(1.0);
+    let z = LEVEL_LOG_SD * rand.normal() - 0.5 * LEVEL_LOG_SD * LEVEL_LOG_SD;
+    ticks(mood.touch * shape * libm::exp(z)).max(1)
 }
 
 /// Returns the best prices `spread` apart whose middle is nearest to `center`.

@@ -249,12 +249,12 @@ fn the_first_hour_of_each_profile_is_as_recorded() {
 }
 
 const GOLDEN: [u64; 6] = [
-    0x71968d3d99d6f521,
-    0xbd46a5461d9ca405,
-    0xcb3a3f9c6ae79ac3,
-    0xfd6a51ca0942131a,
-    0x27eeff246dd18872,
-    0x6869c012e06a5724,
+    0x51de71674d60a6e8,
+    0x9b35bacd4e108c5c,
+    0x30732875032d41bc,
+    0xc06d46a508ef47c3,
+    0xd8e86082dc44570f,
+    0xae1a5bb66b191320,
 ];
 
 #[test]
@@ -508,6 +508,22 @@ fn transition_rows_are_probabilities() {
                 (row.iter().sum::<f64>() - 1.0).abs() < 1e-12,
                 "{profile:?} {row:?}"
             );
+        }
+    }
+}
+
+/// The window behind the touch stays as full as it was opened, wherever the price goes.
+#[test]
+fn a_book_keeps_its_depth() {
+    let params = slow(perpetual());
+    let expected = params.occupancy * f64::from(params.depth_ticks);
+    let mut market = market(MarketProfile::Mixed, 3, params);
+    for _ in 0..4 {
+        run(&mut market, 45, |_| {});
+        let book = market.book();
+        for side in [Side::Buy, Side::Sell] {
+            let share = book.depth(side) as f64 / expected;
+            assert!((0.75..1.25).contains(&share), "{side:?}: {share}");
         }
     }
 }

@@ -163,17 +163,17 @@ pub(super) fn empty_quote(lines: &Lines<'_>, draw: &mut Draw) -> Option<Edit> {
     let mut edit = Edit::in_places(lines, draw, "quotes without quantity", |i, _| {
         let mut cells = cells(lines.row(i));
         // As many decimals as the venue writes.
-        let zero: Vec<u8> = cells
-            .get(column)?
+        let qty = cells.get(column)?;
+        let decimals = qty
             .iter()
-            .map(|b| if b.is_ascii_digit() { b'0' } else { *b })
-            .collect();
-        let cell = if zero.contains(&b'.') {
-            zero.as_slice()
-        } else {
-            b"0"
-        };
-        cells[column] = cell;
+            .position(|b| *b == b'.')
+            .map(|dot| qty.len() - dot);
+        let mut zero = b"0".to_vec();
+        if let Some(len) = decimals {
+            zero.push(b'.');
+            zero.resize(1 + len, b'0');
+        }
+        cells[column] = &zero;
         Some((i..i + 1, vec![cells.join(&b',')]))
     })?;
     edit.columns = vec![column];

@@ -9,6 +9,9 @@ use crate::venues::binance::{Cadence, Period, Published, VisionType, published};
 /// First UTC day whose spot files stamp microseconds, 2025-01-01 (binance-public-data, README).
 pub(super) const SPOT_MICROS_FROM: Day = Day(20_089);
 
+/// First day of funding, and of mark, index and premium klines (the latter three: first days with known holes): 2020-01-01.
+const REFERENCE_FROM: Day = Day(18_262);
+
 /// First day of `metrics` that a listing showed, 2021-12-01. The reading side rules out less, see [`published`].
 const METRICS_FROM: Day = Day(18_962);
 
@@ -47,7 +50,15 @@ pub(super) const fn dataset_of(kind: VisionType) -> Dataset {
 /// 2024-03-30 only; [`super::ArchiveWriter`] writes any day of any product the market has.
 pub fn is_published(market: Market, kind: VisionType, cadence: Cadence, day: Day) -> bool {
     let known = published(dataset_of(kind), market, cadence, day) == Published::Yes;
-    known && (kind != VisionType::Metrics || day >= METRICS_FROM)
+    let first = match kind {
+        VisionType::Metrics => METRICS_FROM,
+        VisionType::FundingRate
+        | VisionType::MarkPriceKlines
+        | VisionType::IndexPriceKlines
+        | VisionType::PremiumIndexKlines => REFERENCE_FROM,
+        _ => return known,
+    };
+    known && day >= first
 }
 
 /// Returns whether the venue has a product of a market at a cadence at all.
