@@ -178,7 +178,8 @@ pub fn run(
         }
         None => venues::all(&world),
     };
-    let hold = options.hold || recording.is_some();
+    let replays = recording.is_some();
+    let hold = options.hold || replays;
     let server = Arc::new(Server {
         venues,
         world,
@@ -194,7 +195,7 @@ pub fn run(
     let url = server::base_url(address);
     let listed = server.world.instruments().iter();
     let report = Started {
-        simulated: true,
+        simulated: !replays,
         ws_url: url.replacen("http", "ws", 1),
         port: address.port(),
         start_us: start.0,

@@ -96,13 +96,15 @@ pub(crate) fn run(args: &MockExchange, ui: Ui) -> CommandResult<ExitCode> {
 
 fn tell(started: &Started, ui: Ui) -> CommandResult<()> {
     let text = format!(
-        "listening on {}\nwebsockets on {}\nSIMULATED: {}",
+        "listening on {}\nwebsockets on {}\n{}",
         started.url,
         started.ws_url,
-        if started.instruments.is_empty() {
-            "files or a recording only".to_owned()
+        if !started.simulated {
+            "replaying a recording".to_owned()
+        } else if started.instruments.is_empty() {
+            "SIMULATED: files only".to_owned()
         } else {
-            started.instruments.join(" ")
+            format!("SIMULATED: {}", started.instruments.join(" "))
         }
     );
     ui.answer(started, &text)

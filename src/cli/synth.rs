@@ -121,6 +121,11 @@ fn text(report: &SynthReport, out: &std::path::Path) -> String {
             report.defects,
             out.join(DEFECTS_FILE).display()
         ));
+        if report.defects == 0 {
+            lines.push(
+                "no written file drew a defect: raise the rates, or add --datasets that can have the kind".to_owned(),
+            );
+        }
     }
     if request.venue == Venue::Binance {
         for instrument in &request.world.instruments {

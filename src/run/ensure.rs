@@ -201,7 +201,10 @@ pub fn synth(
     let wanted: Vec<Dataset> = datasets
         .iter()
         .copied()
-        .filter(|d| synth::request::is_ingested(key.market, *d))
+        .filter(|d| {
+            synth::request::is_ingested(key.market, *d)
+                && synth::request::is_written(Venue::Binance, key.market, *d)
+        })
         .collect();
     let request = SynthRequest {
         world: WorldParams {

@@ -90,6 +90,13 @@ pub fn write_archive(
         ..
     } = archive;
     truth.finish()?;
+    if files.is_empty() {
+        return Err(CommandError::text(
+            ErrorKind::Config,
+            "the venue published none of these datasets on these days; nothing was written",
+        )
+        .hint("choose other days with --start, or other datasets; e.g. um bookTicker exists from 2023-05-16 to 2024-03-30"));
+    }
     let mut report = SynthReport {
         simulated: true,
         request,

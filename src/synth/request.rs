@@ -259,6 +259,15 @@ impl SynthRequest {
         if self.datasets.is_empty() {
             return refuse("no dataset to write".to_owned());
         }
+        for dataset in &self.datasets {
+            let written = |x: &InstrumentParams| is_written(self.venue, x.market, *dataset);
+            if !self.world.instruments.iter().any(written) {
+                return refuse(format!(
+                    "{} publishes no archive of {dataset} for these markets, and none is written",
+                    self.venue.name()
+                ));
+            }
+        }
         if !(10..=60_000).contains(&self.book.cadence_ms) || 60_000 % self.book.cadence_ms != 0 {
             return refuse(format!(
                 "book every {} ms; expected 10 to 60000 ms that divide a minute",
@@ -356,5 +365,20 @@ pub fn is_ingested(market: Market, dataset: Dataset) -> bool {
             Dataset::Klines1m | Dataset::AggTrades | Dataset::Trades
         ),
         _ => !matches!(dataset, Dataset::L2Deltas | Dataset::L2Snapshots),
+    }
+}
+
+/// Returns whether the simulator has a format of a venue for this dataset in this market.
+pub fn is_written(venue: Venue, market: Market, dataset: Dataset) -> bool {
+    let is_binance_level = matches!(dataset, Dataset::L2Deltas | Dataset::L2Snapshots);
+    match venue {
+        Venue::Binance if market == Market::Spot => {
+            is_ingested(market, dataset) || is_binance_level
+        }
+        Venue::Binance => default_datasets(venue).contains(&dataset) || is_binance_level,
+        Venue::Okx if market == Market::Spot => {
+            dataset != Dataset::Funding && default_datasets(venue).contains(&dataset)
+        }
+        _ => default_datasets(venue).contains(&dataset),
     }
 }

@@ -22,7 +22,7 @@ fn synth(dir: &Path, args: &[&str]) -> Ran {
 #[test]
 fn what_cannot_be_simulated_is_refused_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &[&str]); 14] = [
+    let cases: [(&[&str], &[&str]); 16] = [
         (
             &["--profile", "moon"],
             &["unknown profile `moon`", "planted_hazard"],
@@ -48,6 +48,14 @@ fn what_cannot_be_simulated_is_refused_and_nothing_is_written() {
             &["named twice"],
         ),
         (&["--defects", "moths=0.5"], &["moths", "gap"]),
+        (
+            &["--datasets", "liquidations"],
+            &["liquidations", "none is written"],
+        ),
+        (
+            &["--datasets", "l2_snapshots", "--book-levels", "0"],
+            &["0 levels", "5, 10 or 20"],
+        ),
         (&["--defects", "gap=1.5"], &["gap", "1.5"]),
     ];
     for (args, words) in cases {
@@ -68,6 +76,28 @@ fn what_cannot_be_simulated_is_refused_and_nothing_is_written() {
         .code(2)
         .says(&["not empty", "--out"]);
     assert_eq!(listing(dir.path()).len(), 2);
+}
+
+#[test]
+fn overrides_are_judged_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut args = vec!["--symbol", "1000PEPEUSDT", "--look", "alt", "--out", "sim"];
+    for set in [
+        "start_price=0.0012",
+        "tick_size=0.0000001",
+        "lot_size=1",
+        "median_qty=9000",
+        "touch_qty=900000",
+    ] {
+        args.extend(["--set", set]);
+    }
+    synth(dir.path(), &args).code(0);
+    let found = listing(&dir.path().join("sim/data"));
+    assert!(
+        found
+            .keys()
+            .any(|name| name.contains("trades/1000PEPEUSDT"))
+    );
 }
 
 #[test]
@@ -261,6 +291,8 @@ fn a_recording_holds_a_book_that_can_be_synchronised() {
         let path = format!("{market}/recordings/binance/{market}/btcusdt_20240101.gz");
         let lines = crate::support::gunzip(&dir.path().join(path));
         let (updates, snapshot) = depth_lines(&lines);
+        let marks = lines.matches("btcusdt@markPrice@1s").count();
+        assert_eq!(marks, if market == "um" { 86_400 } else { 0 });
         let last = snapshot["lastUpdateId"].as_i64().unwrap();
         let mut chain = 0_i64;
         let mut applied = 0;

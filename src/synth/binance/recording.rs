@@ -1,13 +1,13 @@
 //! Raw recordings of a simulated instrument's sockets: `<recv_ns> <json>` lines in gzip, one file per UTC day.
 
 use quant_core::market::Side;
-use quant_core::synth::derive::{BookConsumer, BookReplay, Conflator, SnapshotSampler};
-use quant_core::synth::{SimBook, SimMinute};
+use quant_core::synth::derive::{BookConsumer, BookReplay, BookUpdate, Conflator, SnapshotSampler};
+use quant_core::synth::{SimBook, SimLiquidation, SimMark, SimMatch, SimMinute, SimQuote};
 use quant_core::time::{Day, UnixMicros};
 use quant_lake::schema::Dataset;
 use quant_lake::venues::binance::encode::{
-    BookTickerFrame, DepthSnapshot, DepthUpdateFrame, RecordingOptions, RecordingWriter, Stamp,
-    StreamEncoder, TradeFrame, push_combined,
+    BookTickerFrame, DepthSnapshot, DepthUpdateFrame, ForceOrderFrame, MarkPriceFrame,
+    RecordingOptions, RecordingWriter, Stamp, StreamEncoder, TradeFrame, push_combined,
 };
 
 use super::{RecordLog, StoredFile, Terms};
@@ -16,6 +16,8 @@ use crate::synth::request::BookOptions;
 
 /// Time from the venue's stamp to our receipt, microseconds: a nearby machine.
 const TRANSIT_US: i64 = 1_500;
+/// Time between settlements.
+const FUNDING_US: i64 = 8 * quant_core::time::MICROS_PER_HOUR;
 /// Levels per side of a REST snapshot.
 const REST_LEVELS: usize = 1_000;
 
@@ -85,13 +87,13 @@ impl Tape {
     }
 }
 
-/// Depth updates at a cadence, trades and best prices, with one REST snapshot inside: what a recorder of the sockets has.
+/// Depth updates at a cadence, trades, best prices, mark prices and forced orders, with one REST snapshot inside: what a recorder of the sockets has.
 pub(super) struct SocketTape {
     tape: Tape,
     updates: Conflator,
     /// The book before the first update; becomes the REST snapshot once that is applied.
     book: Option<SimBook>,
-    streams: [String; 3],
+    streams: [String; 5],
     order: Vec<(i64, u8, usize)>,
 }
 
@@ -109,6 +111,8 @@ impl SocketTape {
             tape.encoder.stream_name(&depth),
             tape.encoder.stream_name("trade"),
             tape.encoder.stream_name("bookTicker"),
+            tape.encoder.stream_name("markPrice@1s"),
+            tape.encoder.stream_name("forceOrder"),
         ];
         let mut book = SimBook::default();
         for side in [Side::Buy, Side::Sell] {
@@ -131,7 +135,8 @@ impl SocketTape {
 
     /// Writes the frames of the minute that the book was just replayed over.
     pub(super) fn minute(&mut self, terms: &Terms, minute: &SimMinute) -> CommandResult<()> {
-        let updates: Vec<_> = self.updates.updates().collect();
+        let conflator = std::mem::replace(&mut self.updates, Conflator::new(1_000_000, None));
+        let updates: Vec<_> = conflator.updates().collect();
         let mut order = std::mem::take(&mut self.order);
         order.clear();
         order.extend(
@@ -149,58 +154,21 @@ impl SocketTape {
                 .map(|(i, q)| (q.ts.0, 1, i)),
         );
         order.extend(updates.iter().enumerate().map(|(i, u)| (u.ts.0, 2, i)));
+        order.extend(minute.marks.iter().enumerate().map(|(i, m)| (m.ts.0, 3, i)));
+        let forced = minute.liquidations.iter().enumerate();
+        order.extend(forced.map(|(i, l)| (l.ts.0, 4, i)));
         order.sort_unstable();
         let id = |id| terms.update_id(id);
         let levels = |side: &[(i64, i64)]| terms.levels(side);
         for &(ts_us, rank, i) in &order {
-            let tape = &mut self.tape;
-            let out = &mut tape.frame;
             match rank {
-                0 => {
-                    let m = &minute.matches[i];
-                    let frame = TradeFrame {
-                        event_us: ts_us,
-                        ts_us,
-                        id: m.id,
-                        price: terms.price(m.price_ticks),
-                        qty: terms.qty(m.qty_lots),
-                        is_buyer_maker: m.aggressor == Side::Sell,
-                    };
-                    push_combined(out, &self.streams[1], |out| tape.encoder.trade(out, &frame));
-                }
-                1 => {
-                    let q = &minute.quotes[i];
-                    let frame = BookTickerFrame {
-                        update_id: id(q.update_id),
-                        bid_px: terms.price(q.bid_ticks),
-                        bid_qty: terms.qty(q.bid_lots),
-                        ask_px: terms.price(q.ask_ticks),
-                        ask_qty: terms.qty(q.ask_lots),
-                        transaction_us: ts_us,
-                        event_us: ts_us,
-                    };
-                    push_combined(out, &self.streams[2], |out| {
-                        tape.encoder.book_ticker(out, &frame);
-                    });
-                }
-                _ => {
-                    let u = &updates[i];
-                    let (bids, asks) = (levels(u.bids), levels(u.asks));
-                    let frame = DepthUpdateFrame {
-                        event_us: ts_us,
-                        transaction_us: u.message_ts.0,
-                        first_id: id(u.first_id),
-                        last_id: id(u.last_id),
-                        prev_last_id: id(u.prev_last_id),
-                        bids: &bids,
-                        asks: &asks,
-                    };
-                    push_combined(out, &self.streams[0], |out| {
-                        tape.encoder.depth_update(out, &frame);
-                    });
-                }
+                0 => self.trade(terms, &minute.matches[i]),
+                1 => self.quote(terms, &minute.quotes[i]),
+                2 => push_update(&mut self.tape, &self.streams[0], terms, &updates[i]),
+                3 => self.mark(&minute.marks[i]),
+                _ => self.liquidation(terms, &minute.liquidations[i]),
             }
-            tape.push(ts_us)?;
+            self.tape.push(ts_us)?;
             if let (2, Some(mut book)) = (rank, self.book.take_if(|_| rank == 2)) {
                 // The answer of the depth request a recorder sends once its socket is open: the book right after the
                 // first update, so that the documented rule finds the update that holds its id.
@@ -225,13 +193,97 @@ impl SocketTape {
                 tape.push(ts_us)?;
             }
         }
+        drop(updates);
+        self.updates = conflator;
         self.order = order;
         Ok(())
+    }
+
+    fn trade(&mut self, terms: &Terms, m: &SimMatch) {
+        let frame = TradeFrame {
+            event_us: m.ts.0,
+            ts_us: m.ts.0,
+            id: m.id,
+            price: terms.price(m.price_ticks),
+            qty: terms.qty(m.qty_lots),
+            is_buyer_maker: m.aggressor == Side::Sell,
+        };
+        let tape = &mut self.tape;
+        push_combined(&mut tape.frame, &self.streams[1], |out| {
+            tape.encoder.trade(out, &frame);
+        });
+    }
+
+    fn quote(&mut self, terms: &Terms, q: &SimQuote) {
+        let frame = BookTickerFrame {
+            update_id: terms.update_id(q.update_id),
+            bid_px: terms.price(q.bid_ticks),
+            bid_qty: terms.qty(q.bid_lots),
+            ask_px: terms.price(q.ask_ticks),
+            ask_qty: terms.qty(q.ask_lots),
+            transaction_us: q.ts.0,
+            event_us: q.ts.0,
+        };
+        let tape = &mut self.tape;
+        push_combined(&mut tape.frame, &self.streams[2], |out| {
+            tape.encoder.book_ticker(out, &frame);
+        });
+    }
+
+    fn mark(&mut self, m: &SimMark) {
+        let frame = MarkPriceFrame {
+            event_us: m.ts.0,
+            mark: m.mark,
+            average: None,
+            index: m.index,
+            settle: m.index,
+            funding_rate: Some(m.predicted_funding),
+            next_funding_us: m.ts.floor_to(FUNDING_US).plus(FUNDING_US).0,
+        };
+        let tape = &mut self.tape;
+        push_combined(&mut tape.frame, &self.streams[3], |out| {
+            tape.encoder.mark_price(out, &frame);
+        });
+    }
+
+    fn liquidation(&mut self, terms: &Terms, l: &SimLiquidation) {
+        let qty = terms.qty(l.qty_lots);
+        let frame = ForceOrderFrame {
+            event_us: l.ts.0,
+            ts_us: l.ts.0,
+            side: l.side,
+            qty,
+            price: terms.price(l.price_ticks),
+            average_price: l.average_price,
+            last_qty: qty,
+            filled_qty: qty,
+        };
+        let tape = &mut self.tape;
+        push_combined(&mut tape.frame, &self.streams[4], |out| {
+            tape.encoder.force_order(out, &frame);
+        });
     }
 
     pub(super) fn close(self, terms: &Terms, day: Day) -> CommandResult<StoredFile> {
         self.tape.close(terms, day, "", Dataset::L2Deltas)
     }
+}
+
+/// Puts a depth update into the tape's frame.
+fn push_update(tape: &mut Tape, stream: &str, terms: &Terms, u: &BookUpdate<'_>) {
+    let (bids, asks) = (terms.levels(u.bids), terms.levels(u.asks));
+    let frame = DepthUpdateFrame {
+        event_us: u.ts.0,
+        transaction_us: u.message_ts.0,
+        first_id: terms.update_id(u.first_id),
+        last_id: terms.update_id(u.last_id),
+        prev_last_id: terms.update_id(u.prev_last_id),
+        bids: &bids,
+        asks: &asks,
+    };
+    push_combined(&mut tape.frame, stream, |out| {
+        tape.encoder.depth_update(out, &frame);
+    });
 }
 
 /// Images of the first levels at a cadence, as the partial-depth stream sends them.
