@@ -115,7 +115,7 @@ pub struct MockOptions {
 /// What was started, for scripts.
 #[derive(Clone, Debug, Serialize)]
 pub struct Started {
-    /// Always true: nothing here was ever traded.
+    /// Nothing here was ever traded; false while a recording is replayed.
     pub simulated: bool,
     /// Base address of HTTP.
     pub url: String,
