@@ -58,7 +58,12 @@ fn request_of(args: &Synth) -> CommandResult<SynthRequest> {
     };
     request::apply_overrides(&mut instruments, &args.set)?;
     let datasets = if args.datasets.is_empty() {
-        default_datasets(venue)
+        let mut all = default_datasets(venue);
+        all.retain(|d| {
+            let mut markets = instruments.iter().map(|x| x.market);
+            markets.any(|market| request::is_written(venue, market, *d))
+        });
+        all
     } else {
         args.datasets.clone()
     };
