@@ -16,7 +16,7 @@ scratch=$(realpath "$3")
 copy=$scratch/tampered
 tried=0
 for top in "$lake"/*/; do
-    partition=$(find "$top" -name '*.parquet' | LC_ALL=C sort | sed -n 1p)
+    partition=$(find "$top" -name 'part-*.parquet' | LC_ALL=C sort | sed -n 1p)
     [ -n "$partition" ] || continue
     name=${partition#"$lake"/}
     rm -rf "$copy"
