@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::synth::request::split_pair;
 use quant_core::market::{Market, Side};
 use quant_core::synth::{
     InstrumentParams, LevelChange, SimBook, SimFunding, SimMark, SimMatch, SimMinute, SimPositions,
@@ -312,23 +313,6 @@ impl Instrument {
         let period = 8 * 60 * MICROS_PER_MINUTE;
         now.floor_to(period).plus(period)
     }
-}
-
-/// Splits a venue symbol into base and quote: `BTCUSDT`, `BTC-USDT-SWAP` and `BTCUSD_PERP` all name a pair.
-pub fn split_pair(symbol: &str) -> (String, String) {
-    if let Some((base, rest)) = symbol.split_once('-') {
-        let quote = rest.split('-').next().unwrap_or(rest);
-        return (base.to_owned(), quote.to_owned());
-    }
-    let bare = symbol.split('_').next().unwrap_or(symbol);
-    for quote in ["USDT", "USDC", "FDUSD", "USD", "BTC"] {
-        if let Some(base) = bare.strip_suffix(quote)
-            && !base.is_empty()
-        {
-            return (base.to_owned(), quote.to_owned());
-        }
-    }
-    (bare.to_owned(), String::new())
 }
 
 #[cfg(test)]

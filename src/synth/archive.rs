@@ -16,7 +16,7 @@ use super::defects::{DEFECTS_FILE, Planter};
 use super::files::{StoredFile, VenueWriter};
 use super::okx::OkxWriter;
 use super::request::SynthRequest;
-use super::truth::{Truth, name_of};
+use super::truth::Truth;
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::run::identity::sha256_hex;
 
@@ -154,7 +154,7 @@ impl Archive<'_> {
             market: params.market,
             symbol: params.symbol.clone(),
         };
-        let name = name_of(&key);
+        let name = key.to_string();
         let mut writer = writer_of(request, key, params, &market)?;
         let mut minute = SimMinute::new();
         let mut done = Vec::new();
@@ -199,7 +199,7 @@ impl Archive<'_> {
             self.files.push(SynthFile {
                 bytes: file.bytes.len() as u64,
                 sha256: sha256_hex(&file.bytes),
-                rows: file.rows,
+                rows: file.records.len(),
                 path: file.path,
             });
         }

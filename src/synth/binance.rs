@@ -15,7 +15,7 @@ use quant_lake::truth::RecordLog;
 use quant_lake::venues::binance::encode::{
     AggTradeRow, ArchiveRow, ArchiveSpec, ArchiveWriter, BookDepthRow, BookTickerRow, Decimals,
     EncodedFile, FundingRow, KlineRow, MetricsRow, ReferenceKlineRow, TradeRow, decimals_of,
-    is_published, um_update_id,
+    is_published, stamp_unit_us, um_update_id,
 };
 use quant_lake::venues::binance::{Cadence, Period, VisionType};
 
@@ -36,8 +36,6 @@ pub(super) struct Terms {
     pub(super) lot: Step,
     pub(super) money: Step,
     pub(super) decimals: Decimals,
-    /// Microseconds in the unit of the venue's stamps on a day.
-    pub(super) unit_us: fn(Market, Day) -> i64,
 }
 
 impl Terms {
@@ -66,7 +64,7 @@ impl Terms {
 
     /// Returns a time as the file of its day stamps it.
     fn stamp(&self, us: i64) -> i64 {
-        let unit = (self.unit_us)(self.market, UnixMicros(us).day());
+        let unit = stamp_unit_us(self.market, UnixMicros(us).day());
         us - us.rem_euclid(unit)
     }
 }
@@ -97,7 +95,6 @@ impl<R: ArchiveRow> Open<R> {
         let file: EncodedFile = self.writer.finish().internal_error()?;
         Ok(StoredFile {
             path: file.path(),
-            rows: file.rows,
             bytes: file.zip,
             checksum: Some(file.checksum),
             instrument: terms.key.clone(),
@@ -140,17 +137,6 @@ pub(super) struct BinanceWriter {
     aggregates: Vec<SimAgg>,
 }
 
-/// Microseconds from which spot files stamp microseconds: 2025-01-01.
-const SPOT_MICROS_FROM: Day = Day(20_089);
-
-fn unit_us(market: Market, day: Day) -> i64 {
-    if market == Market::Spot && day >= SPOT_MICROS_FROM {
-        1
-    } else {
-        1_000
-    }
-}
-
 impl BinanceWriter {
     /// Returns the writer of an instrument whose book is `book` and whose last message before its first minute is `last_id`.
     ///
@@ -184,7 +170,6 @@ impl BinanceWriter {
                     price: decimals_of(tick.size()),
                     qty: decimals_of(lot.size()),
                 },
-                unit_us,
             },
             datasets: datasets.to_vec(),
             book: options,
@@ -230,11 +215,11 @@ impl BinanceWriter {
         };
         if let Some(replay) = &self.replay {
             if self.wants(Dataset::L2Deltas) {
-                let tape = SocketTape::new(&self.terms, day, self.book, replay)?;
+                let tape = SocketTape::new(&self.terms, self.book, replay)?;
                 self.socket = Some(tape);
             }
             if self.wants(Dataset::L2Snapshots) {
-                self.images = Some(ImageTape::new(&self.terms, day, self.book)?);
+                self.images = Some(ImageTape::new(&self.terms, self.book)?);
             }
         }
         Ok(())

@@ -179,7 +179,6 @@ impl VenueWriter for BybitWriter {
                 instrument: self.key.clone(),
                 dataset,
                 day,
-                rows: records.len(),
                 sums,
                 records,
             });

@@ -25,11 +25,9 @@ pub(super) struct StoredFile {
     pub(super) dataset: Dataset,
     /// Day of the file as its name says; first day of a month.
     pub(super) day: Day,
-    /// Data rows (lines of a recording).
-    pub(super) rows: u64,
     /// Exact sums of the rows, for datasets that carry volume.
     pub(super) sums: Option<TradeSums>,
-    /// Times of the rows.
+    /// Times of the data rows (lines of a recording), one each.
     pub(super) records: RecordLog,
 }
 

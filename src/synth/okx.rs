@@ -28,12 +28,12 @@ use crate::error::{CommandResult, Kinded as _};
 const BOOK_LEVELS: u16 = 400;
 
 /// Returns the coins one contract of a swap stands for, as on the venue for the assets it lists there; 1 for others.
-pub fn contract_value(asset: &str) -> &'static str {
+pub fn contract_value(asset: &str) -> f64 {
     match asset {
-        "BTC" => "0.01",
-        "ETH" => "0.1",
-        "DOGE" => "1000",
-        _ => "1",
+        "BTC" => 0.01,
+        "ETH" => 0.1,
+        "DOGE" => 1_000.0,
+        _ => 1.0,
     }
 }
 
@@ -42,7 +42,7 @@ pub fn contract_value(asset: &str) -> &'static str {
 /// # Errors
 /// As the steps of the instrument.
 pub fn contract_lot(lot: Step, asset: &str) -> Result<Step, SynthError> {
-    let value: f64 = contract_value(asset).parse().unwrap_or(1.0);
+    let value = contract_value(asset);
     let text = format!("{:.10}", lot.size() / value);
     text.parse().map_err(|_| SynthError::OutOfRange {
         name: "lot_size in contracts",
@@ -149,7 +149,6 @@ impl OkxWriter {
             instrument: self.key.clone(),
             dataset,
             day,
-            rows: records.len(),
             sums,
             records,
         }

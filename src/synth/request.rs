@@ -141,14 +141,26 @@ pub fn instrument_of(text: &str) -> CommandResult<InstrumentParams> {
     look_of(look)?.params(market, symbol).config_error()
 }
 
+/// Splits a venue symbol into base and quote: `BTCUSDT`, `BTC-USDT-SWAP` and `BTCUSD_PERP` all name a pair.
+pub fn split_pair(symbol: &str) -> (String, String) {
+    if let Some((base, rest)) = symbol.split_once('-') {
+        let quote = rest.split('-').next().unwrap_or(rest);
+        return (base.to_owned(), quote.to_owned());
+    }
+    let bare = symbol.split('_').next().unwrap_or(symbol);
+    for quote in ["USDT", "USDC", "FDUSD", "USD", "BTC"] {
+        if let Some(base) = bare.strip_suffix(quote)
+            && !base.is_empty()
+        {
+            return (base.to_owned(), quote.to_owned());
+        }
+    }
+    (bare.to_owned(), String::new())
+}
+
 /// Returns the base currency of a symbol as venues write it: `BTCUSDT`, `BTCUSD_PERP`, `BTC-USDT-SWAP` are all `BTC`.
 pub fn asset_of(symbol: &str) -> String {
-    let head = symbol.split(['-', '_']).next().unwrap_or(symbol);
-    ["USDT", "USDC", "USD"]
-        .into_iter()
-        .find_map(|quote| head.strip_suffix(quote).filter(|base| !base.is_empty()))
-        .unwrap_or(head)
-        .to_owned()
+    split_pair(symbol).0
 }
 
 /// Returns the profile of a name.

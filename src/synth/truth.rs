@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-use quant_core::market::InstrumentKey;
 use quant_core::synth::derive::decimal_text;
 use quant_core::synth::{InstrumentParams, MinuteTruth};
 use quant_core::time::UnixMicros;
@@ -59,9 +58,4 @@ impl Truth {
     pub(super) fn finish(self) -> CommandResult<()> {
         self.0.finish().internal_error()
     }
-}
-
-/// Returns the name of an instrument in the truth: `sim-binance:um:BTCUSDT`.
-pub(super) fn name_of(key: &InstrumentKey) -> String {
-    key.to_string()
 }

@@ -33,16 +33,6 @@ struct Listed {
     lot: Step,
 }
 
-/// Returns the coins per contract of a base currency, as the venue has them; 1 for all others.
-fn contract_value(base: &str) -> f64 {
-    match base {
-        "BTC" => 0.01,
-        "ETH" => 0.1,
-        "DOGE" => 1_000.0,
-        _ => 1.0,
-    }
-}
-
 /// Decimals beyond which a quantity is rounding noise.
 const QTY_DECIMALS: u8 = 9;
 
@@ -50,7 +40,7 @@ impl Listed {
     fn new(instrument: &Arc<Instrument>) -> Option<Self> {
         let (base, quote) = (&instrument.base, &instrument.quote);
         let (inst_id, inst_type, ct_val) = if instrument.is_perp {
-            let value = contract_value(base);
+            let value = crate::synth::okx::contract_value(base);
             (format!("{base}-{quote}-SWAP"), InstType::Swap, Some(value))
         } else {
             (format!("{base}-{quote}"), InstType::Spot, None)

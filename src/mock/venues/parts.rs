@@ -1,12 +1,40 @@
 //! What the handlers of OKX, Bybit and Deepcoin share: parameters, the best N levels of a book, statistics of 24 hours,
 //! bars of mark prices. It knows no venue.
 
+use std::sync::Arc;
+
 use quant_core::synth::{SimBook, SimMark};
 use quant_core::time::{MICROS_PER_DAY, MICROS_PER_MINUTE, UnixMicros};
+use quant_lake::venues::wire::WireError;
 
 use crate::mock::top::{Levels, TopN};
-use crate::mock::venue::Query;
+use crate::mock::venue::{Frame, FrameKind, Query};
 use crate::mock::world::{Instrument, Minute};
+
+/// What every stream of a venue has: what it shows, and the key that faults and counters know it by.
+pub(super) struct Head<L> {
+    pub(super) listed: Arc<L>,
+    pub(super) key: Arc<str>,
+}
+
+impl<L> Head<L> {
+    /// Returns the frame whose text `push` writes; a number that no venue writes gives none.
+    pub(super) fn frame(
+        &self,
+        ts: UnixMicros,
+        kind: FrameKind,
+        push: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
+    ) -> Option<Frame> {
+        let mut text = Vec::with_capacity(512);
+        push(&mut text).ok()?;
+        Some(Frame {
+            ts,
+            stream: Arc::clone(&self.key),
+            kind,
+            text: String::from_utf8(text).ok()?,
+        })
+    }
+}
 
 /// A query parameter that is there but no integer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,7 +26,6 @@ struct Tape {
     writer: RecordingWriter<Vec<u8>>,
     encoder: StreamEncoder,
     records: RecordLog,
-    rows: u64,
     last_recv_ns: i64,
     frame: Vec<u8>,
 }
@@ -43,7 +42,6 @@ impl Tape {
             encoder: StreamEncoder::new(terms.market, &terms.symbol, terms.decimals)
                 .config_error()?,
             records: RecordLog::new(),
-            rows: 0,
             last_recv_ns: 0,
             frame: Vec::new(),
         })
@@ -57,7 +55,6 @@ impl Tape {
         self.writer.push(recv, &self.frame).internal_error()?;
         self.frame.clear();
         self.records.push_point(UnixMicros(ts_us));
-        self.rows += 1;
         Ok(())
     }
 
@@ -80,7 +77,6 @@ impl Tape {
             instrument: terms.key.clone(),
             dataset,
             day,
-            rows: self.rows,
             sums: None,
             records: self.records,
         })
@@ -89,18 +85,16 @@ impl Tape {
 
 /// Depth updates at a cadence, trades, best prices, mark prices and forced orders, with one REST snapshot inside: what a recorder of the sockets has.
 pub(super) struct SocketTape {
-    tape: Tape,
+    frames: Frames,
     updates: Conflator,
     /// The book before the first update; becomes the REST snapshot once that is applied.
     book: Option<SimBook>,
-    streams: [String; 5],
     order: Vec<(i64, u8, usize)>,
 }
 
 impl SocketTape {
     pub(super) fn new(
         terms: &Terms,
-        _day: Day,
         options: BookOptions,
         replay: &BookReplay,
     ) -> CommandResult<Self> {
@@ -121,10 +115,9 @@ impl SocketTape {
             }
         }
         Ok(Self {
-            tape,
+            frames: Frames { tape, streams },
             updates: Conflator::following(every_us, None, &book),
             book: Some(book),
-            streams,
             order: Vec::new(),
         })
     }
@@ -135,8 +128,7 @@ impl SocketTape {
 
     /// Writes the frames of the minute that the book was just replayed over.
     pub(super) fn minute(&mut self, terms: &Terms, minute: &SimMinute) -> CommandResult<()> {
-        let conflator = std::mem::replace(&mut self.updates, Conflator::new(1_000_000, None));
-        let updates: Vec<_> = conflator.updates().collect();
+        let updates: Vec<_> = self.updates.updates().collect();
         let mut order = std::mem::take(&mut self.order);
         order.clear();
         order.extend(
@@ -162,13 +154,13 @@ impl SocketTape {
         let levels = |side: &[(i64, i64)]| terms.levels(side);
         for &(ts_us, rank, i) in &order {
             match rank {
-                0 => self.trade(terms, &minute.matches[i]),
-                1 => self.quote(terms, &minute.quotes[i]),
-                2 => push_update(&mut self.tape, &self.streams[0], terms, &updates[i]),
-                3 => self.mark(&minute.marks[i]),
-                _ => self.liquidation(terms, &minute.liquidations[i]),
+                0 => self.frames.trade(terms, &minute.matches[i]),
+                1 => self.frames.quote(terms, &minute.quotes[i]),
+                2 => self.frames.update(terms, &updates[i]),
+                3 => self.frames.mark(&minute.marks[i]),
+                _ => self.frames.liquidation(terms, &minute.liquidations[i]),
             }
-            self.tape.push(ts_us)?;
+            self.frames.tape.push(ts_us)?;
             if let (2, Some(mut book)) = (rank, self.book.take_if(|_| rank == 2)) {
                 // The answer of the depth request a recorder sends once its socket is open: the book right after the
                 // first update, so that the documented rule finds the update that holds its id.
@@ -188,15 +180,42 @@ impl SocketTape {
                     bids: &bids,
                     asks: &asks,
                 };
-                let tape = &mut self.tape;
+                let tape = &mut self.frames.tape;
                 tape.encoder.depth_snapshot(&mut tape.frame, &frame);
                 tape.push(ts_us)?;
             }
         }
-        drop(updates);
-        self.updates = conflator;
         self.order = order;
         Ok(())
+    }
+
+    pub(super) fn close(self, terms: &Terms, day: Day) -> CommandResult<StoredFile> {
+        self.frames.tape.close(terms, day, "", Dataset::L2Deltas)
+    }
+}
+
+/// Puts what happened into the frame of a tape, under its stream's name.
+struct Frames {
+    tape: Tape,
+    streams: [String; 5],
+}
+
+impl Frames {
+    fn update(&mut self, terms: &Terms, u: &BookUpdate<'_>) {
+        let (bids, asks) = (terms.levels(u.bids), terms.levels(u.asks));
+        let frame = DepthUpdateFrame {
+            event_us: u.ts.0,
+            transaction_us: u.message_ts.0,
+            first_id: terms.update_id(u.first_id),
+            last_id: terms.update_id(u.last_id),
+            prev_last_id: terms.update_id(u.prev_last_id),
+            bids: &bids,
+            asks: &asks,
+        };
+        let tape = &mut self.tape;
+        push_combined(&mut tape.frame, &self.streams[0], |out| {
+            tape.encoder.depth_update(out, &frame);
+        });
     }
 
     fn trade(&mut self, terms: &Terms, m: &SimMatch) {
@@ -263,27 +282,6 @@ impl SocketTape {
             tape.encoder.force_order(out, &frame);
         });
     }
-
-    pub(super) fn close(self, terms: &Terms, day: Day) -> CommandResult<StoredFile> {
-        self.tape.close(terms, day, "", Dataset::L2Deltas)
-    }
-}
-
-/// Puts a depth update into the tape's frame.
-fn push_update(tape: &mut Tape, stream: &str, terms: &Terms, u: &BookUpdate<'_>) {
-    let (bids, asks) = (terms.levels(u.bids), terms.levels(u.asks));
-    let frame = DepthUpdateFrame {
-        event_us: u.ts.0,
-        transaction_us: u.message_ts.0,
-        first_id: terms.update_id(u.first_id),
-        last_id: terms.update_id(u.last_id),
-        prev_last_id: terms.update_id(u.prev_last_id),
-        bids: &bids,
-        asks: &asks,
-    };
-    push_combined(&mut tape.frame, stream, |out| {
-        tape.encoder.depth_update(out, &frame);
-    });
 }
 
 /// Images of the first levels at a cadence, as the partial-depth stream sends them.
@@ -294,7 +292,7 @@ pub(super) struct ImageTape {
 }
 
 impl ImageTape {
-    pub(super) fn new(terms: &Terms, _day: Day, options: BookOptions) -> CommandResult<Self> {
+    pub(super) fn new(terms: &Terms, options: BookOptions) -> CommandResult<Self> {
         let tape = Tape::new(terms)?;
         let stream = tape
             .encoder

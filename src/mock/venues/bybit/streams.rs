@@ -11,7 +11,7 @@ use quant_lake::venues::bybit::encode::ticker::{
     SpotTicker, Ticker, push_delta, push_snapshot, push_spot,
 };
 use quant_lake::venues::bybit::encode::{Category, TickDirection, TickTracker};
-use quant_lake::venues::wire::{Level, WireError};
+use quant_lake::venues::wire::Level;
 
 use super::{Listed, interval_minutes, liquidated, rest};
 use crate::mock::player::Source;
@@ -103,30 +103,8 @@ pub(super) fn start(
     })
 }
 
-/// What every stream has.
-struct Head {
-    listed: Arc<Listed>,
-    key: Arc<str>,
-}
-
-impl Head {
-    /// Returns the frame whose text `push` writes; a number that no venue writes gives none.
-    fn frame(
-        &self,
-        ts: UnixMicros,
-        kind: FrameKind,
-        push: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
-    ) -> Option<Frame> {
-        let mut text = Vec::with_capacity(512);
-        push(&mut text).ok()?;
-        Some(Frame {
-            ts,
-            stream: Arc::clone(&self.key),
-            kind,
-            text: String::from_utf8(text).ok()?,
-        })
-    }
-}
+/// What every stream of this venue has.
+type Head = super::super::parts::Head<Listed>;
 
 /// What a book frame says.
 struct Shown {

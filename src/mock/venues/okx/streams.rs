@@ -12,7 +12,6 @@ use quant_lake::venues::okx::encode::live::{
     FundingState, LiquidationRow, Ticker, TradesForm, push_candle, push_funding, push_liquidations,
     push_mark_price, push_open_interest, push_ticker, push_trades,
 };
-use quant_lake::venues::wire::WireError;
 
 use super::session::Socket;
 use super::{Listed, rest};
@@ -107,30 +106,8 @@ pub(super) fn start(
     })
 }
 
-/// What every stream has.
-struct Head {
-    listed: Arc<Listed>,
-    key: Arc<str>,
-}
-
-impl Head {
-    /// Returns the frame whose text `push` writes; a number that no venue writes gives none.
-    fn frame(
-        &self,
-        ts: UnixMicros,
-        kind: FrameKind,
-        push: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
-    ) -> Option<Frame> {
-        let mut text = Vec::with_capacity(512);
-        push(&mut text).ok()?;
-        Some(Frame {
-            ts,
-            stream: Arc::clone(&self.key),
-            kind,
-            text: String::from_utf8(text).ok()?,
-        })
-    }
-}
+/// What every stream of this venue has.
+type Head = super::super::parts::Head<Listed>;
 
 struct Book {
     head: Head,

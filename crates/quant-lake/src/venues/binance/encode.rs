@@ -25,7 +25,7 @@ use quant_core::market::Market;
 use crate::venues::binance::{Cadence, Period};
 
 pub use archive::{ArchiveSpec, ArchiveWriter, EncodedFile, agg_trades, klines_1m, trades};
-pub use calendar::{has_header, is_published};
+pub use calendar::{has_header, is_published, stamp_unit_us};
 pub use container::{checksum_line, csv_zip};
 pub use csv::ArchiveRow;
 pub use form::Form;

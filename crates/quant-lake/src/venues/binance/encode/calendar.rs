@@ -61,6 +61,15 @@ pub fn is_published(market: Market, kind: VisionType, cadence: Cadence, day: Day
     known && day >= first
 }
 
+/// Returns the unit of time stamps in files of a day, microseconds: 1 on spot from 2025-01-01, else 1,000.
+pub fn stamp_unit_us(market: Market, day: Day) -> i64 {
+    if market == Market::Spot && day >= SPOT_MICROS_FROM {
+        1
+    } else {
+        1_000
+    }
+}
+
 /// Returns whether the venue has a product of a market at a cadence at all.
 pub(super) fn exists(market: Market, kind: VisionType, cadence: Cadence) -> bool {
     // 2023-12-09: every product that has ever existed was being published.
