@@ -7,6 +7,7 @@ pub mod archive;
 pub mod checksum;
 pub mod chunks;
 mod collect;
+pub mod container;
 mod csv_run;
 mod pipeline;
 pub mod plan;

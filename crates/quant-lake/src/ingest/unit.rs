@@ -8,11 +8,12 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use quant_core::time::{Day, TimeRange};
 
-use super::archive::{ArchiveError, Member, hash_file};
+use super::archive::{ArchiveError, hash_file};
 use super::checksum::BadChecksum;
 use super::chunks::LineTooLong;
 use super::collect::{SortedDay, Winner, render, sort_day};
-use super::pipeline::{Ended, Input, Pipeline, PlainFile};
+use super::container::{self, Container, Pick, Stream};
+use super::pipeline::{Ended, Pipeline};
 use super::quarantine;
 use super::report::{DayOutcome, FileStatus, Progress, RowCounts};
 use super::run::IngestOptions;
@@ -266,13 +267,12 @@ pub(super) fn process(
 }
 
 /// Opens the file as a stream of text.
-fn open(cx: &Context<'_>, file: &LocalFile<'_>) -> Result<Input, ArchiveError> {
-    match &file.member {
-        Some(member) => {
-            Member::open(file.path, member, cx.options.limits).map(|m| Input::Member(Box::new(m)))
-        }
-        None => PlainFile::open(file.path).map(Input::Plain),
-    }
+fn open(cx: &Context<'_>, file: &LocalFile<'_>) -> Result<Stream, ArchiveError> {
+    let packed = match &file.member {
+        Some(member) => Container::Zip(Pick::Named(member.clone())),
+        None => Container::Plain,
+    };
+    container::open(file.path, &packed.into(), cx.options.limits)
 }
 
 /// Decides what a file's end means: a wrong hash explains everything else.
