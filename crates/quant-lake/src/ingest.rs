@@ -20,7 +20,7 @@ pub mod source;
 mod unit;
 
 pub use csv_run::{CsvRequest, ingest_csv};
-pub use files::{FilesRequest, VendorFile, ingest_files};
+pub use files::{FilesRequest, MakeFileParser, VendorFile, ingest_files};
 pub use plan::{PlanOptions, Unit, plan_vision};
 pub use report::{
     DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts,

@@ -93,6 +93,22 @@ pub enum RowProblem {
     /// The close of the interval does not lie after its open.
     #[error("close time does not lie after open time")]
     EmptyInterval,
+    /// The message is not JSON, or not of the shape the venue sends.
+    #[error("not the JSON of a message: expected {expected} at byte {at}")]
+    NotJson {
+        /// Byte of the message, from 0.
+        at: usize,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A field that must be there is not, or is there twice.
+    #[error("field `{field}`: {problem}")]
+    Field {
+        /// Field.
+        field: &'static str,
+        /// `missing` or `given twice`.
+        problem: &'static str,
+    },
     /// Same key as an earlier row, other values.
     #[error("same key as an earlier row but other values")]
     Conflict,
