@@ -5,6 +5,7 @@
 mod archive;
 pub mod encode;
 mod parse;
+pub mod recording;
 
 pub use archive::{
     ArchiveFile, Cadence, NotPublished, Period, Published, VisionType, archive_file, published,

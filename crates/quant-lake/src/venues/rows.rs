@@ -178,6 +178,20 @@ pub enum ParseError {
         /// File.
         file: String,
     },
+    /// The file is of another market or instrument than the one asked for.
+    #[error("{file}, row {line}: {found}, not {asked}\nhint: {hint}")]
+    OtherSource {
+        /// File.
+        file: String,
+        /// Row that shows it.
+        line: u64,
+        /// What the row is of.
+        found: String,
+        /// What was asked for.
+        asked: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// Too many rows were refused.
     #[error(
         "{file}: {quarantined} of {rows} rows are unusable, more than the allowed share {share}; first: {}\nhint: look at the rows, or raise `ingest.max_quarantine_share`",
