@@ -154,7 +154,7 @@ fn members_and_what_follows_them() {
             ("zero padding", and(gz(&a), &[0; 512]), garbage),
             (
                 "more padding than a block",
-                and(gz(&a), &[0; 300_000]),
+                and(gz(&a), &vec![0; 300_000]),
                 garbage,
             ),
             (
@@ -396,7 +396,7 @@ fn bombs_stop_early() {
         &spec(),
         &[(
             "in small members",
-            gz(&[b'0'; 60_000]).repeat(100),
+            gz(&vec![b'0'; 60_000]).repeat(100),
             Err("Ratio"),
         )],
     );
