@@ -12,6 +12,9 @@ use crate::venues::rows::{ParseError, Parsed, RowParser, Totals};
 
 mod pair;
 
+#[cfg(test)]
+mod tests;
+
 /// Chunks in flight between two threads.
 const QUEUE: usize = 4;
 
@@ -35,6 +38,36 @@ pub(super) struct Ended {
     pub(super) hash: Result<(u64, String), ArchiveError>,
     /// Parsing and handing on.
     pub(super) parsed: Result<Totals, FileError>,
+    /// Bytes of an incomplete last line that were dropped, if the file ended too early and that is accepted.
+    pub(super) cut: Option<u64>,
+}
+
+/// How reading ended.
+struct Closed {
+    read: Result<(), FileError>,
+    hash: Result<(u64, String), ArchiveError>,
+    cut: Option<u64>,
+}
+
+impl Closed {
+    /// Hashes what was not read.
+    fn new(read: Result<(), FileError>, input: Stream) -> Self {
+        Self {
+            read,
+            cut: input.truncated().then(|| input.dropped_bytes()),
+            hash: input.finish_hash(),
+        }
+    }
+
+    fn ended(self, parsed: Result<Totals, FileError>) -> Ended {
+        let Self { read, hash, cut } = self;
+        Ended {
+            read,
+            hash,
+            parsed,
+            cut,
+        }
+    }
 }
 
 /// What runs a file.
@@ -131,11 +164,7 @@ impl Pipeline<'_> {
             (_, Err(e)) => Err(e),
             (Err(_), Ok(())) => Err(FileError::Stopped),
         };
-        Ended {
-            read,
-            hash: input.finish_hash(),
-            parsed,
-        }
+        Closed::new(read, input).ended(parsed)
     }
 
     /// Starts the thread that inflates; it ends when the file does, when it fails, or when nobody listens any more.
@@ -153,7 +182,7 @@ impl Pipeline<'_> {
         let handle = scope.spawn(move || {
             let read = self.read_all(&mut input, &send, &used);
             drop(send);
-            (read, input.finish_hash())
+            Closed::new(read, input)
         });
         (chunks, recycle, handle)
     }
@@ -193,18 +222,14 @@ impl Pipeline<'_> {
     }
 }
 
-type ReaderHandle<'scope> = std::thread::ScopedJoinHandle<
-    'scope,
-    (Result<(), FileError>, Result<(u64, String), ArchiveError>),
->;
+type ReaderHandle<'scope> = std::thread::ScopedJoinHandle<'scope, Closed>;
 
 fn join(reader: ReaderHandle<'_>, parsed: Result<Totals, FileError>) -> Ended {
-    let (read, hash) = match reader.join() {
-        Ok(ended) => ended,
+    match reader.join() {
+        Ok(closed) => closed.ended(parsed),
         // A panic of the reader must not look like the end of the file.
         Err(panic) => std::panic::resume_unwind(panic),
-    };
-    Ended { read, hash, parsed }
+    }
 }
 
 fn feed(

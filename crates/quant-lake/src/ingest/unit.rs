@@ -220,7 +220,7 @@ pub(super) fn process(
         sha256: file.sha256.clone(),
         checksum_verified: file.checksum_verified,
     };
-    let (totals, sink) = loop {
+    let (totals, sink, cut) = loop {
         let parse = ParseOptions {
             file: file.name.clone(),
             range: wanted.range,
@@ -243,8 +243,10 @@ pub(super) fn process(
                 read: Err(FileError::Archive(error)),
                 hash: hash_file(file.path),
                 parsed: Err(FileError::Stopped),
+                cut: None,
             },
         };
+        let cut = ended.cut;
         match judge(file, ended) {
             Err(FileError::Parse(ParseError::OutOfOrder { .. })) if !collect => {
                 // Drop what was staged and read again, keeping the days in memory to sort them.
@@ -252,11 +254,16 @@ pub(super) fn process(
                 collect = true;
             }
             Err(e) => return Err(e),
-            Ok(totals) => break (totals, sink),
+            Ok(totals) => break (totals, sink, cut),
         }
     };
     let summary = sink.finish(&totals)?;
     let mut notes = notes_of(&totals);
+    if let Some(dropped) = cut {
+        notes.push(format!(
+            "the file is cut short: read up to its last whole line, {dropped} bytes dropped"
+        ));
+    }
     if file.checksum_verified {
         notes.insert(0, "sha256 matches the published checksum".to_owned());
     }
@@ -277,7 +284,9 @@ fn open(cx: &Context<'_>, file: &LocalFile<'_>) -> Result<Stream, ArchiveError> 
 
 /// Decides what a file's end means: a wrong hash explains everything else.
 fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<Totals, FileError> {
-    let Ended { read, hash, parsed } = ended;
+    let Ended {
+        read, hash, parsed, ..
+    } = ended;
     if matches!(read, Err(FileError::Stopped)) {
         return Err(FileError::Stopped);
     }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Chunk, Ended, Pipeline, QUEUE, Stream, end, from_parse, join};
+use super::{Chunk, Closed, Ended, Pipeline, QUEUE, Stream, end, from_parse, join};
 use crate::ingest::chunks::LineChunks;
 use crate::ingest::unit::FileError;
 use crate::venues::rows::{Parsed, RowParser, Totals};
@@ -73,7 +73,7 @@ pub(super) fn run(
             to_sink,
             backlog: &backlog,
         };
-        let reader = scope.spawn(move || (reader.run(&mut input), input.finish_hash()));
+        let reader = scope.spawn(move || Closed::new(reader.run(&mut input), input));
         let close = Close(&role);
         let parsed = write(&role, &batches, &backlog, sink);
         drop(close);
