@@ -1,5 +1,6 @@
 //! What a market tells us: events, the instruments they belong to, and the one order they are read in.
 
+pub mod book;
 mod event;
 mod instrument;
 mod stream;

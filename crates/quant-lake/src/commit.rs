@@ -232,6 +232,16 @@ impl DatasetWriter {
         &self.spec
     }
 
+    /// Returns the version of the code that makes the rows.
+    pub fn parser_version(&self) -> &str {
+        &self.options.parser_version
+    }
+
+    /// Returns the hash of the ingest parameters.
+    pub fn params_hash(&self) -> &str {
+        &self.params_hash
+    }
+
     /// Returns the manifest as of the last commit; `None` before the first one of a new set.
     pub fn manifest(&self) -> Option<Manifest> {
         self.state().manifest.clone()

@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 /// Version of the lake schema, `major.minor`: minor = a nullable column was added, major = re-ingest.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 
 /// Levels of `l2_snapshots` when the config does not say otherwise.
 pub const DEFAULT_BOOK_LEVELS: u16 = 50;
@@ -129,6 +129,7 @@ impl Dataset {
                 ("aggressor", I8, false),
                 ("first_id", I64, false),
                 ("last_id", I64, false),
+                ("late", Bool, true),
             ],
             Self::Trades => &[
                 ("ts_event", Ts, false),
@@ -138,6 +139,7 @@ impl Dataset {
                 ("qty", F64, false),
                 ("qty_raw", F64, true),
                 ("aggressor", I8, false),
+                ("late", Bool, true),
             ],
             Self::BookTicker => &[
                 ("ts_event", Ts, false),
@@ -149,6 +151,7 @@ impl Dataset {
                 ("bid_qty", F64, false),
                 ("ask_px", F64, false),
                 ("ask_qty", F64, false),
+                ("late", Bool, true),
             ],
             Self::L2Snapshots => return l2_snapshot_columns(book_levels),
             Self::L2Deltas => &[
@@ -163,6 +166,7 @@ impl Dataset {
                 ("last_id", I64, false),
                 ("prev_id", I64, true),
                 ("msg_end", Bool, false),
+                ("late", Bool, true),
             ],
             Self::DepthBands => &[
                 ("ts_event", Ts, false),
@@ -296,6 +300,7 @@ fn l2_snapshot_columns(book_levels: u16) -> Vec<Column> {
         column("ts_event".to_owned(), ColumnType::Ts, false),
         column("ts_recv".to_owned(), ColumnType::Ts, true),
         column("seq".to_owned(), ColumnType::I64, false),
+        column("update_id".to_owned(), ColumnType::I64, true),
     ];
     for level in 0..book_levels {
         for side in ["bid", "ask"] {

@@ -13,4 +13,5 @@ mod plain;
 pub mod records;
 pub(crate) mod row_values;
 pub mod rows;
+pub mod tables;
 pub mod wire;

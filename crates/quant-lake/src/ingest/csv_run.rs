@@ -10,7 +10,7 @@ use quant_core::time::{Day, TimeRange, UnixMicros};
 use super::archive::hash_file;
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress, RowCounts};
 use super::run::{IngestError, IngestOptions};
-use super::unit::{Context, Done, FileError, LocalFile, Wanted, process};
+use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, SourceKind};
@@ -67,10 +67,13 @@ pub fn ingest_csv(
         |name| name.to_string_lossy().into_owned(),
     );
     progress.started(&name);
-    let cx = Context {
-        lake,
+    let targets = [Target {
         writer: &writer,
         key: &key,
+    }];
+    let cx = Context {
+        lake,
+        targets: &targets,
         options: &request.options,
         threads: request.options.jobs.max(1),
         stop,
@@ -89,7 +92,8 @@ pub fn ingest_csv(
         notes: Vec::new(),
     };
     match result {
-        Ok(done) => {
+        Ok(None) => {}
+        Ok(Some(done)) => {
             outcome.status = done.status;
             outcome.counts = done.counts;
             outcome.out_of_order = done.out_of_order;
@@ -120,7 +124,7 @@ fn file(
     request: &CsvRequest,
     name: &str,
     range: TimeRange,
-) -> Result<Done, FileError> {
+) -> Result<Option<Done>, FileError> {
     let (_, sha256) = hash_file(&request.path)?;
     let local = LocalFile {
         path: &request.path,
@@ -137,9 +141,10 @@ fn file(
         range,
         every_day: false,
     };
-    process(cx, &local, wanted, &|options| {
-        parser(&request.mapping, options).map_err(FormatError::Mapping)
-    })
+    let done = process(cx, &local, wanted, &|options| {
+        Ok(parser(&request.mapping, options).map_err(FormatError::Mapping)?)
+    })?;
+    Ok(done.into_iter().next())
 }
 
 /// Extends a range to whole days; without one, every believable day.

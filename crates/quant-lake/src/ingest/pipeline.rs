@@ -12,7 +12,7 @@ use super::chunks::{LineChunks, LineTooLong};
 use super::report::Progress;
 use super::unit::FileError;
 use crate::content::hex;
-use crate::venues::rows::{ParseError, Parsed, RowParser, Totals};
+use crate::venues::rows::{FileTotals, ParseError, Parsed, RowParser};
 
 mod pair;
 
@@ -107,7 +107,7 @@ pub(super) struct Ended {
     /// Size and hash of the whole file.
     pub(super) hash: Result<(u64, String), ArchiveError>,
     /// Parsing and handing on.
-    pub(super) parsed: Result<Totals, FileError>,
+    pub(super) parsed: Result<FileTotals, FileError>,
 }
 
 /// What runs a file.
@@ -255,7 +255,7 @@ impl Pipeline<'_> {
         chunks: &Receiver<Chunk>,
         recycle: &std::sync::mpsc::Sender<Vec<u8>>,
         sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
-    ) -> Result<Totals, FileError> {
+    ) -> Result<FileTotals, FileError> {
         let mut out = Vec::new();
         for (buffer, n) in chunks {
             feed(parser, &buffer[..n], &mut out, sink)?;
@@ -271,7 +271,7 @@ type ReaderHandle<'scope> = std::thread::ScopedJoinHandle<
     (Result<(), FileError>, Result<(u64, String), ArchiveError>),
 >;
 
-fn join(reader: ReaderHandle<'_>, parsed: Result<Totals, FileError>) -> Ended {
+fn join(reader: ReaderHandle<'_>, parsed: Result<FileTotals, FileError>) -> Ended {
     let (read, hash) = match reader.join() {
         Ok(ended) => ended,
         // A panic of the reader must not look like the end of the file.
@@ -294,7 +294,7 @@ fn end(
     parser: &mut dyn RowParser,
     out: &mut Vec<Parsed>,
     sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
-) -> Result<Totals, FileError> {
+) -> Result<FileTotals, FileError> {
     let totals = parser.finish(out).map_err(from_parse)?;
     out.drain(..).try_for_each(sink)?;
     Ok(totals)

@@ -14,7 +14,7 @@ use super::checksum::parse_checksum;
 use super::plan::{PlanOptions, Unit, plan_vision};
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress, RowCounts};
 use super::source::{ArchiveSource, SourceError};
-use super::unit::{Context, Done, FileError, LocalFile, Wanted, process};
+use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::store::{FsStore, Store};
 use crate::commit::{CommitError, DatasetWriter, Failpoints, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
@@ -320,7 +320,7 @@ impl Worker<'_> {
                 notes.push(format!("checksum file names `{name}`"));
             }
             if current(&sum.sha256) {
-                return Ok(Some(unchanged()));
+                return Ok(Some(unchanged(unit.dataset)));
             }
             expected = Some(sum.sha256);
         } else if self.source.is_remote() && !options.allow_missing_checksum {
@@ -364,7 +364,7 @@ impl Worker<'_> {
                 notes.push("no checksum file; the bytes are unverified".to_owned());
                 let (_, sha256) = hash_file(path)?;
                 if current(&sha256) {
-                    return Ok(unchanged());
+                    return Ok(unchanged(unit.dataset));
                 }
                 sha256
             }
@@ -378,10 +378,10 @@ impl Worker<'_> {
             instrument: self.request.key.clone(),
             dataset: unit.dataset,
         };
+        let targets = [Target { writer, key: &key }];
         let cx = Context {
             lake: self.lake,
-            writer,
-            key: &key,
+            targets: &targets,
             options,
             threads: self.threads,
             stop: self.stop,
@@ -415,18 +415,24 @@ impl Worker<'_> {
             },
             every_day: true,
         };
-        process(&cx, &local, wanted, &|parse| {
-            parser(unit.dataset, &terms, parse)
-        })
+        let done = process(&cx, &local, wanted, &|parse| {
+            Ok(parser(unit.dataset, &terms, parse)?)
+        })?;
+        Ok(done
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| unchanged(unit.dataset)))
     }
 }
 
-fn unchanged() -> Done {
+fn unchanged(dataset: Dataset) -> Done {
     Done {
+        dataset,
         status: FileStatus::Current,
         counts: RowCounts::default(),
         out_of_order: 0,
         notes: Vec::new(),
+        diagnostics: BTreeMap::new(),
     }
 }
 

@@ -1,17 +1,18 @@
 //! Makes the partitions of one file: checksum, stream, sort if needed, merge, stage, and only then commit.
 
+mod sink;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
-use quant_core::time::{Day, TimeRange};
+use quant_core::time::TimeRange;
 
+use self::sink::{Ready, Sink, Summary};
 use super::archive::{ArchiveError, Member, hash_file};
 use super::checksum::BadChecksum;
 use super::chunks::LineTooLong;
-use super::collect::{SortedDay, Winner, render, sort_day};
 use super::pipeline::{Ended, Input, Pipeline, PlainFile};
 use super::quarantine;
 use super::report::{DayOutcome, FileStatus, Progress, RowCounts};
@@ -19,18 +20,14 @@ use super::run::IngestOptions;
 use super::source::SourceError;
 use crate::commit::{CommitError, DatasetWriter};
 use crate::layout::{DatasetKey, Lake};
-use crate::manifest::{Partition, Source, SourceKind};
-use crate::quality::Quality;
-use crate::read::{HashMemo, PartitionSet, ReadError};
+use crate::manifest::{Source, SourceKind};
+use crate::read::ReadError;
 use crate::schema::Dataset;
 use crate::venues::binance::FormatError;
 use crate::venues::rows::{
-    DayCounts, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
+    FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, Totals,
 };
-use crate::write::{PartitionMeta, PartitionWriter, StagedPartition, WriteError};
-
-/// Rows per batch read back from the lake.
-const READ_BATCH: usize = 65_536;
+use crate::write::WriteError;
 
 /// Why a file was refused. The lake is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +95,12 @@ pub enum FileError {
         /// Limit, rows.
         limit: u64,
     },
+    /// A parser made rows nobody asked for: a bug, not a property of the file.
+    #[error("the parser made rows of `{dataset}`, which were not asked for")]
+    NotAsked {
+        /// Their dataset.
+        dataset: Dataset,
+    },
     /// Rows went missing inside: a bug, not a property of the file.
     #[error("`{file}`: {rows_in} rows in, {accounted} accounted for")]
     RowsNotConserved {
@@ -157,11 +160,17 @@ pub(super) struct LocalFile<'a> {
     pub(super) replaces_same_name: bool,
 }
 
+/// A dataset that a file may fill.
+pub(super) struct Target<'a> {
+    pub(super) writer: &'a DatasetWriter,
+    pub(super) key: &'a DatasetKey,
+}
+
 /// Everything a file's processing needs around it.
 pub(super) struct Context<'a> {
     pub(super) lake: &'a Lake,
-    pub(super) writer: &'a DatasetWriter,
-    pub(super) key: &'a DatasetKey,
+    /// Datasets asked for, one writer each; rows of others are not made.
+    pub(super) targets: &'a [Target<'a>],
     pub(super) options: &'a IngestOptions,
     pub(super) threads: usize,
     pub(super) stop: &'a AtomicBool,
@@ -177,34 +186,34 @@ pub(super) struct Wanted {
     pub(super) every_day: bool,
 }
 
-/// What a file became.
+/// What a file became, for one dataset.
 pub(super) struct Done {
+    pub(super) dataset: Dataset,
     pub(super) status: FileStatus,
     pub(super) counts: RowCounts,
     pub(super) out_of_order: u64,
     pub(super) notes: Vec<String>,
-}
-
-/// Rows of one day, ready.
-struct Ready {
-    staged: StagedPartition,
-    merged: bool,
+    pub(super) diagnostics: BTreeMap<&'static str, u64>,
 }
 
 /// Makes a parser for the file.
 pub(super) type MakeParser<'a> =
-    dyn Fn(ParseOptions) -> Result<Box<dyn RowParser>, FormatError> + 'a;
+    dyn Fn(ParseOptions) -> Result<Box<dyn RowParser>, FileError> + 'a;
 
-/// Reads one file and commits its days.
+/// Reads one file and commits its days, of all targets or of none.
 pub(super) fn process(
     cx: &Context<'_>,
     file: &LocalFile<'_>,
     wanted: Wanted,
     make_parser: &MakeParser<'_>,
-) -> Result<Done, FileError> {
-    let dataset = cx.key.dataset;
+) -> Result<Vec<Done>, FileError> {
     // Forced orders repeat and must be numbered over the whole day; metrics are never in order.
-    let mut collect = matches!(dataset, Dataset::Liquidations | Dataset::Metrics);
+    let mut collect: Vec<Dataset> = cx
+        .targets
+        .iter()
+        .map(|t| t.key.dataset)
+        .filter(|d| matches!(d, Dataset::Liquidations | Dataset::Metrics))
+        .collect();
     let bytes = std::fs::metadata(file.path)
         .map_err(|source| ArchiveError::Io {
             path: file.path.to_owned(),
@@ -219,15 +228,22 @@ pub(super) fn process(
         sha256: file.sha256.clone(),
         checksum_verified: file.checksum_verified,
     };
-    let (totals, sink) = loop {
+    let (totals, sinks) = loop {
         let parse = ParseOptions {
             file: file.name.clone(),
             range: wanted.range,
             max_quarantine_share: cx.options.max_quarantine_share,
-            collect,
+            collect: collect.clone(),
         };
         let mut parser = make_parser(parse)?;
-        let mut sink = Sink::new(cx, file, &source, wanted, collect);
+        let mut sinks: Vec<Sink<'_>> = cx
+            .targets
+            .iter()
+            .map(|t| {
+                let collected = collect.contains(&t.key.dataset);
+                Sink::new(cx, t, file, &source, wanted, collected)
+            })
+            .collect();
         let ended = match open(cx, file) {
             Ok(input) => {
                 let pipeline = Pipeline {
@@ -236,7 +252,9 @@ pub(super) fn process(
                     stop: cx.stop,
                     progress: cx.progress,
                 };
-                pipeline.run(input, parser.as_mut(), &mut |parsed| sink.take(parsed))
+                pipeline.run(input, parser.as_mut(), &mut |parsed| {
+                    hand_on(&mut sinks, parsed)
+                })
             }
             Err(error) => Ended {
                 read: Err(FileError::Archive(error)),
@@ -245,24 +263,51 @@ pub(super) fn process(
             },
         };
         match judge(file, ended) {
-            Err(FileError::Parse(ParseError::OutOfOrder { .. })) if !collect => {
-                // Drop what was staged and read again, keeping the days in memory to sort them.
-                drop(sink);
-                collect = true;
+            Err(FileError::Parse(ParseError::OutOfOrder { dataset, .. }))
+                if !collect.contains(&dataset) =>
+            {
+                // Drop what was staged and read again, keeping the days of this dataset in memory to sort them.
+                drop(sinks);
+                collect.push(dataset);
             }
             Err(e) => return Err(e),
-            Ok(totals) => break (totals, sink),
+            Ok(totals) => break (totals, sinks),
         }
     };
-    let summary = sink.finish(&totals)?;
-    let mut notes = notes_of(&totals);
-    if file.checksum_verified {
-        notes.insert(0, "sha256 matches the published checksum".to_owned());
+    let mut of: BTreeMap<Dataset, Totals> = totals.into_iter().collect();
+    let mut made = Vec::with_capacity(sinks.len());
+    for (sink, target) in sinks.into_iter().zip(cx.targets) {
+        let totals = of.remove(&target.key.dataset).unwrap_or_default();
+        let summary = sink.finish(&totals)?;
+        let mut notes = notes_of(&totals);
+        if file.checksum_verified {
+            notes.insert(0, "sha256 matches the published checksum".to_owned());
+        }
+        if summary.ready.values().any(|r| r.merged) {
+            notes.push("merged with rows already in the lake".to_owned());
+        }
+        made.push(Made {
+            target,
+            totals,
+            summary,
+            notes,
+        });
     }
-    if summary.ready.values().any(|r| r.merged) {
-        notes.push("merged with rows already in the lake".to_owned());
+    publish(cx, file, made)
+}
+
+/// Gives rows to the sink of their dataset.
+fn hand_on(sinks: &mut [Sink<'_>], parsed: Parsed) -> Result<(), FileError> {
+    let (Parsed::Rows { dataset, .. } | Parsed::DayEnd { dataset, .. }) = &parsed;
+    let Some(sink) = sinks.iter_mut().find(|s| s.dataset() == *dataset) else {
+        return Err(FileError::NotAsked { dataset: *dataset });
+    };
+    match parsed {
+        Parsed::Rows {
+            day, batch, lines, ..
+        } => sink.rows(day, batch, lines),
+        Parsed::DayEnd { day, counts, .. } => sink.day_end(day, &counts),
     }
-    publish(cx, file, totals, summary, notes)
 }
 
 /// Opens the file as a stream of text.
@@ -276,7 +321,7 @@ fn open(cx: &Context<'_>, file: &LocalFile<'_>) -> Result<Input, ArchiveError> {
 }
 
 /// Decides what a file's end means: a wrong hash explains everything else.
-fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<Totals, FileError> {
+fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<FileTotals, FileError> {
     let Ended { read, hash, parsed } = ended;
     if matches!(read, Err(FileError::Stopped)) {
         return Err(FileError::Stopped);
@@ -300,265 +345,54 @@ fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<Totals, FileError> {
     parsed
 }
 
-/// Returns the partition of a day that this file's rows must be merged with.
-fn union_with(cx: &Context<'_>, file: &LocalFile<'_>, day: Day) -> Option<Partition> {
-    let existing = cx.writer.partition(day)?;
-    let same_kind = existing.sources.iter().all(|s| s.kind == file.kind);
-    let other =
-        |s: &Source| !(file.replaces_same_name && s.name == file.name) && s.sha256 != file.sha256;
-    // The same bytes again (another parser version or parameter) replace their slice if it is alone.
-    (same_kind && existing.sources.iter().any(other)).then_some(existing)
+/// What one dataset of a file became, before anything is committed.
+struct Made<'a> {
+    target: &'a Target<'a>,
+    totals: Totals,
+    summary: Summary,
+    notes: Vec<String>,
 }
 
-/// Streams or collects the rows of a file into staged partitions.
-struct Sink<'a> {
-    cx: &'a Context<'a>,
-    file: &'a LocalFile<'a>,
-    source: &'a Source,
-    wanted: Wanted,
-    /// The rows come in any order: every day is collected and sorted at the end.
-    collect: bool,
-    /// One asked day: then rows of other days are counted in its partition.
-    single: bool,
-    open: Option<(Day, PartitionWriter)>,
-    collected: BTreeMap<Day, (Vec<RecordBatch>, Vec<u64>)>,
-    n_collected: u64,
-    out: Summary,
-}
-
-/// What the sink made.
-#[derive(Default)]
-struct Summary {
-    ready: BTreeMap<Day, Ready>,
-    written: u64,
-    duplicates: u64,
-    conflicts: Vec<Quarantined>,
-    out_of_order: u64,
-}
-
-impl<'a> Sink<'a> {
-    fn new(
-        cx: &'a Context<'a>,
-        file: &'a LocalFile<'a>,
-        source: &'a Source,
-        wanted: Wanted,
-        collect: bool,
-    ) -> Self {
-        let single = wanted.range.days().nth(1).is_none();
-        Self {
-            cx,
-            file,
-            source,
-            wanted,
-            collect,
-            single,
-            open: None,
-            collected: BTreeMap::new(),
-            n_collected: 0,
-            out: Summary::default(),
-        }
-    }
-
-    fn take(&mut self, parsed: Parsed) -> Result<(), FileError> {
-        match parsed {
-            Parsed::Rows { day, batch, lines } => {
-                let is_open = self.open.as_ref().is_some_and(|(open, _)| *open == day);
-                if !is_open && !self.collected.contains_key(&day) {
-                    self.cx.writer.check_source_kind(day, self.file.kind)?;
-                    if self.collect || union_with(self.cx, self.file, day).is_some() {
-                        self.collected.insert(day, Default::default());
-                    } else {
-                        self.open = Some((day, self.cx.writer.begin(day)?));
-                    }
-                }
-                if let Some((batches, all_lines)) = self.collected.get_mut(&day) {
-                    self.n_collected += batch.num_rows() as u64;
-                    batches.push(batch);
-                    all_lines.extend(lines);
-                } else if let Some((_, writer)) = &mut self.open {
-                    writer.write(&batch)?;
-                }
-                let limit = self.cx.options.max_collect_rows;
-                if self.n_collected > limit {
-                    return Err(FileError::TooLargeToSort {
-                        file: self.file.name.clone(),
-                        limit,
-                    });
-                }
-                Ok(())
-            }
-            // The only day of a file waits for the rows of other days, which its partition counts.
-            Parsed::DayEnd { .. } if self.single => Ok(()),
-            Parsed::DayEnd { day, counts } => {
-                let quality = quality_of(&counts);
-                self.stage(day, counts.kept, quality)
-            }
-        }
-    }
-
-    fn arrow(&self) -> impl Fn(ArrowError) -> FileError + use<> {
-        let file = self.file.name.clone();
-        move |source| FileError::Arrow {
-            file: file.clone(),
-            source,
-        }
-    }
-
-    /// Stages the days that are still open.
-    fn finish(mut self, totals: &Totals) -> Result<Summary, FileError> {
-        let mut days: Vec<Day> = totals.days.keys().copied().collect();
-        if self.wanted.every_day {
-            days = self.wanted.range.days().collect();
-        }
-        for (i, day) in days.into_iter().enumerate() {
-            if self.out.ready.contains_key(&day) {
-                continue;
-            }
-            let counts = totals.days.get(&day).copied().unwrap_or_default();
-            let mut quality = quality_of(&counts);
-            if totals.days.is_empty() && i == 0 {
-                quality.quarantined = totals.quarantined.len() as u64;
-            }
-            if self.single {
-                quality.filtered = totals.filtered;
-                quality.other_day = totals.filtered;
-            }
-            self.stage(day, counts.kept, quality)?;
-        }
-        Ok(self.out)
-    }
-
-    /// Finishes the partition of one day.
-    fn stage(&mut self, day: Day, kept: u64, quality: Quality) -> Result<(), FileError> {
-        let rows_in = kept + quality.duplicates + quality.quarantined + quality.filtered;
-        self.out.out_of_order += quality.out_of_order;
-        let writer = match self.open.take() {
-            Some((open, writer)) if open == day => Some(writer),
-            other => {
-                self.open = other;
-                None
-            }
-        };
-        let meta = PartitionMeta {
-            sources: vec![self.source.clone()],
-            rows_in,
-            quality,
-        };
-        let ready = match writer {
-            Some(writer) => {
-                self.out.written += writer.rows();
-                self.out.duplicates += quality.duplicates;
-                Ready {
-                    staged: writer.finish(meta)?,
-                    merged: false,
-                }
-            }
-            None => self.stage_collected(day, meta)?,
-        };
-        self.out.ready.insert(day, ready);
-        Ok(())
-    }
-
-    /// Sorts a collected (possibly empty) day and merges it with what the lake has.
-    fn stage_collected(&mut self, day: Day, mut meta: PartitionMeta) -> Result<Ready, FileError> {
-        let dataset = self.cx.key.dataset;
-        self.cx.writer.check_source_kind(day, self.file.kind)?;
-        let (batches, lines) = self.collected.remove(&day).unwrap_or_default();
-        let sorted = sort_day(dataset, &batches, Winner::First, true).map_err(self.arrow())?;
-        drop(batches);
-        self.n_collected = self
-            .n_collected
-            .saturating_sub(sorted.input.num_rows() as u64);
-        let mut quality = meta.quality;
-        quality.duplicates += sorted.duplicates;
-        quality.quarantined += sorted.conflicts.len() as u64;
-        self.out
-            .conflicts
-            .extend(conflicts(&sorted, day, Some(&lines)));
-        self.out.duplicates += quality.duplicates;
-        self.out.written += sorted.batch.num_rows() as u64;
-        let mut batch = sorted.batch;
-        let existing = union_with(self.cx, self.file, day);
-        let merged = existing.is_some();
-        if let Some(existing) = existing {
-            let mut slices = self.read_existing(day)?;
-            slices.push(batch);
-            let both = sort_day(dataset, &slices, Winner::Smallest, false).map_err(self.arrow())?;
-            meta.rows_in += existing.rows_in;
-            quality.add(&existing.quality);
-            quality.duplicates += both.duplicates;
-            quality.quarantined += both.conflicts.len() as u64;
-            meta.sources.extend(existing.sources);
-            // Counted under this file, which brought the second copy.
-            self.out.duplicates += both.duplicates;
-            self.out.written -= both.duplicates + both.conflicts.len() as u64;
-            self.out.conflicts.extend(conflicts(&both, day, None));
-            batch = both.batch;
-        }
-        meta.quality = quality;
-        let mut writer = self.cx.writer.begin(day)?;
-        if batch.num_rows() > 0 {
-            writer.write(&batch)?;
-        }
-        Ok(Ready {
-            staged: writer.finish(meta)?,
-            merged,
-        })
-    }
-
-    fn read_existing(&self, day: Day) -> Result<Vec<RecordBatch>, FileError> {
-        let set = PartitionSet::open(self.cx.lake, self.cx.writer.spec())?;
-        let reader = set.read_day(day, None, READ_BATCH, &HashMemo::default())?;
-        Ok(reader.collect::<Result<_, _>>()?)
-    }
-}
-
-fn quality_of(counts: &DayCounts) -> Quality {
-    Quality {
-        duplicates: counts.duplicates,
-        quarantined: counts.quarantined,
-        out_of_order: counts.out_of_order,
-        ..Quality::default()
-    }
-}
-
-fn conflicts(sorted: &SortedDay, day: Day, lines: Option<&[u64]>) -> Vec<Quarantined> {
-    let line_of = |at: usize| lines.and_then(|l| l.get(at)).copied().unwrap_or(0);
-    sorted
-        .conflicts
-        .iter()
-        .map(|&at| Quarantined {
-            line: line_of(at),
-            day: Some(day),
-            reason: RowProblem::Conflict,
-            text: render(&sorted.input, at),
-        })
-        .collect()
-}
-
-/// Writes the quarantine, keeps the original, commits the days.
+/// Checks every dataset, then writes the quarantine, keeps the original, and commits the days.
 fn publish(
     cx: &Context<'_>,
     file: &LocalFile<'_>,
-    totals: Totals,
-    summary: Summary,
-    mut notes: Vec<String>,
-) -> Result<Done, FileError> {
-    let Summary {
-        ready,
-        written,
-        duplicates,
-        conflicts,
-        out_of_order,
-    } = summary;
-    let mut refused = totals.quarantined;
-    refused.extend(conflicts);
-    refused.sort_by_key(|q| q.line);
+    made: Vec<Made<'_>>,
+) -> Result<Vec<Done>, FileError> {
+    let mut checked = Vec::with_capacity(made.len());
+    for mut m in made {
+        let mut refused = std::mem::take(&mut m.totals.quarantined);
+        refused.append(&mut m.summary.conflicts);
+        refused.sort_by_key(|q| q.line);
+        let counts = check_counts(cx, file, &m, &refused)?;
+        checked.push((m, refused, counts));
+    }
+    if cx.options.keep_sources {
+        crate::commit::sources::keep_source(
+            cx.lake,
+            cx.options.store.as_ref(),
+            file.path,
+            &file.sha256,
+        )?;
+    }
+    checked
+        .into_iter()
+        .map(|(m, refused, counts)| commit(cx, file, m, &refused, counts))
+        .collect()
+}
+
+/// Refuses a dataset whose rows are not all accounted for, or too many of which are unusable.
+fn check_counts(
+    cx: &Context<'_>,
+    file: &LocalFile<'_>,
+    made: &Made<'_>,
+    refused: &[Quarantined],
+) -> Result<RowCounts, FileError> {
     let counts = RowCounts {
-        rows_in: totals.rows,
-        written,
-        duplicates,
-        filtered: totals.filtered,
+        rows_in: made.totals.rows,
+        written: made.summary.written,
+        duplicates: made.summary.duplicates,
+        filtered: made.totals.filtered,
         quarantined: refused.len() as u64,
     };
     if !counts.balanced() {
@@ -575,21 +409,31 @@ fn publish(
             quarantined: counts.quarantined,
             rows: counts.rows_in,
             share: cx.options.max_quarantine_share,
-            first: refused.into_iter().take(3).collect(),
+            first: refused.iter().take(3).cloned().collect(),
         }));
     }
-    if cx.options.keep_sources {
-        crate::commit::sources::keep_source(
-            cx.lake,
-            cx.options.store.as_ref(),
-            file.path,
-            &file.sha256,
-        )?;
-    }
-    let quarantine = quarantine::path_of(cx.lake, cx.key, &file.sha256);
+    Ok(counts)
+}
+
+/// Writes the quarantine of one dataset and commits its days.
+fn commit(
+    cx: &Context<'_>,
+    file: &LocalFile<'_>,
+    made: Made<'_>,
+    refused: &[Quarantined],
+    counts: RowCounts,
+) -> Result<Done, FileError> {
+    let Made {
+        target,
+        totals,
+        summary,
+        mut notes,
+    } = made;
+    let Target { writer, key } = target;
+    let quarantine = quarantine::path_of(cx.lake, key, &file.sha256);
     let had_quarantine = quarantine.exists();
     if !refused.is_empty() {
-        let path = quarantine::write(cx.lake, cx.key, &file.name, &file.sha256, &refused)
+        let path = quarantine::write(cx.lake, key, &file.name, &file.sha256, refused)
             .map_err(|(path, source)| FileError::Io { path, source })?;
         notes.push(format!(
             "{} rows refused, see `{}`",
@@ -597,16 +441,16 @@ fn publish(
             path.display()
         ));
     }
-    let mut days = Vec::with_capacity(ready.len());
-    for (day, Ready { staged, merged }) in ready {
+    let mut days = Vec::with_capacity(summary.ready.len());
+    for (day, Ready { staged, merged }) in summary.ready {
         let (rows, content) = (staged.rows(), staged.content_sha256().to_owned());
-        let unchanged = cx.writer.is_current(day, &[&file.sha256]);
+        let unchanged = writer.is_current(day, &[&file.sha256]);
         if !unchanged {
-            match cx.writer.commit(staged) {
+            match writer.commit(staged) {
                 Ok(_) => {}
                 Err(e) => {
                     if days.is_empty() && !had_quarantine {
-                        // Nothing of this file is in the lake, so its quarantine must not be either.
+                        // Nothing of this dataset is in the lake, so its quarantine must not be either.
                         drop(std::fs::remove_file(&quarantine));
                     }
                     return Err(e.into());
@@ -621,19 +465,22 @@ fn publish(
             unchanged,
         });
     }
-    if !days.is_empty() && days.iter().all(|d| d.unchanged) {
-        return Ok(Done {
-            status: FileStatus::Current,
-            counts: RowCounts::default(),
-            out_of_order: 0,
-            notes,
-        });
-    }
+    let current = !days.is_empty() && days.iter().all(|d| d.unchanged);
     Ok(Done {
-        status: FileStatus::Written { days },
-        counts,
-        out_of_order,
+        dataset: key.dataset,
+        status: if current {
+            FileStatus::Current
+        } else {
+            FileStatus::Written { days }
+        },
+        counts: if current {
+            RowCounts::default()
+        } else {
+            counts
+        },
+        out_of_order: if current { 0 } else { summary.out_of_order },
         notes,
+        diagnostics: totals.diagnostics,
     })
 }
 
@@ -655,8 +502,10 @@ fn notes_of(totals: &Totals) -> Vec<String> {
             notes.millis, notes.micros
         ));
     }
-    if totals.filtered > 0 {
-        out.push(format!("{} rows of other days left out", totals.filtered));
+    let other_days = totals.filtered.saturating_sub(totals.unwanted);
+    if other_days > 0 {
+        out.push(format!("{other_days} rows of other days left out"));
     }
+    out.extend(totals.remarks.iter().cloned());
     out
 }

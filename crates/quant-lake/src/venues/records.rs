@@ -15,7 +15,7 @@ use arrow_schema::{ArrowError, DataType, SchemaRef};
 use crate::schema::Dataset;
 
 /// One row of a dataset.
-pub trait Record: Copy + PartialEq + Send + 'static {
+pub trait Record: Copy + PartialEq + core::fmt::Debug + Send + 'static {
     /// The dataset it belongs to.
     const DATASET: Dataset;
     /// Its column builders.
@@ -28,6 +28,14 @@ pub trait Record: Copy + PartialEq + Send + 'static {
 
     /// Returns its sort key.
     fn sort_key(&self) -> Self::Key;
+    /// Returns whether another row tells the same of the venue: when it was received does not count.
+    fn same(&self, other: &Self) -> bool;
+    /// Returns whether the row came after the watermark had passed it.
+    fn is_late(&self) -> bool {
+        false
+    }
+    /// Flags the row as late; without effect on datasets that do not tell.
+    fn mark_late(&mut self) {}
     /// Returns the venue's id where that alone identifies the row.
     fn unique_id(&self) -> Option<i64> {
         None
@@ -88,7 +96,8 @@ impl<T: Copy + Default> OptColumn<T> {
         }
     }
 
-    fn push(&mut self, value: Option<T>) {
+    /// Appends one value.
+    pub(super) fn push(&mut self, value: Option<T>) {
         if let Some(value) = value {
             // The first value after nulls: give the nulls their place.
             self.values.resize(self.len, T::default());
@@ -110,7 +119,8 @@ impl<T: Copy + Default> OptColumn<T> {
         self.len += 1;
     }
 
-    fn take_parts(&mut self) -> Option<(Vec<T>, Option<NullBuffer>)> {
+    /// Takes the values and their validity; `None` if every value is null.
+    pub(super) fn take_parts(&mut self) -> Option<(Vec<T>, Option<NullBuffer>)> {
         let taken = std::mem::take(self);
         if taken.n_valid == 0 {
             return None;
@@ -205,6 +215,18 @@ impl Cell for Option<Ts> {
     }
 }
 
+impl Cell for bool {
+    type Builder = Vec<bool>;
+    #[inline]
+    fn extend(to: &mut Vec<bool>, values: impl ExactSizeIterator<Item = Self> + Clone) {
+        to.extend(values);
+    }
+    fn finish(from: &mut Vec<bool>, len: usize, _: &DataType) -> ArrayRef {
+        let taken = std::mem::replace(from, Vec::with_capacity(len));
+        Arc::new(BooleanArray::from(taken))
+    }
+}
+
 impl Cell for Option<bool> {
     type Builder = OptColumn<bool>;
     #[inline]
@@ -227,7 +249,7 @@ fn part_of<R>(row: &R, part: impl Fn(&R) -> i64) -> i64 {
 
 macro_rules! record {
     ($(#[$doc:meta])* $name:ident, $columns:ident = $dataset:expr; $time:ident;
-     [$($key:expr),+ $(,)?] $(; id $id:ident)?; { $($field:ident : $ty:ty),+ $(,)? }) => {
+     [$($key:expr),+ $(,)?] $(; id $id:ident)? $(; recv $recv:ident $late:ident)?; { $($field:ident : $ty:ty),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq)]
         #[expect(missing_docs, reason = "fields are the columns of the dataset, documented in the schema")]
@@ -276,6 +298,16 @@ macro_rules! record {
             fn sort_key(&self) -> Self::Key {
                 [$(part_of(self, $key)),+]
             }
+            fn same(&self, other: &Self) -> bool {
+                let like = Self { $($recv: other.$recv, $late: other.$late,)? ..*self };
+                like == *other
+            }
+            $(fn is_late(&self) -> bool {
+                self.$late == Some(true)
+            }
+            fn mark_late(&mut self) {
+                self.$late = Some(true);
+            })?
             $(#[inline]
             fn unique_id(&self) -> Option<i64> {
                 Some(self.$id)
@@ -294,22 +326,31 @@ record!(
 );
 record!(
     /// A venue-aggregated trade.
-    AggTrade, AggTradeColumns = Dataset::AggTrades; ts_event; [|r| r.ts_event.0, |r| r.trade_id]; id trade_id; {
+    AggTrade, AggTradeColumns = Dataset::AggTrades; ts_event; [|r| r.ts_event.0, |r| r.trade_id]; id trade_id; recv ts_recv late; {
         ts_event: Ts, ts_recv: Option<Ts>, trade_id: i64, price: f64, qty: f64, qty_raw: Option<f64>, aggressor: i8,
-        first_id: i64, last_id: i64,
+        first_id: i64, last_id: i64, late: Option<bool>,
     }
 );
 record!(
     /// A raw trade.
-    TradeRow, TradeColumns = Dataset::Trades; ts_event; [|r| r.ts_event.0, |r| r.trade_id]; id trade_id; {
+    TradeRow, TradeColumns = Dataset::Trades; ts_event; [|r| r.ts_event.0, |r| r.trade_id]; id trade_id; recv ts_recv late; {
         ts_event: Ts, ts_recv: Option<Ts>, trade_id: i64, price: f64, qty: f64, qty_raw: Option<f64>, aggressor: i8,
+        late: Option<bool>,
     }
 );
 record!(
     /// A best bid and ask.
-    BookTickerRow, BookTickerColumns = Dataset::BookTicker; ts_event; [|r| r.ts_event.0, |r| r.update_id]; {
+    BookTickerRow, BookTickerColumns = Dataset::BookTicker; ts_event; [|r| r.ts_event.0, |r| r.update_id]; recv ts_recv late; {
         ts_event: Ts, ts_recv: Option<Ts>, ts_gateway: Option<Ts>, ts_inferred: Option<bool>, update_id: i64,
-        bid_px: f64, bid_qty: f64, ask_px: f64, ask_qty: f64,
+        bid_px: f64, bid_qty: f64, ask_px: f64, ask_qty: f64, late: Option<bool>,
+    }
+);
+record!(
+    /// One level of a book message; a message is complete at `msg_end`.
+    L2DeltaRow, L2DeltaColumns = Dataset::L2Deltas; ts_event;
+    [|r| r.ts_event.0, |r| r.msg_seq, |r| i64::from(r.side), |r| ordered_bits(r.price)]; recv ts_recv late; {
+        ts_event: Ts, ts_recv: Option<Ts>, msg_seq: i64, is_snapshot: bool, side: i8, price: f64, qty: f64,
+        first_id: i64, last_id: i64, prev_id: Option<i64>, msg_end: bool, late: Option<bool>,
     }
 );
 record!(
@@ -342,6 +383,12 @@ record!(
     /// A settled funding payment.
     FundingRow, FundingColumns = Dataset::Funding; ts_event; [|r| r.ts_event.0]; {
         ts_event: Ts, rate: f64, interval_h: Option<i32>, mark_price: Option<f64>,
+    }
+);
+record!(
+    /// An open interest sample.
+    OpenInterestRow, OpenInterestColumns = Dataset::OpenInterest; ts_event; [|r| r.ts_event.0]; {
+        ts_event: Ts, ts_published: Option<Ts>, open_interest: f64, notional: Option<f64>,
     }
 );
 record!(

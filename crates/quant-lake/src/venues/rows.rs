@@ -11,6 +11,7 @@ use memchr::memchr;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
 use super::records::{Columns as _, Record};
+use crate::schema::Dataset;
 
 mod fields;
 pub use fields::{Fields, MAX_FIELDS};
@@ -179,10 +180,12 @@ pub enum ParseError {
         first: Vec<Quarantined>,
     },
     /// The rows are not in order; the caller parses the file again, collecting it.
-    #[error("{file}, row {line}: rows are not in order")]
+    #[error("{file}, row {line}: rows of {dataset} are not in order")]
     OutOfOrder {
         /// File.
         file: String,
+        /// Dataset of the row.
+        dataset: Dataset,
         /// First row out of order.
         line: u64,
     },
@@ -257,10 +260,17 @@ pub struct Totals {
     pub filtered: u64,
     /// Rows refused.
     pub quarantined: Vec<Quarantined>,
+    /// Those of the filtered rows that are of a wanted day but cannot be used, as a book update before the first
+    /// image of the book; `remarks` tell why.
+    pub unwanted: u64,
     /// What happened day by day.
     pub days: BTreeMap<Day, DayCounts>,
     /// Observations.
     pub notes: Notes,
+    /// Observations in words, one line each.
+    pub remarks: Vec<String>,
+    /// Counters of the format's own, for the report.
+    pub diagnostics: BTreeMap<&'static str, u64>,
 }
 
 /// Rows of one day of a file.
@@ -274,6 +284,22 @@ pub struct DayCounts {
     pub quarantined: u64,
     /// Rows that came after a row with a larger key.
     pub out_of_order: u64,
+    /// Rows that came after the watermark had passed them.
+    pub late: u64,
+    /// Stretches that are known to be missing.
+    pub gaps: u64,
+}
+
+impl DayCounts {
+    /// Adds the counts of another part of the same day.
+    pub const fn add(&mut self, other: &Self) {
+        self.kept += other.kept;
+        self.duplicates += other.duplicates;
+        self.quarantined += other.quarantined;
+        self.out_of_order += other.out_of_order;
+        self.late += other.late;
+        self.gaps += other.gaps;
+    }
 }
 
 /// What a parser hands on.
@@ -281,6 +307,8 @@ pub struct DayCounts {
 pub enum Parsed {
     /// Rows of one UTC day.
     Rows {
+        /// Dataset of the rows.
+        dataset: Dataset,
         /// The day all rows lie in.
         day: Day,
         /// The rows, in file order.
@@ -290,6 +318,8 @@ pub enum Parsed {
     },
     /// No further row of this day follows; sent between two days of a file in order, not when collecting.
     DayEnd {
+        /// Dataset that is done with the day.
+        dataset: Dataset,
         /// The day.
         day: Day,
         /// Its counts.
@@ -306,11 +336,22 @@ pub struct ParseOptions {
     pub range: TimeRange,
     /// Largest share of unusable rows.
     pub max_quarantine_share: f64,
-    /// Accept any order and keep line numbers, instead of stopping at the first row out of order.
-    pub collect: bool,
+    /// Datasets whose rows are accepted in any order, line numbers kept, instead of stopping at the first row out of
+    /// order.
+    pub collect: Vec<Dataset>,
 }
 
-/// A parser of one file, whatever its dataset.
+impl ParseOptions {
+    /// Returns whether rows of a dataset are accepted in any order.
+    pub fn collects(&self, dataset: Dataset) -> bool {
+        self.collect.contains(&dataset)
+    }
+}
+
+/// What a file held, per dataset it can hold.
+pub type FileTotals = Vec<(Dataset, Totals)>;
+
+/// A parser of one file, whatever its datasets.
 pub trait RowParser: Send {
     /// Reads a chunk of whole lines.
     ///
@@ -321,7 +362,7 @@ pub trait RowParser: Send {
     ///
     /// # Errors
     /// Why the file is refused.
-    fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<Totals, ParseError>;
+    fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<FileTotals, ParseError>;
 }
 
 /// The engine: one file, one format.
@@ -346,6 +387,7 @@ pub struct Parser<F: RowFormat> {
     line: u64,
     totals: Totals,
     started: bool,
+    collect: bool,
 }
 
 impl<F: RowFormat> Parser<F> {
@@ -355,6 +397,7 @@ impl<F: RowFormat> Parser<F> {
             schema: F::Record::DATASET.arrow_schema(0),
             n_fields: format.columns().len(),
             format,
+            collect: options.collects(F::Record::DATASET),
             options,
             order: None,
             usual: false,
@@ -476,6 +519,7 @@ impl<F: RowFormat> Parser<F> {
                 source,
             })?;
         out.push(Parsed::Rows {
+            dataset: F::Record::DATASET,
             day,
             batch,
             lines: std::mem::take(&mut self.lines),
@@ -523,7 +567,7 @@ impl<F: RowFormat> Parser<F> {
             let rises = key > *prev_key
                 && (row.unique_id() > prev.unique_id() || row.unique_id().is_none());
             if !rises {
-                if self.options.collect {
+                if self.collect {
                     // The caller sorts and drops repetitions; the largest key so far stays the yardstick.
                     if key < *prev_key {
                         self.counts.out_of_order += 1;
@@ -537,6 +581,7 @@ impl<F: RowFormat> Parser<F> {
                 if !same {
                     return Err(ParseError::OutOfOrder {
                         file: self.file(),
+                        dataset: F::Record::DATASET,
                         line: self.line,
                     });
                 }
@@ -556,10 +601,7 @@ impl<F: RowFormat> Parser<F> {
         let booked = self.day.unwrap_or(day);
         let counts = std::mem::take(&mut self.counts);
         let sum = self.totals.days.entry(booked).or_default();
-        sum.kept += counts.kept;
-        sum.duplicates += counts.duplicates;
-        sum.quarantined += counts.quarantined;
-        sum.out_of_order += counts.out_of_order;
+        sum.add(&counts);
         self.day = Some(day);
         self.day_range = (day.start().0, day.end().0);
     }
@@ -584,17 +626,18 @@ impl<F: RowFormat> Parser<F> {
             self.enter(day);
             if let Some(before) = before
                 && before != day
-                && !self.options.collect
+                && !self.collect
             {
                 let counts = self.totals.days.get(&before).copied().unwrap_or_default();
                 out.push(Parsed::DayEnd {
+                    dataset: F::Record::DATASET,
                     day: before,
                     counts,
                 });
             }
         }
         self.staged.push(row);
-        if self.options.collect {
+        if self.collect {
             self.lines.push(self.line);
         }
         self.counts.kept += 1;
@@ -645,7 +688,7 @@ impl<F: RowFormat> RowParser for Parser<F> {
         Ok(())
     }
 
-    fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<Totals, ParseError> {
+    fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<FileTotals, ParseError> {
         if !self.started {
             return Err(ParseError::Empty { file: self.file() });
         }
@@ -662,7 +705,7 @@ impl<F: RowFormat> RowParser for Parser<F> {
         for row in totals.quarantined.iter_mut().filter(|q| q.day.is_none()) {
             row.day = first;
         }
-        Ok(totals)
+        Ok(vec![(F::Record::DATASET, totals)])
     }
 }
 

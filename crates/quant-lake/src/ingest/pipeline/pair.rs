@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Chunk, Ended, Input, Pipeline, QUEUE, end, from_parse, join};
 use crate::ingest::chunks::LineChunks;
 use crate::ingest::unit::FileError;
-use crate::venues::rows::{Parsed, RowParser, Totals};
+use crate::venues::rows::{FileTotals, Parsed, RowParser};
 
 /// What the thread that parses holds.
 struct Role<'a> {
@@ -156,7 +156,7 @@ fn write(
     batches: &Receiver<Parsed>,
     backlog: &AtomicUsize,
     sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
-) -> Result<Totals, FileError> {
+) -> Result<FileTotals, FileError> {
     let mut out = Vec::new();
     let take = || -> Result<Parsed, TryRecvError> {
         let parsed = batches.try_recv()?;

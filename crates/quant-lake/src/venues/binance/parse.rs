@@ -414,6 +414,7 @@ impl RowFormat for AggTradeFormat {
         let price = positive(fields, 1, "price")?;
         let (qty, qty_raw) = to_base(positive(fields, 2, "quantity")?, price, self.contract_value);
         Ok(AggTrade {
+            late: None,
             ts_event: Ts(ts),
             ts_recv: None,
             trade_id: count(fields, 0, "agg_trade_id")?,
@@ -439,6 +440,7 @@ impl RowFormat for AggTradeFormat {
         let (maker, len) = line.last_flag()?;
         note_unit(notes, is_ms);
         let row = AggTrade {
+            late: None,
             ts_event: Ts(ts),
             ts_recv: None,
             trade_id,
@@ -498,6 +500,7 @@ impl RowFormat for TradeFormat {
             (sent, None)
         };
         Ok(TradeRow {
+            late: None,
             ts_event: Ts(ts),
             ts_recv: None,
             trade_id: count(fields, 0, "id")?,
@@ -521,6 +524,7 @@ impl RowFormat for TradeFormat {
         let (maker, len) = line.last_flag()?;
         note_unit(notes, is_ms);
         let row = TradeRow {
+            late: None,
             ts_event: Ts(ts),
             ts_recv: None,
             trade_id,
@@ -567,6 +571,7 @@ impl RowFormat for BookTickerFormat {
             return Err(RowProblem::CrossedQuote);
         }
         Ok(BookTickerRow {
+            late: None,
             ts_event: Ts(ts),
             ts_recv: None,
             ts_gateway: Some(Ts(gateway)),

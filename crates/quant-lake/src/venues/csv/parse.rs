@@ -317,6 +317,7 @@ impl RowFormat for Trades {
             ts * 1_000 + position
         };
         Ok(TradeRow {
+            late: None,
             ts_event: Ts(ts),
             ts_recv: None,
             trade_id,

@@ -25,12 +25,12 @@ fn parse(mapping: &CsvMapping, text: &str) -> Result<(Option<RecordBatch>, Total
             end: Day(50_000).start(),
         },
         max_quarantine_share: 1.0,
-        collect: true,
+        collect: Dataset::ALL.to_vec(),
     };
     let mut parser = parser(mapping, options).unwrap();
     let mut out = Vec::new();
     parser.feed(text.as_bytes(), &mut out)?;
-    let totals = parser.finish(&mut out)?;
+    let (_, totals) = parser.finish(&mut out)?.remove(0);
     let batch = out.into_iter().find_map(|p| match p {
         Parsed::Rows { batch, .. } => Some(batch),
         Parsed::DayEnd { .. } => None,

@@ -29,7 +29,11 @@ fn options(collect: bool, share: f64) -> ParseOptions {
             end: UnixMicros(4_000_000_000_000_000),
         },
         max_quarantine_share: share,
-        collect,
+        collect: if collect {
+            Dataset::ALL.to_vec()
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -52,7 +56,7 @@ fn run(
     for chunk in chunks {
         parser.feed(chunk, &mut out)?;
     }
-    let totals = parser.finish(&mut out)?;
+    let (_, totals) = parser.finish(&mut out)?.remove(0);
     let rows = out.iter().map(|p| match p {
         Parsed::Rows { batch, .. } => batch.num_rows() as u64,
         Parsed::DayEnd { .. } => 0,
@@ -142,7 +146,7 @@ proptest! {
                 let mut parser = parser(dataset, &terms(Market::Um), options(true, 1.0)).unwrap();
                 let mut out = Vec::new();
                 parser.feed(text(quote).as_bytes(), &mut out).unwrap();
-                let mut totals = parser.finish(&mut out).unwrap();
+                let (_, mut totals) = parser.finish(&mut out).unwrap().remove(0);
                 for refused in &mut totals.quarantined {
                     refused.text.retain(|c| c != '"');
                 }

@@ -1,0 +1,98 @@
+//! Remembers which days a file went into, so that asking again reads nothing. A memo only: manifests decide, and a lost
+//! receipt costs one more reading.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use quant_core::market::InstrumentKey;
+use quant_core::time::Day;
+use serde::{Deserialize, Serialize};
+
+use super::unit::Target;
+use crate::layout::{Lake, instrument_path};
+use crate::manifest::SourceKind;
+
+/// What one file became under one parser and one set of parameters.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Receipt {
+    parser_version: String,
+    /// Hash of the parameters of each dataset's set, and the days the file is in.
+    datasets: BTreeMap<String, DatasetReceipt>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct DatasetReceipt {
+    params_hash: String,
+    days: Vec<Day>,
+}
+
+/// Returns where the receipt of a file lies.
+fn path_of(lake: &Lake, key: &InstrumentKey, kind: SourceKind, sha256: &str) -> PathBuf {
+    let mut path = lake.root().join(".receipts");
+    path.extend(instrument_path(key).split('/'));
+    path.join(format!("{}-{sha256}.json", kind.name()))
+}
+
+/// Returns whether everything a file gives to these targets is in the lake, according to its receipt and the manifests.
+pub(super) fn holds(
+    lake: &Lake,
+    key: &InstrumentKey,
+    kind: SourceKind,
+    sha256: &str,
+    targets: &[Target<'_>],
+) -> bool {
+    let Ok(text) = std::fs::read(path_of(lake, key, kind, sha256)) else {
+        return false;
+    };
+    let Ok(receipt) = serde_json::from_slice::<Receipt>(&text) else {
+        return false;
+    };
+    targets.iter().all(|target| {
+        let Some(known) = receipt.datasets.get(target.key.dataset.name()) else {
+            return false;
+        };
+        receipt.parser_version == target.writer.parser_version()
+            && known.params_hash == target.writer.params_hash()
+            && known
+                .days
+                .iter()
+                .all(|&day| target.writer.is_current(day, &[sha256]))
+    })
+}
+
+/// Writes the receipt of a file whose days are committed; a failure is no error, since it is only a memo.
+pub(super) fn write(
+    lake: &Lake,
+    key: &InstrumentKey,
+    kind: SourceKind,
+    sha256: &str,
+    targets: &[Target<'_>],
+    days: &BTreeMap<&'static str, Vec<Day>>,
+) {
+    let Some(first) = targets.first() else { return };
+    let receipt = Receipt {
+        parser_version: first.writer.parser_version().to_owned(),
+        datasets: targets
+            .iter()
+            .map(|t| {
+                let name = t.key.dataset.name();
+                let receipt = DatasetReceipt {
+                    params_hash: t.writer.params_hash().to_owned(),
+                    days: days.get(name).cloned().unwrap_or_default(),
+                };
+                (name.to_owned(), receipt)
+            })
+            .collect(),
+    };
+    let path = path_of(lake, key, kind, sha256);
+    let temp = path.with_extension(format!("tmp-{}", std::process::id()));
+    let written = path
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| serde_json::to_vec(&receipt).map_err(Into::into))
+        .and_then(|text| std::fs::write(&temp, text))
+        .and_then(|()| std::fs::rename(&temp, &path));
+    if written.is_err() {
+        drop(std::fs::remove_file(&temp));
+    }
+}

@@ -1,0 +1,277 @@
+//! Turns the rows of one dataset of a file into staged partitions: streamed if in order, else collected and sorted.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use quant_core::time::Day;
+
+use super::{Context, FileError, LocalFile, Target, Wanted};
+use crate::ingest::collect::{SortedDay, Winner, render, sort_day};
+use crate::manifest::{Partition, Source};
+use crate::quality::Quality;
+use crate::read::{HashMemo, PartitionSet};
+use crate::schema::Dataset;
+use crate::venues::rows::{DayCounts, Quarantined, RowProblem, Totals};
+use crate::write::{PartitionMeta, PartitionWriter, StagedPartition};
+
+/// Rows per batch read back from the lake.
+const READ_BATCH: usize = 65_536;
+
+/// Rows of one day, ready.
+pub(super) struct Ready {
+    pub(super) staged: StagedPartition,
+    pub(super) merged: bool,
+}
+
+/// Returns the partition of a day that this file's rows must be merged with.
+fn union_with(target: &Target<'_>, file: &LocalFile<'_>, day: Day) -> Option<Partition> {
+    let existing = target.writer.partition(day)?;
+    let same_kind = existing.sources.iter().all(|s| s.kind == file.kind);
+    let other =
+        |s: &Source| !(file.replaces_same_name && s.name == file.name) && s.sha256 != file.sha256;
+    // The same bytes again (another parser version or parameter) replace their slice if it is alone.
+    (same_kind && existing.sources.iter().any(other)).then_some(existing)
+}
+
+/// Streams or collects the rows of one dataset of a file into staged partitions.
+pub(super) struct Sink<'a> {
+    cx: &'a Context<'a>,
+    target: &'a Target<'a>,
+    file: &'a LocalFile<'a>,
+    source: &'a Source,
+    wanted: Wanted,
+    /// The rows come in any order: every day is collected and sorted at the end.
+    collect: bool,
+    /// One asked day: then rows of other days are counted in its partition.
+    single: bool,
+    open: Option<(Day, PartitionWriter)>,
+    collected: BTreeMap<Day, (Vec<RecordBatch>, Vec<u64>)>,
+    n_collected: u64,
+    out: Summary,
+}
+
+/// What the sink made.
+#[derive(Default)]
+pub(super) struct Summary {
+    pub(super) ready: BTreeMap<Day, Ready>,
+    pub(super) written: u64,
+    pub(super) duplicates: u64,
+    pub(super) conflicts: Vec<Quarantined>,
+    pub(super) out_of_order: u64,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn new(
+        cx: &'a Context<'a>,
+        target: &'a Target<'a>,
+        file: &'a LocalFile<'a>,
+        source: &'a Source,
+        wanted: Wanted,
+        collect: bool,
+    ) -> Self {
+        let single = wanted.range.days().nth(1).is_none();
+        Self {
+            cx,
+            target,
+            file,
+            source,
+            wanted,
+            collect,
+            single,
+            open: None,
+            collected: BTreeMap::new(),
+            n_collected: 0,
+            out: Summary::default(),
+        }
+    }
+
+    /// Returns the dataset it takes rows of.
+    pub(super) fn dataset(&self) -> Dataset {
+        self.target.key.dataset
+    }
+
+    /// Takes rows of one day.
+    pub(super) fn rows(
+        &mut self,
+        day: Day,
+        batch: RecordBatch,
+        lines: Vec<u64>,
+    ) -> Result<(), FileError> {
+        let is_open = self.open.as_ref().is_some_and(|(open, _)| *open == day);
+        if !is_open && !self.collected.contains_key(&day) {
+            self.target.writer.check_source_kind(day, self.file.kind)?;
+            if self.collect || union_with(self.target, self.file, day).is_some() {
+                self.collected.insert(day, Default::default());
+            } else {
+                self.open = Some((day, self.target.writer.begin(day)?));
+            }
+        }
+        if let Some((batches, all_lines)) = self.collected.get_mut(&day) {
+            self.n_collected += batch.num_rows() as u64;
+            batches.push(batch);
+            all_lines.extend(lines);
+        } else if let Some((_, writer)) = &mut self.open {
+            writer.write(&batch)?;
+        }
+        let limit = self.cx.options.max_collect_rows;
+        if self.n_collected > limit {
+            return Err(FileError::TooLargeToSort {
+                file: self.file.name.clone(),
+                limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Stages a day that is complete.
+    pub(super) fn day_end(&mut self, day: Day, counts: &DayCounts) -> Result<(), FileError> {
+        // The only day of a file waits for the rows of other days, which its partition counts.
+        if self.single {
+            return Ok(());
+        }
+        self.stage(day, counts.kept, quality_of(counts))
+    }
+
+    fn arrow(&self) -> impl Fn(ArrowError) -> FileError + use<> {
+        let file = self.file.name.clone();
+        move |source| FileError::Arrow {
+            file: file.clone(),
+            source,
+        }
+    }
+
+    /// Stages the days that are still open.
+    pub(super) fn finish(mut self, totals: &Totals) -> Result<Summary, FileError> {
+        let mut days: Vec<Day> = totals.days.keys().copied().collect();
+        if self.wanted.every_day {
+            days = self.wanted.range.days().collect();
+        }
+        for (i, day) in days.into_iter().enumerate() {
+            if self.out.ready.contains_key(&day) {
+                continue;
+            }
+            let counts = totals.days.get(&day).copied().unwrap_or_default();
+            let mut quality = quality_of(&counts);
+            if totals.days.is_empty() && i == 0 {
+                quality.quarantined = totals.quarantined.len() as u64;
+            }
+            if self.single {
+                quality.filtered = totals.filtered;
+                quality.other_day = totals.filtered;
+            }
+            self.stage(day, counts.kept, quality)?;
+        }
+        Ok(self.out)
+    }
+
+    /// Finishes the partition of one day.
+    fn stage(&mut self, day: Day, kept: u64, quality: Quality) -> Result<(), FileError> {
+        let rows_in = kept + quality.duplicates + quality.quarantined + quality.filtered;
+        self.out.out_of_order += quality.out_of_order;
+        let writer = match self.open.take() {
+            Some((open, writer)) if open == day => Some(writer),
+            other => {
+                self.open = other;
+                None
+            }
+        };
+        let meta = PartitionMeta {
+            sources: vec![self.source.clone()],
+            rows_in,
+            quality,
+        };
+        let ready = match writer {
+            Some(writer) => {
+                self.out.written += writer.rows();
+                self.out.duplicates += quality.duplicates;
+                Ready {
+                    staged: writer.finish(meta)?,
+                    merged: false,
+                }
+            }
+            None => self.stage_collected(day, meta)?,
+        };
+        self.out.ready.insert(day, ready);
+        Ok(())
+    }
+
+    /// Sorts a collected (possibly empty) day and merges it with what the lake has.
+    fn stage_collected(&mut self, day: Day, mut meta: PartitionMeta) -> Result<Ready, FileError> {
+        let dataset = self.target.key.dataset;
+        self.target.writer.check_source_kind(day, self.file.kind)?;
+        let (batches, lines) = self.collected.remove(&day).unwrap_or_default();
+        let sorted = sort_day(dataset, &batches, Winner::First, true).map_err(self.arrow())?;
+        drop(batches);
+        self.n_collected = self
+            .n_collected
+            .saturating_sub(sorted.input.num_rows() as u64);
+        let mut quality = meta.quality;
+        quality.duplicates += sorted.duplicates;
+        quality.quarantined += sorted.conflicts.len() as u64;
+        self.out
+            .conflicts
+            .extend(conflicts(&sorted, day, Some(&lines)));
+        self.out.duplicates += quality.duplicates;
+        self.out.written += sorted.batch.num_rows() as u64;
+        let mut batch = sorted.batch;
+        let existing = union_with(self.target, self.file, day);
+        let merged = existing.is_some();
+        if let Some(existing) = existing {
+            let mut slices = self.read_existing(day)?;
+            slices.push(batch);
+            let both = sort_day(dataset, &slices, Winner::Smallest, false).map_err(self.arrow())?;
+            meta.rows_in += existing.rows_in;
+            quality.add(&existing.quality);
+            quality.duplicates += both.duplicates;
+            quality.quarantined += both.conflicts.len() as u64;
+            meta.sources.extend(existing.sources);
+            // Counted under this file, which brought the second copy.
+            self.out.duplicates += both.duplicates;
+            self.out.written -= both.duplicates + both.conflicts.len() as u64;
+            self.out.conflicts.extend(conflicts(&both, day, None));
+            batch = both.batch;
+        }
+        meta.quality = quality;
+        let mut writer = self.target.writer.begin(day)?;
+        if batch.num_rows() > 0 {
+            writer.write(&batch)?;
+        }
+        Ok(Ready {
+            staged: writer.finish(meta)?,
+            merged,
+        })
+    }
+
+    fn read_existing(&self, day: Day) -> Result<Vec<RecordBatch>, FileError> {
+        let set = PartitionSet::open(self.cx.lake, self.target.writer.spec())?;
+        let reader = set.read_day(day, None, READ_BATCH, &HashMemo::default())?;
+        Ok(reader.collect::<Result<_, _>>()?)
+    }
+}
+
+fn quality_of(counts: &DayCounts) -> Quality {
+    Quality {
+        duplicates: counts.duplicates,
+        quarantined: counts.quarantined,
+        out_of_order: counts.out_of_order,
+        late: counts.late,
+        gaps: counts.gaps,
+        ..Quality::default()
+    }
+}
+
+fn conflicts(sorted: &SortedDay, day: Day, lines: Option<&[u64]>) -> Vec<Quarantined> {
+    let line_of = |at: usize| lines.and_then(|l| l.get(at)).copied().unwrap_or(0);
+    sorted
+        .conflicts
+        .iter()
+        .map(|&at| Quarantined {
+            line: line_of(at),
+            day: Some(day),
+            reason: RowProblem::Conflict,
+            text: render(&sorted.input, at),
+        })
+        .collect()
+}
+

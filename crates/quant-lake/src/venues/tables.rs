@@ -1,0 +1,490 @@
+//! Rows of several datasets made from one stream of messages: recordings, book archives, pages of answers.
+//!
+//! A [`MessageFormat`] turns one line into rows and pushes them into [`Tables`]; [`MessageParser`] drives it as a
+//! [`RowParser`], so that files of messages and files of rows become partitions in the same way. Every row is counted
+//! once as written, duplicate, filtered or quarantined, per dataset. Nothing here opens a file or commits.
+//!
+//! Rows need not come in order: each table holds back a window of rows and sorts it. A row that comes later than the
+//! window ends the attempt with `OutOfOrder`; the caller reads the file again, collecting that dataset.
+
+mod images;
+mod table;
+
+use std::collections::BTreeMap;
+
+use memchr::memchr;
+use quant_core::time::{Day, TimeRange, UnixMicros};
+
+pub use self::images::BookImage;
+use self::images::ImageTable;
+use self::table::Table;
+use super::records::{
+    AggTrade, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, L2DeltaRow,
+    LiquidationRow, MarkKline, OpenInterestRow, PremiumKline, Record, TradeRow,
+};
+use super::rows::{
+    FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
+    excerpt,
+};
+use crate::schema::Dataset;
+
+/// Longest excerpt of a rejected line that is kept.
+const MAX_EXCERPT: usize = 256;
+
+/// Rejected rows kept in memory for one file; beyond it the file is refused whatever its size.
+const MAX_QUARANTINED: usize = 100_000;
+
+/// Turns one message (a line) into rows.
+pub trait MessageFormat: Send {
+    /// Returns the name used in messages.
+    fn name(&self) -> &'static str;
+
+    /// Reads one line without its line end; rows go to `out`.
+    ///
+    /// # Errors
+    /// Why the line cannot be used: it is counted as one row of the primary dataset and kept in the quarantine. A
+    /// format that knows the dataset of the line calls [`Tables::refuse`] itself and returns `Ok`.
+    fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem>;
+
+    /// The file has ended: hands out what was held back.
+    ///
+    /// # Errors
+    /// Why the whole file is refused, e.g. because it never made sense under the rule it was read with.
+    fn finish(&mut self, out: &mut Tables) -> Result<(), ParseError> {
+        let _ = out;
+        Ok(())
+    }
+}
+
+/// How rows of messages are judged, besides [`ParseOptions`].
+#[derive(Clone, Debug)]
+pub struct TableOptions {
+    /// Datasets to make; rows of others are dropped without being counted.
+    pub datasets: Vec<Dataset>,
+    /// Levels per side of `l2_snapshots`.
+    pub book_levels: u16,
+    /// Rows older than the newest time seen so far minus this are flagged `late` (recordings); `None`: never.
+    pub watermark_us: Option<i64>,
+}
+
+/// The tables being filled from one file.
+pub struct Tables {
+    file: String,
+    range: TimeRange,
+    primary: Dataset,
+    line: u64,
+    watermark_us: Option<i64>,
+    newest: i64,
+    klines: Option<Table<Kline>>,
+    agg_trades: Option<Table<AggTrade>>,
+    trades: Option<Table<TradeRow>>,
+    book_ticker: Option<Table<BookTickerRow>>,
+    deltas: Option<Table<L2DeltaRow>>,
+    images: Option<ImageTable>,
+    bands: Option<Table<DepthBandRow>>,
+    mark: Option<Table<MarkKline>>,
+    premium: Option<Table<PremiumKline>>,
+    index: Option<Table<IndexKline>>,
+    funding: Option<Table<FundingRow>>,
+    open_interest: Option<Table<OpenInterestRow>>,
+    liquidations: Option<Table<LiquidationRow>>,
+    totals: BTreeMap<Dataset, Totals>,
+    n_quarantined: usize,
+    ready: Vec<Parsed>,
+    failed: Option<ParseError>,
+}
+
+/// Methods that add a row: flag it if late, count it, keep it if it is in the wanted range.
+macro_rules! pushers {
+    ($($(#[$doc:meta])* $name:ident($field:ident: $row:ty);)+) => {$(
+        $(#[$doc])*
+        #[inline]
+        pub fn $name(&mut self, mut row: $row) {
+            if self.$field.is_none() {
+                return;
+            }
+            let ts = row.ts();
+            if self.is_late(ts) {
+                row.mark_late();
+            }
+            if self.count(<$row as Record>::DATASET, ts)
+                && let Some(table) = &mut self.$field
+            {
+                table.push(row, self.line, &mut self.ready, &mut self.failed);
+            }
+        }
+    )+};
+}
+
+impl Tables {
+    /// Returns empty tables for the datasets asked for. The first of them takes the lines nobody can read.
+    pub fn new(options: &TableOptions, parse: &ParseOptions) -> Self {
+        let want = |d: Dataset| options.datasets.contains(&d);
+        fn table<R: Record>(want: bool, parse: &ParseOptions) -> Option<Table<R>> {
+            want.then(|| Table::new(&parse.file, parse.collects(R::DATASET)))
+        }
+        let mut totals = BTreeMap::new();
+        for &dataset in &options.datasets {
+            totals.insert(dataset, Totals::default());
+        }
+        Self {
+            file: parse.file.clone(),
+            range: parse.range,
+            primary: options
+                .datasets
+                .first()
+                .copied()
+                .unwrap_or(Dataset::Trades),
+            line: 0,
+            watermark_us: options.watermark_us,
+            newest: i64::MIN,
+            klines: table(want(Dataset::Klines1m), parse),
+            agg_trades: table(want(Dataset::AggTrades), parse),
+            trades: table(want(Dataset::Trades), parse),
+            book_ticker: table(want(Dataset::BookTicker), parse),
+            deltas: table(want(Dataset::L2Deltas), parse),
+            images: want(Dataset::L2Snapshots).then(|| {
+                ImageTable::new(
+                    &parse.file,
+                    options.book_levels,
+                    parse.collects(Dataset::L2Snapshots),
+                )
+            }),
+            bands: table(want(Dataset::DepthBands), parse),
+            mark: table(want(Dataset::MarkKlines), parse),
+            premium: table(want(Dataset::PremiumKlines), parse),
+            index: table(want(Dataset::IndexKlines), parse),
+            funding: table(want(Dataset::Funding), parse),
+            open_interest: table(want(Dataset::OpenInterest), parse),
+            liquidations: table(want(Dataset::Liquidations), parse),
+            totals,
+            n_quarantined: 0,
+            ready: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Returns whether rows of a dataset are asked for: a format may skip the work of making others.
+    pub fn wants(&self, dataset: Dataset) -> bool {
+        self.totals.contains_key(&dataset)
+    }
+
+    /// Returns the line being read, from 1.
+    pub const fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Tells the time of a message that makes no row, so that the watermark advances.
+    #[inline]
+    pub fn saw(&mut self, ts_event: i64) {
+        self.newest = self.newest.max(ts_event);
+    }
+
+    /// Returns whether a time lies behind the watermark, then lets it advance the watermark.
+    #[inline]
+    fn is_late(&mut self, ts: i64) -> bool {
+        let late = self
+            .watermark_us
+            .is_some_and(|lag| ts < self.newest.saturating_sub(lag));
+        self.newest = self.newest.max(ts);
+        late
+    }
+
+    /// Counts one row; returns whether it is in the wanted range.
+    #[inline]
+    fn count(&mut self, dataset: Dataset, ts: i64) -> bool {
+        let Some(totals) = self.totals.get_mut(&dataset) else {
+            return false;
+        };
+        totals.rows += 1;
+        let wanted = self.range.contains(UnixMicros(ts));
+        if !wanted {
+            totals.filtered += 1;
+        }
+        wanted
+    }
+
+    pushers! {
+        /// Adds a closed 1m kline.
+        kline(klines: Kline);
+        /// Adds a venue-aggregated trade.
+        agg_trade(agg_trades: AggTrade);
+        /// Adds a trade.
+        trade(trades: TradeRow);
+        /// Adds a best bid and ask.
+        quote(book_ticker: BookTickerRow);
+        /// Adds one level of a book message.
+        delta(deltas: L2DeltaRow);
+        /// Adds a percent band of depth.
+        band(bands: DepthBandRow);
+        /// Adds a mark price kline.
+        mark_kline(mark: MarkKline);
+        /// Adds a premium index kline.
+        premium_kline(premium: PremiumKline);
+        /// Adds an index price kline.
+        index_kline(index: IndexKline);
+        /// Adds a settled funding payment.
+        funding(funding: FundingRow);
+        /// Adds an open interest sample.
+        open_interest(open_interest: OpenInterestRow);
+        /// Adds a forced order.
+        liquidation(liquidations: LiquidationRow);
+    }
+
+    /// Adds an image of the book. Images are derived and must come in time order.
+    pub fn image(&mut self, image: &BookImage<'_>) {
+        if self.images.is_none() || !self.count(Dataset::L2Snapshots, image.ts_event) {
+            return;
+        }
+        if let Some(table) = &mut self.images {
+            table.push(image, self.line, &mut self.ready, &mut self.failed);
+        }
+    }
+
+    /// Counts well-formed rows of a dataset that cannot be used (e.g. book levels before the first image).
+    pub fn leave_out(&mut self, dataset: Dataset, rows: u64) {
+        if let Some(totals) = self.totals.get_mut(&dataset) {
+            totals.rows += rows;
+            totals.filtered += rows;
+            totals.unwanted += rows;
+        }
+    }
+
+    /// Counts rows of a dataset that repeat an earlier one exactly, found by the format itself.
+    pub fn duplicates(&mut self, dataset: Dataset, ts_event: i64, rows: u64) {
+        if !self.range.contains(UnixMicros(ts_event)) {
+            if let Some(totals) = self.totals.get_mut(&dataset) {
+                totals.rows += rows;
+                totals.filtered += rows;
+            }
+            return;
+        }
+        let day = self.open_day().unwrap_or(UnixMicros(ts_event).day());
+        if let Some(totals) = self.totals.get_mut(&dataset) {
+            totals.rows += rows;
+            totals.days.entry(day).or_default().duplicates += rows;
+        }
+    }
+
+    /// Refuses a row of a known dataset: one row in, one row quarantined.
+    pub fn refuse(&mut self, dataset: Dataset, line: &[u8], reason: RowProblem) {
+        let dataset = if self.wants(dataset) {
+            dataset
+        } else {
+            self.primary
+        };
+        let day = self.open_day();
+        let Some(totals) = self.totals.get_mut(&dataset) else {
+            return;
+        };
+        totals.rows += 1;
+        if let Some(day) = day {
+            totals.days.entry(day).or_default().quarantined += 1;
+        }
+        totals.quarantined.push(Quarantined {
+            line: self.line,
+            day,
+            reason,
+            text: excerpt(line, MAX_EXCERPT),
+        });
+        self.n_quarantined += 1;
+    }
+
+    /// Returns the day of the newest time seen, if it is wanted: no table has ended it yet.
+    fn open_day(&self) -> Option<Day> {
+        let newest = UnixMicros(self.newest);
+        self.range.contains(newest).then(|| newest.day())
+    }
+
+    /// Records that a stretch before the message being read is missing.
+    pub fn gap(&mut self, dataset: Dataset) {
+        if let Some(day) = self.open_day()
+            && let Some(totals) = self.totals.get_mut(&dataset)
+        {
+            totals.days.entry(day).or_default().gaps += 1;
+        }
+    }
+
+    /// Adds a remark to the report of a dataset.
+    pub fn remark(&mut self, dataset: Dataset, text: String) {
+        if let Some(totals) = self.totals.get_mut(&dataset) {
+            totals.remarks.push(text);
+        }
+    }
+
+    /// Adds to a named counter of the report of a dataset.
+    pub fn diagnose(&mut self, dataset: Dataset, name: &'static str, by: u64) {
+        if let Some(totals) = self.totals.get_mut(&dataset) {
+            *totals.diagnostics.entry(name).or_default() += by;
+        }
+    }
+
+    /// Calls `f` with every table that is asked for.
+    fn flush_all(&mut self) {
+        let (ready, failed) = (&mut self.ready, &mut self.failed);
+        macro_rules! flush {
+            ($($field:ident),+) => {$(
+                if let Some(table) = &mut self.$field {
+                    let done = table.finish(ready, failed);
+                    self.totals.entry(table.dataset()).or_default().absorb(done);
+                }
+            )+};
+        }
+        flush!(
+            klines,
+            agg_trades,
+            trades,
+            book_ticker,
+            deltas,
+            images,
+            bands,
+            mark,
+            premium,
+            index,
+            funding,
+            open_interest,
+            liquidations
+        );
+    }
+}
+
+/// Drives a [`MessageFormat`] over a file.
+pub struct MessageParser<F> {
+    format: F,
+    tables: Tables,
+    options: ParseOptions,
+    lines: u64,
+    crlf: u64,
+    bom: bool,
+}
+
+impl<F: MessageFormat> MessageParser<F> {
+    /// Returns a parser of one file.
+    pub fn new(format: F, tables: &TableOptions, options: ParseOptions) -> Self {
+        Self {
+            format,
+            tables: Tables::new(tables, &options),
+            options,
+            lines: 0,
+            crlf: 0,
+            bom: false,
+        }
+    }
+
+    fn too_many(&self, dataset: Dataset) -> ParseError {
+        let totals = self.tables.totals.get(&dataset);
+        let bad = totals.map_or(&[][..], |t| &t.quarantined[..]);
+        ParseError::TooManyBadRows {
+            file: self.options.file.clone(),
+            quarantined: bad.len() as u64,
+            rows: totals.map_or(0, |t| t.rows),
+            share: self.options.max_quarantine_share,
+            first: bad.iter().take(3).cloned().collect(),
+        }
+    }
+
+    /// Passes on what the tables have ready.
+    fn drain(&mut self, out: &mut Vec<Parsed>) -> Result<(), ParseError> {
+        if let Some(error) = self.tables.failed.take() {
+            return Err(error);
+        }
+        for mut parsed in self.tables.ready.drain(..) {
+            // What was counted outside of the table belongs to the day as well.
+            if let Parsed::DayEnd {
+                dataset,
+                day,
+                counts,
+            } = &mut parsed
+                && let Some(extra) = self
+                    .tables
+                    .totals
+                    .get(dataset)
+                    .and_then(|t| t.days.get(day))
+            {
+                counts.add(extra);
+            }
+            out.push(parsed);
+        }
+        if self.tables.n_quarantined > MAX_QUARANTINED {
+            return Err(self.too_many(self.tables.primary));
+        }
+        Ok(())
+    }
+}
+
+impl<F: MessageFormat> RowParser for MessageParser<F> {
+    fn feed(&mut self, lines: &[u8], out: &mut Vec<Parsed>) -> Result<(), ParseError> {
+        let mut rest = lines;
+        if self.lines == 0
+            && let Some(stripped) = rest.strip_prefix(b"\xef\xbb\xbf")
+        {
+            self.bom = true;
+            rest = stripped;
+        }
+        while !rest.is_empty() {
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let mut line = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            self.lines += 1;
+            self.tables.line = self.lines;
+            if let Some(stripped) = line.strip_suffix(b"\r") {
+                line = stripped;
+                self.crlf += 1;
+            }
+            let read = if line.is_empty() {
+                Err(RowProblem::Blank)
+            } else {
+                self.format.message(line, &mut self.tables)
+            };
+            if let Err(reason) = read {
+                self.tables.refuse(self.tables.primary, line, reason);
+            }
+        }
+        self.drain(out)
+    }
+
+    fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<FileTotals, ParseError> {
+        if self.lines == 0 {
+            return Err(ParseError::Empty {
+                file: self.options.file.clone(),
+            });
+        }
+        self.format.finish(&mut self.tables)?;
+        self.tables.flush_all();
+        self.drain(out)?;
+        let share = self.options.max_quarantine_share;
+        let bad = |t: &Totals| t.quarantined.len() as f64 > share * t.rows as f64;
+        if let Some((&dataset, _)) = self.tables.totals.iter().find(|(_, t)| bad(t)) {
+            return Err(self.too_many(dataset));
+        }
+        let mut all: FileTotals = std::mem::take(&mut self.tables.totals)
+            .into_iter()
+            .collect();
+        for (dataset, totals) in &mut all {
+            if *dataset == self.tables.primary {
+                totals.notes.crlf = self.crlf;
+                totals.notes.bom = self.bom;
+            }
+            // Lines before the first usable row count to the first day.
+            if let Some((&first, counts)) = totals.days.iter_mut().next() {
+                for row in totals.quarantined.iter_mut().filter(|q| q.day.is_none()) {
+                    row.day = Some(first);
+                    counts.quarantined += 1;
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl core::fmt::Debug for Tables {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Tables")
+            .field("file", &self.file)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Tables against small streams whose counts are known.
