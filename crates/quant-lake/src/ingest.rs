@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod chunks;
 mod collect;
 mod csv_run;
+mod pages_run;
 mod pipeline;
 pub mod plan;
 mod quarantine;
@@ -17,6 +18,7 @@ pub mod source;
 mod unit;
 
 pub use csv_run::{CsvRequest, ingest_csv};
+pub use pages_run::{PageSource, PagesRequest, has_pages, ingest_pages};
 pub use plan::{PlanOptions, Unit, plan_vision};
 pub use report::{
     DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts,
