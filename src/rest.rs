@@ -5,12 +5,16 @@
 //! What a body means is known by the parsers of `quant-lake` alone.
 
 pub mod client;
+pub mod fetch;
 pub mod governor;
 mod holds;
+pub mod pager;
 pub mod request;
 pub mod timer;
+pub mod venues;
 
 pub use client::{Answer, RestClient, RestError, RestOptions};
+pub use fetch::{FetchPagesError, FetchedPages, fetch_pages};
 pub use governor::{Governor, Quota};
 pub use request::Request;
 pub use timer::{SystemTimer, Timer};

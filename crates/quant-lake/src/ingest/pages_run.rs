@@ -13,7 +13,7 @@ use super::run::{IngestError, IngestOptions};
 use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::{CommitError, DatasetWriter, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
-use crate::manifest::{IngestParams, Manifest, ManifestError, SourceKind, ingest_params_hash};
+use crate::manifest::{IngestParams, Manifest, ManifestError, SourceKind};
 use crate::schema::Dataset;
 use crate::venues::pages::{PageFormat, PageMessages};
 use crate::venues::tables::{MessageParser, TableOptions};
@@ -52,7 +52,8 @@ pub struct PagesRequest {
     pub created_at: UnixMicros,
 }
 
-/// Returns whether a day is in the lake from the same kind of source, parser and parameters.
+/// Returns whether a day is in the lake from the same kind of source and parser, with the parameters given here (it may
+/// have more).
 ///
 /// # Errors
 /// A manifest that cannot be read.
@@ -68,9 +69,18 @@ pub fn has_pages(lake: &Lake, source: &PageSource, day: Day) -> Result<bool, Man
     let path = lake.day_dir(&spec, day).join(&partition.file);
     Ok(partition.schema_version == crate::schema::SCHEMA_VERSION
         && partition.parser_version == source.parser_version
-        && partition.ingest_params_hash == ingest_params_hash(&source.params)
+        && has_params(&manifest, &partition.ingest_params_hash, &source.params)
         && partition.sources.iter().all(|s| s.kind == source.kind)
         && std::fs::metadata(path).is_ok_and(|m| m.len() == partition.bytes))
+}
+
+fn has_params(manifest: &Manifest, hash: &str, wanted: &IngestParams) -> bool {
+    let params = if manifest.ingest_params_hash == hash {
+        Some(&manifest.ingest_params)
+    } else {
+        manifest.earlier_ingest_params.get(hash)
+    };
+    params.is_some_and(|params| wanted.iter().all(|(name, v)| params.get(name) == Some(v)))
 }
 
 fn spec_of(source: &PageSource) -> PartitionSetSpec {
