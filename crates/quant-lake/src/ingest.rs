@@ -7,17 +7,21 @@ pub mod archive;
 pub mod checksum;
 pub mod chunks;
 mod collect;
+pub mod container;
 mod csv_run;
+mod files;
 mod pages_run;
 mod pipeline;
 pub mod plan;
 mod quarantine;
+mod receipt;
 pub mod report;
 pub mod run;
 pub mod source;
 mod unit;
 
 pub use csv_run::{CsvRequest, ingest_csv};
+pub use files::{FilesRequest, VendorFile, ingest_files};
 pub use pages_run::{PageSource, PagesRequest, has_pages, ingest_pages};
 pub use plan::{PlanOptions, Unit, plan_vision};
 pub use report::{

@@ -116,6 +116,13 @@ pub(super) fn sort_day(
         .iter()
         .map(Comparable::new)
         .collect::<Result<_, _>>()?;
+    // When a row was received says nothing about whether two rows tell the same.
+    let schema = input.schema();
+    let told: Vec<bool> = schema
+        .fields()
+        .iter()
+        .map(|f| !matches!(f.name().as_str(), "ts_recv" | "late"))
+        .collect();
     let keys = |names: &[&str]| {
         names
             .iter()
@@ -131,12 +138,19 @@ pub(super) fn sort_day(
             .unwrap_or(Ordering::Equal)
     };
 
+    let tells = |a: usize, b: usize| {
+        let told = all.iter().zip(&told).filter(|(_, told)| **told);
+        told.map(|(c, _)| c.cmp(a, b))
+            .find(|o| o.is_ne())
+            .unwrap_or(Ordering::Equal)
+    };
+
     // Groups of one dedupe key, each in the order that decides who stays.
     let mut order: Vec<usize> = (0..input.num_rows()).collect();
     order.sort_by(|&a, &b| {
         let tie = || match winner {
             Winner::First => a.cmp(&b),
-            Winner::Smallest => by(&all, a, b),
+            Winner::Smallest => tells(a, b).then_with(|| by(&all, a, b)),
         };
         by(&dedupe, a, b).then_with(tie)
     });
@@ -145,7 +159,7 @@ pub(super) fn sort_day(
     for at in order {
         match kept.last() {
             Some(&first) if by(&dedupe, first, at).is_eq() => {
-                if by(&all, first, at).is_eq() {
+                if tells(first, at).is_eq() {
                     duplicates += 1;
                 } else {
                     conflicts.push(at);

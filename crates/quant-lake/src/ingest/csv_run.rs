@@ -8,7 +8,8 @@ use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
 use super::archive::hash_file;
-use super::report::{FileOutcome, FileStatus, IngestReport, Progress, RowCounts};
+use super::container::Container;
+use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::run::{IngestError, IngestOptions};
 use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
@@ -81,24 +82,14 @@ pub fn ingest_csv(
     };
     let range = whole_days(request.range);
     let result = file(&cx, request, &name, range);
-    let mut outcome = FileOutcome {
-        dataset: key.dataset,
-        file: request.path.display().to_string(),
-        first_day: range.start.day(),
-        last_day: range.end.plus(-1).day(),
-        status: FileStatus::NotFound,
-        counts: RowCounts::default(),
-        out_of_order: 0,
-        notes: Vec::new(),
-    };
+    let mut outcome = FileOutcome::unknown(
+        key.dataset,
+        request.path.display().to_string(),
+        (range.start.day(), range.end.plus(-1).day()),
+    );
     match result {
         Ok(None) => {}
-        Ok(Some(done)) => {
-            outcome.status = done.status;
-            outcome.counts = done.counts;
-            outcome.out_of_order = done.out_of_order;
-            outcome.notes = done.notes;
-        }
+        Ok(Some(done)) => outcome.take(done),
         Err(FileError::Stopped) => {
             return Ok(IngestReport {
                 files: Vec::new(),
@@ -106,11 +97,6 @@ pub fn ingest_csv(
             });
         }
         Err(error) => outcome.status = FileStatus::Failed { error },
-    }
-    if let FileStatus::Written { days } = &outcome.status
-        && let (Some(first), Some(last)) = (days.first(), days.last())
-    {
-        (outcome.first_day, outcome.last_day) = (first.day, last.day);
     }
     progress.finished(&outcome);
     Ok(IngestReport {
@@ -131,7 +117,7 @@ fn file(
         name: name.to_owned(),
         url: None,
         kind: SourceKind::Csv,
-        member: None,
+        container: Container::Plain.into(),
         sha256,
         checksum_verified: false,
         // The same path with other bytes is the file corrected, not a second file.

@@ -1,21 +1,20 @@
 //! Ingests page files: REST answers of one dataset, one body per line, as the edge fetched them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
-use super::archive::hash_file;
-use super::report::{FileOutcome, FileStatus, Progress, RowCounts};
+use super::container::Container;
+use super::files::{FilesRequest, VendorFile, ingest_files};
+use super::report::{IngestReport, Progress};
 use super::run::{IngestError, IngestOptions};
-use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
-use crate::commit::{CommitError, DatasetWriter, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, Manifest, ManifestError, SourceKind};
 use crate::schema::Dataset;
 use crate::venues::pages::{PageFormat, PageMessages};
+use crate::venues::rows::{ParseOptions, RowParser};
 use crate::venues::tables::{MessageParser, TableOptions};
 
 /// What decides the rows of pages, besides their bytes; a day that has it already is not asked for again.
@@ -91,111 +90,53 @@ fn spec_of(source: &PageSource) -> PartitionSetSpec {
     PartitionSetSpec::raw(&key, 0)
 }
 
-/// Ingests one page file; `None` if the caller asked to stop.
+/// Ingests one page file; the report has its one outcome, or says that the caller asked to stop.
 ///
 /// # Errors
-/// `IngestError` if the work cannot begin; a refused file is in the outcome.
+/// `IngestError` if the work cannot begin; a refused file is in the report.
 pub fn ingest_pages(
     lake: &Lake,
     request: &PagesRequest,
-    make_format: &dyn Fn() -> Box<dyn PageFormat>,
+    make_format: &(dyn Fn() -> Box<dyn PageFormat> + Sync),
     progress: &dyn Progress,
     stop: &AtomicBool,
-) -> Result<Option<FileOutcome>, IngestError> {
+) -> Result<IngestReport, IngestError> {
     let source = &request.source;
-    let key = DatasetKey {
-        instrument: source.key.clone(),
-        dataset: source.dataset,
-    };
-    let writer = open_writer(lake, request)?;
-    progress.started(&request.name);
-    let targets = [Target {
-        writer: &writer,
-        key: &key,
-    }];
-    let cx = Context {
-        lake,
-        targets: &targets,
-        options: &request.options,
-        threads: request.options.jobs.max(1),
-        stop,
-        progress,
-    };
-    let mut outcome = FileOutcome {
-        dataset: source.dataset,
-        file: request.name.clone(),
-        first_day: request.days.start.day(),
-        last_day: request.days.end.plus(-1).day(),
-        status: FileStatus::NotFound,
-        counts: RowCounts::default(),
-        out_of_order: 0,
-        notes: Vec::new(),
-    };
-    match file(&cx, request, &writer, make_format) {
-        Ok(None) => {}
-        Ok(Some(done)) => {
-            outcome.status = done.status;
-            outcome.counts = done.counts;
-            outcome.out_of_order = done.out_of_order;
-            outcome.notes = done.notes;
-            for (name, n) in done.diagnostics {
-                outcome.notes.push(format!("{name}: {n}"));
-            }
-        }
-        Err(FileError::Stopped) => return Ok(None),
-        Err(error) => outcome.status = FileStatus::Failed { error },
-    }
-    progress.finished(&outcome);
-    Ok(Some(outcome))
-}
-
-fn open_writer(lake: &Lake, request: &PagesRequest) -> Result<DatasetWriter, CommitError> {
-    let source = &request.source;
-    let mut options = WriterOptions::new(
-        source.parser_version,
-        source.params.clone(),
-        request.created_at,
-    );
-    options.replace_source = request.options.replace_source;
-    options.store = Arc::clone(&request.options.store);
-    options.failpoints = request.options.failpoints.clone();
-    DatasetWriter::open(lake, spec_of(source), options)
-}
-
-fn file(
-    cx: &Context<'_>,
-    request: &PagesRequest,
-    writer: &DatasetWriter,
-    make_format: &dyn Fn() -> Box<dyn PageFormat>,
-) -> Result<Option<Done>, FileError> {
-    let source = &request.source;
-    for day in request.days.days() {
-        writer.check_source_kind(day, source.kind)?;
-    }
-    let (_, sha256) = hash_file(&request.path)?;
-    let local = LocalFile {
-        path: &request.path,
-        name: request.name.clone(),
-        url: Some(request.url.clone()),
+    let files = FilesRequest {
+        key: source.key.clone(),
+        files: vec![VendorFile {
+            path: request.path.clone(),
+            // The same window asked for again has the same name: it is the better answer, not more rows.
+            name: request.name.clone(),
+            url: Some(request.url.clone()),
+            container: Container::Plain.into(),
+            datasets: vec![source.dataset],
+            days: Some((request.days.start.day(), request.days.end.plus(-1).day())),
+            whole_days: true,
+            sha256: None,
+        }],
         kind: source.kind,
-        member: None,
-        sha256,
-        checksum_verified: false,
-        // The same window asked for again is the better answer, not more rows.
-        replaces_same_name: true,
-    };
-    let wanted = Wanted {
-        range: request.days,
-        every_day: true,
+        parser_version: source.parser_version,
+        params: source.params.clone(),
+        range: Some(request.days),
+        book_levels: 0,
+        options: request.options.clone(),
+        created_at: request.created_at,
     };
     let tables = TableOptions {
         datasets: vec![source.dataset],
         book_levels: 0,
         watermark_us: None,
     };
-    let done = process(cx, &local, wanted, &|options| {
+    let make = |_: &VendorFile, options: ParseOptions| {
         let format = PageMessages(make_format());
-        Ok(Box::new(MessageParser::new(format, &tables, options)))
-    })?;
-    Ok(done.into_iter().next())
+        let parser = MessageParser::new(format, &tables, options);
+        Ok(Box::new(parser) as Box<dyn RowParser>)
+    };
+    let mut report = ingest_files(lake, &files, &make, progress, stop)?;
+    for outcome in &mut report.files {
+        // The page file goes when this is done: its name is what manifests show.
+        outcome.file.clone_from(&request.name);
+    }
+    Ok(report)
 }

@@ -1,92 +1,19 @@
 //! Reads, parses and hands on one file with one, two or three threads; hashes it to the last byte whatever happens.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
-use sha2::{Digest, Sha256};
-
-use super::archive::{ArchiveError, Member, read_some};
+use super::archive::ArchiveError;
 use super::chunks::{LineChunks, LineTooLong};
+use super::container::Stream;
 use super::report::Progress;
 use super::unit::FileError;
-use crate::content::hex;
 use crate::venues::rows::{FileTotals, ParseError, Parsed, RowParser};
 
 mod pair;
 
 /// Chunks in flight between two threads.
 const QUEUE: usize = 4;
-
-/// The bytes of a file of rows.
-pub(super) enum Input {
-    /// Member of an archive.
-    Member(Box<Member>),
-    /// A plain text file.
-    Plain(PlainFile),
-}
-
-/// A text file that is hashed while it is read.
-pub(super) struct PlainFile {
-    path: PathBuf,
-    file: File,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl PlainFile {
-    pub(super) fn open(path: &Path) -> Result<Self, ArchiveError> {
-        let file = File::open(path).map_err(|source| ArchiveError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            hash: Sha256::new(),
-            bytes: 0,
-        })
-    }
-
-    fn fill(&mut self, out: &mut [u8]) -> Result<usize, ArchiveError> {
-        let mut n = 0;
-        while n < out.len() {
-            let got =
-                read_some(&mut self.file, &mut out[n..]).map_err(|source| ArchiveError::Io {
-                    path: self.path.clone(),
-                    source,
-                })?;
-            if got == 0 {
-                break;
-            }
-            n += got;
-        }
-        self.hash.update(&out[..n]);
-        self.bytes += n as u64;
-        Ok(n)
-    }
-}
-
-impl Input {
-    fn fill(&mut self, out: &mut [u8]) -> Result<usize, ArchiveError> {
-        match self {
-            Self::Member(member) => member.fill(out),
-            Self::Plain(file) => file.fill(out),
-        }
-    }
-
-    fn finish_hash(self) -> Result<(u64, String), ArchiveError> {
-        match self {
-            Self::Member(member) => member.finish_hash(),
-            Self::Plain(mut file) => {
-                let mut buffer = vec![0; 256 * 1024];
-                while file.fill(&mut buffer)? > 0 {}
-                Ok((file.bytes, hex(&file.hash.finalize())))
-            }
-        }
-    }
-}
 
 /// Reading went wrong.
 enum ReadProblem {
@@ -100,12 +27,33 @@ impl From<LineTooLong> for ReadProblem {
     }
 }
 
+/// A file that was read to its last byte.
+pub(super) struct Whole {
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+    /// It ended too early, which was accepted: bytes of the broken last line.
+    pub(super) dropped: Option<u64>,
+}
+
+impl Whole {
+    /// Reads and hashes what is left of a file.
+    fn of(input: Stream) -> Result<Self, ArchiveError> {
+        let dropped = input.truncated().then(|| input.dropped_bytes());
+        let (bytes, sha256) = input.finish_hash()?;
+        Ok(Self {
+            bytes,
+            sha256,
+            dropped,
+        })
+    }
+}
+
 /// How a file ended.
 pub(super) struct Ended {
     /// Reading to the end.
     pub(super) read: Result<(), FileError>,
-    /// Size and hash of the whole file.
-    pub(super) hash: Result<(u64, String), ArchiveError>,
+    /// The file as it is on disk.
+    pub(super) whole: Result<Whole, ArchiveError>,
     /// Parsing and handing on.
     pub(super) parsed: Result<FileTotals, FileError>,
 }
@@ -128,7 +76,7 @@ impl Pipeline<'_> {
     /// Runs the file through `parser` into `sink`.
     pub(super) fn run(
         &self,
-        input: Input,
+        input: Stream,
         parser: &mut dyn RowParser,
         sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
     ) -> Ended {
@@ -155,7 +103,7 @@ impl Pipeline<'_> {
 
     fn next_chunk(
         &self,
-        input: &mut Input,
+        input: &mut Stream,
         chunks: &mut LineChunks,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<usize>, FileError> {
@@ -176,7 +124,7 @@ impl Pipeline<'_> {
 
     fn run_inline(
         &self,
-        mut input: Input,
+        mut input: Stream,
         parser: &mut dyn RowParser,
         sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
     ) -> Ended {
@@ -206,7 +154,7 @@ impl Pipeline<'_> {
         };
         Ended {
             read,
-            hash: input.finish_hash(),
+            whole: Whole::of(input),
             parsed,
         }
     }
@@ -215,7 +163,7 @@ impl Pipeline<'_> {
     fn spawn_reader<'scope>(
         &'scope self,
         scope: &'scope std::thread::Scope<'scope, '_>,
-        mut input: Input,
+        mut input: Stream,
     ) -> (
         Receiver<Chunk>,
         std::sync::mpsc::Sender<Vec<u8>>,
@@ -226,14 +174,14 @@ impl Pipeline<'_> {
         let handle = scope.spawn(move || {
             let read = self.read_all(&mut input, &send, &used);
             drop(send);
-            (read, input.finish_hash())
+            (read, Whole::of(input))
         });
         (chunks, recycle, handle)
     }
 
     fn read_all(
         &self,
-        input: &mut Input,
+        input: &mut Stream,
         send: &SyncSender<Chunk>,
         used: &Receiver<Vec<u8>>,
     ) -> Result<(), FileError> {
@@ -266,18 +214,20 @@ impl Pipeline<'_> {
     }
 }
 
-type ReaderHandle<'scope> = std::thread::ScopedJoinHandle<
-    'scope,
-    (Result<(), FileError>, Result<(u64, String), ArchiveError>),
->;
+type ReaderHandle<'scope> =
+    std::thread::ScopedJoinHandle<'scope, (Result<(), FileError>, Result<Whole, ArchiveError>)>;
 
 fn join(reader: ReaderHandle<'_>, parsed: Result<FileTotals, FileError>) -> Ended {
-    let (read, hash) = match reader.join() {
+    let (read, whole) = match reader.join() {
         Ok(ended) => ended,
         // A panic of the reader must not look like the end of the file.
         Err(panic) => std::panic::resume_unwind(panic),
     };
-    Ended { read, hash, parsed }
+    Ended {
+        read,
+        whole,
+        parsed,
+    }
 }
 
 fn feed(

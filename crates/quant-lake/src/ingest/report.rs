@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::schema::Dataset;
 
-use super::unit::FileError;
+use super::unit::{Done, FileError};
 
 /// Rows of a file: `rows_in` always equals the sum of the other four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -96,6 +96,39 @@ pub struct FileOutcome {
     pub out_of_order: u64,
     /// Remarks worth a line: byte order mark, CRLF, mixed time units, unverified checksum ...
     pub notes: Vec<String>,
+    /// Counters of the format's own, e.g. how a book was synchronised and sampled.
+    pub diagnostics: std::collections::BTreeMap<&'static str, u64>,
+}
+
+impl FileOutcome {
+    /// Returns the outcome of a file before anything is known about it.
+    pub(super) fn unknown(dataset: Dataset, file: String, days: (Day, Day)) -> Self {
+        Self {
+            dataset,
+            file,
+            first_day: days.0,
+            last_day: days.1,
+            status: FileStatus::NotFound,
+            counts: RowCounts::default(),
+            out_of_order: 0,
+            notes: Vec::new(),
+            diagnostics: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Takes over what became of one dataset of the file.
+    pub(super) fn take(&mut self, done: Done) {
+        if let FileStatus::Written { days } = &done.status
+            && let (Some(first), Some(last)) = (days.first(), days.last())
+        {
+            (self.first_day, self.last_day) = (first.day, last.day);
+        }
+        self.status = done.status;
+        self.counts = done.counts;
+        self.out_of_order = done.out_of_order;
+        self.notes.extend(done.notes);
+        self.diagnostics = done.diagnostics;
+    }
 }
 
 /// What an ingest did.

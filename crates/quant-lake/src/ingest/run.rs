@@ -11,8 +11,9 @@ use quant_core::time::{TimeRange, UnixMicros};
 
 use super::archive::{Limits, hash_file};
 use super::checksum::parse_checksum;
+use super::container::{Container, Pick};
 use super::plan::{PlanOptions, Unit, plan_vision};
-use super::report::{FileOutcome, FileStatus, IngestReport, Progress, RowCounts};
+use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::source::{ArchiveSource, SourceError};
 use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::store::{FsStore, Store};
@@ -260,16 +261,7 @@ impl Worker<'_> {
             .file
             .as_ref()
             .map_or_else(|| unit.dataset.name().to_owned(), |f| f.path.clone());
-        let mut outcome = FileOutcome {
-            dataset: unit.dataset,
-            file: name,
-            first_day: unit.first,
-            last_day: unit.last,
-            status: FileStatus::NotFound,
-            counts: RowCounts::default(),
-            out_of_order: 0,
-            notes: Vec::new(),
-        };
+        let mut outcome = FileOutcome::unknown(unit.dataset, name, (unit.first, unit.last));
         let result = match (&unit.file, writer) {
             (Some(file), Some(writer)) => {
                 self.progress.started(&outcome.file);
@@ -278,12 +270,7 @@ impl Worker<'_> {
             _ => Ok(None),
         };
         match result {
-            Ok(Some(done)) => {
-                outcome.status = done.status;
-                outcome.counts = done.counts;
-                outcome.out_of_order = done.out_of_order;
-                outcome.notes.extend(done.notes);
-            }
+            Ok(Some(done)) => outcome.take(done),
             Ok(None) => {
                 if let Some(reason) = &unit.unpublished {
                     outcome.status = FileStatus::NotPublished {
@@ -320,7 +307,7 @@ impl Worker<'_> {
                 notes.push(format!("checksum file names `{name}`"));
             }
             if current(&sum.sha256) {
-                return Ok(Some(unchanged(unit.dataset)));
+                return Ok(Some(Done::current(unit.dataset)));
             }
             expected = Some(sum.sha256);
         } else if self.source.is_remote() && !options.allow_missing_checksum {
@@ -364,7 +351,7 @@ impl Worker<'_> {
                 notes.push("no checksum file; the bytes are unverified".to_owned());
                 let (_, sha256) = hash_file(path)?;
                 if current(&sha256) {
-                    return Ok(unchanged(unit.dataset));
+                    return Ok(Done::current(unit.dataset));
                 }
                 sha256
             }
@@ -392,7 +379,7 @@ impl Worker<'_> {
             name: file.name(),
             url: self.source.url(&file.path),
             kind: SourceKind::Vision,
-            member: Some(file.member()),
+            container: Container::Zip(Pick::Named(file.member())).into(),
             sha256,
             checksum_verified,
             replaces_same_name: true,
@@ -421,18 +408,7 @@ impl Worker<'_> {
         Ok(done
             .into_iter()
             .next()
-            .unwrap_or_else(|| unchanged(unit.dataset)))
-    }
-}
-
-fn unchanged(dataset: Dataset) -> Done {
-    Done {
-        dataset,
-        status: FileStatus::Current,
-        counts: RowCounts::default(),
-        out_of_order: 0,
-        notes: Vec::new(),
-        diagnostics: BTreeMap::new(),
+            .unwrap_or_else(|| Done::current(unit.dataset)))
     }
 }
 

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use arrow_schema::ArrowError;
-use quant_core::time::TimeRange;
+use quant_core::time::{Day, TimeRange};
 
 use self::sink::{Ready, Sink, Summary};
-use super::archive::{ArchiveError, Member, hash_file};
+use super::archive::{ArchiveError, hash_file};
 use super::checksum::BadChecksum;
 use super::chunks::LineTooLong;
-use super::pipeline::{Ended, Input, Pipeline, PlainFile};
+use super::container::{self, ContainerSpec};
+use super::pipeline::{Ended, Pipeline, Whole};
 use super::quarantine;
 use super::report::{DayOutcome, FileStatus, Progress, RowCounts};
 use super::run::IngestOptions;
@@ -151,8 +152,8 @@ pub(super) struct LocalFile<'a> {
     pub(super) name: String,
     pub(super) url: Option<String>,
     pub(super) kind: SourceKind,
-    /// Member of the zip, or `None` for a plain text file.
-    pub(super) member: Option<String>,
+    /// How its rows are packed.
+    pub(super) container: ContainerSpec,
     /// Hash it must have, and whether the vendor said so.
     pub(super) sha256: String,
     pub(super) checksum_verified: bool,
@@ -194,11 +195,27 @@ pub(super) struct Done {
     pub(super) out_of_order: u64,
     pub(super) notes: Vec<String>,
     pub(super) diagnostics: BTreeMap<&'static str, u64>,
+    /// Days it is in, ascending, written now or before.
+    pub(super) days: Vec<Day>,
+}
+
+impl Done {
+    /// Returns the answer for a dataset that holds the file already.
+    pub(super) fn current(dataset: Dataset) -> Self {
+        Self {
+            dataset,
+            status: FileStatus::Current,
+            counts: RowCounts::default(),
+            out_of_order: 0,
+            notes: Vec::new(),
+            diagnostics: BTreeMap::new(),
+            days: Vec::new(),
+        }
+    }
 }
 
 /// Makes a parser for the file.
-pub(super) type MakeParser<'a> =
-    dyn Fn(ParseOptions) -> Result<Box<dyn RowParser>, FileError> + 'a;
+pub(super) type MakeParser<'a> = dyn Fn(ParseOptions) -> Result<Box<dyn RowParser>, FileError> + 'a;
 
 /// Reads one file and commits its days, of all targets or of none.
 pub(super) fn process(
@@ -244,7 +261,7 @@ pub(super) fn process(
                 Sink::new(cx, t, file, &source, wanted, collected)
             })
             .collect();
-        let ended = match open(cx, file) {
+        let ended = match container::open(file.path, &file.container, cx.options.limits) {
             Ok(input) => {
                 let pipeline = Pipeline {
                     threads: cx.threads,
@@ -258,7 +275,11 @@ pub(super) fn process(
             }
             Err(error) => Ended {
                 read: Err(FileError::Archive(error)),
-                hash: hash_file(file.path),
+                whole: hash_file(file.path).map(|(bytes, sha256)| Whole {
+                    bytes,
+                    sha256,
+                    dropped: None,
+                }),
                 parsed: Err(FileError::Stopped),
             },
         };
@@ -271,7 +292,12 @@ pub(super) fn process(
                 collect.push(dataset);
             }
             Err(e) => return Err(e),
-            Ok(totals) => break (totals, sinks),
+            Ok((mut totals, dropped)) => {
+                if let Some(dropped) = dropped {
+                    cut_short(&mut totals, dropped);
+                }
+                break (totals, sinks);
+            }
         }
     };
     let mut of: BTreeMap<Dataset, Totals> = totals.into_iter().collect();
@@ -310,30 +336,25 @@ fn hand_on(sinks: &mut [Sink<'_>], parsed: Parsed) -> Result<(), FileError> {
     }
 }
 
-/// Opens the file as a stream of text.
-fn open(cx: &Context<'_>, file: &LocalFile<'_>) -> Result<Input, ArchiveError> {
-    match &file.member {
-        Some(member) => {
-            Member::open(file.path, member, cx.options.limits).map(|m| Input::Member(Box::new(m)))
-        }
-        None => PlainFile::open(file.path).map(Input::Plain),
-    }
-}
-
-/// Decides what a file's end means: a wrong hash explains everything else.
-fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<FileTotals, FileError> {
-    let Ended { read, hash, parsed } = ended;
+/// Decides what a file's end means: a wrong hash explains everything else. Returns the totals and, of a file that ended
+/// too early and may, the bytes of its broken last line.
+fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<(FileTotals, Option<u64>), FileError> {
+    let Ended {
+        read,
+        whole,
+        parsed,
+    } = ended;
     if matches!(read, Err(FileError::Stopped)) {
         return Err(FileError::Stopped);
     }
-    let (bytes, found) = hash?;
-    if found != file.sha256 {
+    let whole = whole?;
+    if whole.sha256 != file.sha256 {
         return Err(if file.checksum_verified {
             FileError::ChecksumMismatch {
                 file: file.name.clone(),
-                bytes,
+                bytes: whole.bytes,
                 expected: file.sha256.clone(),
-                found,
+                found: whole.sha256,
             }
         } else {
             FileError::Changed {
@@ -342,7 +363,19 @@ fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<FileTotals, FileError> {
         });
     }
     read?;
-    parsed
+    Ok((parsed?, whole.dropped))
+}
+
+/// Books a file that ended too early as a gap at the end of its last day.
+fn cut_short(totals: &mut FileTotals, dropped: u64) {
+    for (_, totals) in totals {
+        if let Some((_, counts)) = totals.days.iter_mut().next_back() {
+            counts.gaps += 1;
+            totals.remarks.push(format!(
+                "the file ends too early: a gap begins after its last whole line ({dropped} bytes of a broken line dropped)"
+            ));
+        }
+    }
 }
 
 /// What one dataset of a file became, before anything is committed.
@@ -468,6 +501,7 @@ fn commit(
     let current = !days.is_empty() && days.iter().all(|d| d.unchanged);
     Ok(Done {
         dataset: key.dataset,
+        days: days.iter().map(|d| d.day).collect(),
         status: if current {
             FileStatus::Current
         } else {

@@ -130,11 +130,7 @@ impl Tables {
         Self {
             file: parse.file.clone(),
             range: parse.range,
-            primary: options
-                .datasets
-                .first()
-                .copied()
-                .unwrap_or(Dataset::Trades),
+            primary: options.datasets.first().copied().unwrap_or(Dataset::Trades),
             line: 0,
             watermark_us: options.watermark_us,
             newest: i64::MIN,

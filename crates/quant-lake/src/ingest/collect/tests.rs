@@ -11,6 +11,7 @@ fn batch(rows: &[(i64, i64, u8)]) -> RecordBatch {
     let mut columns = TradeColumns::default();
     for &(ts, id, price) in rows {
         columns.extend(&[TradeRow {
+            late: None,
             ts_event: Ts(ts),
             ts_recv: None,
             trade_id: id,

@@ -9,7 +9,7 @@ use std::sync::mpsc::{
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Chunk, Ended, Input, Pipeline, QUEUE, end, from_parse, join};
+use super::{Chunk, Ended, Pipeline, QUEUE, Stream, Whole, end, from_parse, join};
 use crate::ingest::chunks::LineChunks;
 use crate::ingest::unit::FileError;
 use crate::venues::rows::{FileTotals, Parsed, RowParser};
@@ -50,7 +50,7 @@ impl Drop for Close<'_, '_> {
 /// Runs the file through `parser` into `sink`; `sink` runs on the calling thread.
 pub(super) fn run(
     pipeline: &Pipeline<'_>,
-    mut input: Input,
+    mut input: Stream,
     parser: &mut dyn RowParser,
     sink: &mut dyn FnMut(Parsed) -> Result<(), FileError>,
 ) -> Ended {
@@ -73,7 +73,7 @@ pub(super) fn run(
             to_sink,
             backlog: &backlog,
         };
-        let reader = scope.spawn(move || (reader.run(&mut input), input.finish_hash()));
+        let reader = scope.spawn(move || (reader.run(&mut input), Whole::of(input)));
         let close = Close(&role);
         let parsed = write(&role, &batches, &backlog, sink);
         drop(close);
@@ -94,7 +94,7 @@ struct Reader<'a, 'r> {
 
 impl Reader<'_, '_> {
     /// Ends when the file does, when reading fails, or when nobody parses any more (who failed says why).
-    fn run(self, input: &mut Input) -> Result<(), FileError> {
+    fn run(self, input: &mut Stream) -> Result<(), FileError> {
         let mut chunks = LineChunks::default();
         let mut out = Vec::new();
         loop {

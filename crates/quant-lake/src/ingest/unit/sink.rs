@@ -274,4 +274,3 @@ fn conflicts(sorted: &SortedDay, day: Day, lines: Option<&[u64]>) -> Vec<Quarant
         })
         .collect()
 }
-

@@ -25,7 +25,7 @@ fn parse(dataset: Dataset, market: Market, symbol: &str, text: &str) -> RecordBa
             end: UnixMicros(4_000_000_000_000_000),
         },
         max_quarantine_share: 0.0,
-        collect: false,
+        collect: Vec::new(),
     };
     let mut parser = parser(dataset, &terms, options).unwrap();
     let mut out = Vec::new();
@@ -239,7 +239,7 @@ fn coin_margined_quantities_become_base_units() {
         file: String::new(),
         range: Day(0).range(),
         max_quarantine_share: 0.0,
-        collect: false,
+        collect: Vec::new(),
     };
     let Err(error) = parser(Dataset::AggTrades, &terms, options) else {
         panic!("needs terms")

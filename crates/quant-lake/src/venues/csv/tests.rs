@@ -8,6 +8,7 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use quant_core::time::{Day, TimeRange};
 
 use super::*;
+use crate::schema::Dataset;
 use crate::venues::rows::{ParseError, ParseOptions, Parsed, Totals};
 
 pub(crate) fn mapping(json: &str) -> CsvMapping {

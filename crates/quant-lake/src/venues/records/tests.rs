@@ -35,6 +35,7 @@ fn every_record_has_the_columns_of_its_dataset() {
         taker_buy_quote_volume: None,
     }]);
     check(&[AggTrade {
+        late: None,
         ts_event: Ts(1),
         ts_recv: None,
         trade_id: 1,
@@ -46,6 +47,7 @@ fn every_record_has_the_columns_of_its_dataset() {
         last_id: 2,
     }]);
     check(&[TradeRow {
+        late: None,
         ts_event: Ts(1),
         ts_recv: None,
         trade_id: 1,
@@ -55,6 +57,7 @@ fn every_record_has_the_columns_of_its_dataset() {
         aggressor: 1,
     }]);
     check(&[BookTickerRow {
+        late: None,
         ts_event: Ts(1),
         ts_recv: None,
         ts_gateway: Some(Ts(2)),

@@ -74,7 +74,10 @@ impl ImageTable {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "the same call serves tables of every kind")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same call serves tables of every kind"
+    )]
     pub(super) fn dataset(&self) -> Dataset {
         Dataset::L2Snapshots
     }

@@ -68,7 +68,10 @@ impl<R: Record> Table<R> {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "the same call serves tables of every kind")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same call serves tables of every kind"
+    )]
     pub(super) fn dataset(&self) -> Dataset {
         R::DATASET
     }

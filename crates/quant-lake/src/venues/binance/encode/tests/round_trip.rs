@@ -26,7 +26,7 @@ fn parsed(dataset: Dataset, market: Market, symbol: &Symbol, text: &str) -> Vec<
             end: UnixMicros(4_000_000_000_000_000),
         },
         max_quarantine_share: 0.0,
-        collect: false,
+        collect: Vec::new(),
     };
     let mut parser = parser(dataset, &terms, options).unwrap();
     let mut out = Vec::new();
@@ -199,6 +199,7 @@ proptest! {
             let (qty, qty_raw) = base(market, row.qty, row.price);
             rows.push(row);
             expected.push(records::AggTrade {
+                late: None,
                 ts_event: stamp(market, day, ts_us),
                 ts_recv: None,
                 trade_id: row.agg_id,
@@ -231,6 +232,7 @@ proptest! {
             rows.push(row);
             let inverse = market == Market::Cm;
             expected.push(records::TradeRow {
+                late: None,
                 ts_event: stamp(market, day, ts_us),
                 ts_recv: None,
                 trade_id: row.id,
@@ -360,6 +362,7 @@ proptest! {
             };
             rows.push(row);
             expected.push(records::BookTickerRow {
+                late: None,
                 ts_event: stamp(market, day, ts_us),
                 ts_recv: None,
                 ts_gateway: Some(stamp(market, day, row.event_us)),

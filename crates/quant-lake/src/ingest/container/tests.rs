@@ -1,0 +1,1 @@
+//! Every container, sound and hostile: the text or the typed refusal.

@@ -1,0 +1,325 @@
+//! Ingests files at hand (recordings, files downloaded by hand, pages of answers): each may fill several datasets.
+//!
+//! What the files hold is the caller's to say, as a maker of parsers; which days they cover may be unknown. Files that
+//! may share a day of a dataset are never worked on at once, since their slices are merged.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use quant_core::market::InstrumentKey;
+use quant_core::time::{Day, TimeRange, UnixMicros};
+
+use super::archive::hash_file;
+use super::container::ContainerSpec;
+use super::receipt;
+use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
+use super::run::{IngestError, IngestOptions};
+use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
+use crate::commit::{DatasetWriter, WriterOptions};
+use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
+use crate::manifest::{IngestParams, SourceKind};
+use crate::schema::Dataset;
+use crate::venues::rows::{ParseOptions, RowParser};
+
+/// A file at hand.
+#[derive(Clone, Debug)]
+pub struct VendorFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Name in messages, manifests and the quarantine; the same name with other bytes is the file corrected.
+    pub name: String,
+    /// Where it was downloaded, if it was.
+    pub url: Option<String>,
+    /// How its rows are packed.
+    pub container: ContainerSpec,
+    /// Datasets it can fill.
+    pub datasets: Vec<Dataset>,
+    /// First and last UTC day it has rows of, where its name tells; `None`: any day.
+    pub days: Option<(Day, Day)>,
+    /// Its days get a partition even without rows: it is all there is of them.
+    pub whole_days: bool,
+    /// Hash the vendor published, if it did.
+    pub sha256: Option<String>,
+}
+
+/// What to ingest.
+#[derive(Clone, Debug)]
+pub struct FilesRequest {
+    /// Whose rows are taken.
+    pub key: InstrumentKey,
+    /// The files, in the order of the report.
+    pub files: Vec<VendorFile>,
+    /// How they were obtained.
+    pub kind: SourceKind,
+    /// Version of the parser.
+    pub parser_version: &'static str,
+    /// Everything else that decides the rows.
+    pub params: IngestParams,
+    /// Rows outside are left out: every UTC day the range touches is taken whole. All rows if absent.
+    pub range: Option<TimeRange>,
+    /// Levels per side of `l2_snapshots`.
+    pub book_levels: u16,
+    /// How.
+    pub options: IngestOptions,
+    /// Time of the work, from the caller's clock.
+    pub created_at: UnixMicros,
+}
+
+/// Makes the parser of a file.
+pub type MakeFileParser<'a> =
+    dyn Fn(&VendorFile, ParseOptions) -> Result<Box<dyn RowParser>, FileError> + Sync + 'a;
+
+/// Ingests files of one instrument. Files that fail are reported and do not stop the others.
+///
+/// # Errors
+/// `IngestError` if the work cannot begin; everything about single files is in the report.
+pub fn ingest_files(
+    lake: &Lake,
+    request: &FilesRequest,
+    make_parser: &MakeFileParser<'_>,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<IngestReport, IngestError> {
+    progress.planned(request.files.len());
+    let mut writers: BTreeMap<Dataset, (DatasetKey, DatasetWriter)> = BTreeMap::new();
+    for &dataset in request.files.iter().flat_map(|f| &f.datasets) {
+        if !writers.contains_key(&dataset) {
+            let key = DatasetKey {
+                instrument: request.key.clone(),
+                dataset,
+            };
+            let writer = open_writer(lake, request, &key)?;
+            writers.insert(dataset, (key, writer));
+        }
+    }
+    let workers = request.options.jobs.clamp(1, request.files.len().max(1));
+    let job = Job {
+        lake,
+        request,
+        make_parser,
+        progress,
+        stop,
+        threads: (request.options.jobs / workers).max(1),
+        writers: &writers,
+        state: Mutex::new(State {
+            waiting: (0..request.files.len()).collect(),
+            running: Vec::new(),
+            done: BTreeMap::new(),
+        }),
+        freed: Condvar::new(),
+    };
+    if workers == 1 {
+        job.work();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| job.work());
+            }
+        });
+    }
+    let state = job
+        .state
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    Ok(IngestReport {
+        stopped: state.done.len() < request.files.len(),
+        files: state.done.into_values().flatten().collect(),
+    })
+}
+
+fn open_writer(
+    lake: &Lake,
+    request: &FilesRequest,
+    key: &DatasetKey,
+) -> Result<DatasetWriter, IngestError> {
+    let mut options = WriterOptions::new(
+        request.parser_version,
+        request.params.clone(),
+        request.created_at,
+    );
+    options.replace_source = request.options.replace_source;
+    options.store = Arc::clone(&request.options.store);
+    options.failpoints = request.options.failpoints.clone();
+    let spec = PartitionSetSpec::raw(key, request.book_levels);
+    Ok(DatasetWriter::open(lake, spec, options)?)
+}
+
+/// Which files wait, run and are done.
+struct State {
+    waiting: Vec<usize>,
+    running: Vec<usize>,
+    done: BTreeMap<usize, Vec<FileOutcome>>,
+}
+
+/// Everything the workers share.
+struct Job<'a> {
+    lake: &'a Lake,
+    request: &'a FilesRequest,
+    make_parser: &'a MakeFileParser<'a>,
+    progress: &'a dyn Progress,
+    stop: &'a AtomicBool,
+    threads: usize,
+    writers: &'a BTreeMap<Dataset, (DatasetKey, DatasetWriter)>,
+    state: Mutex<State>,
+    freed: Condvar,
+}
+
+impl Job<'_> {
+    fn work(&self) {
+        while let Some(i) = self.next() {
+            let Some(file) = self.request.files.get(i) else {
+                return;
+            };
+            let outcomes = self.outcomes(file);
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.running.retain(|r| *r != i);
+            if let Some(outcomes) = outcomes {
+                for outcome in &outcomes {
+                    self.progress.finished(outcome);
+                }
+                state.done.insert(i, outcomes);
+            }
+            drop(state);
+            self.freed.notify_all();
+        }
+    }
+
+    /// Takes the first waiting file that shares no day of a dataset with a running one.
+    fn next(&self) -> Option<usize> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if self.stop.load(Ordering::Relaxed) || state.waiting.is_empty() {
+                return None;
+            }
+            let free = state.waiting.iter().position(|&i| {
+                // Earlier waiting files go first where days are shared, so that the order of slices is the given one.
+                let before = state.waiting.iter().take_while(|&&j| j != i);
+                before.chain(&state.running).all(|&j| !self.collide(i, j))
+            });
+            if let Some(at) = free {
+                let i = state.waiting.remove(at);
+                state.running.push(i);
+                return Some(i);
+            }
+            state = self
+                .freed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn collide(&self, i: usize, j: usize) -> bool {
+        let (Some(a), Some(b)) = (self.request.files.get(i), self.request.files.get(j)) else {
+            return false;
+        };
+        let shared = a.datasets.iter().any(|d| b.datasets.contains(d));
+        let apart = match (a.days, b.days) {
+            (Some(a), Some(b)) => a.1 < b.0 || b.1 < a.0,
+            _ => false,
+        };
+        shared && !apart
+    }
+
+    /// Works on one file; `None` if the caller asked to stop.
+    fn outcomes(&self, file: &VendorFile) -> Option<Vec<FileOutcome>> {
+        let shown = file.path.display().to_string();
+        self.progress.started(&file.name);
+        let range = whole_days(self.request.range, file.days);
+        let days = (range.start.day(), range.end.plus(-1).day());
+        let unknown = |dataset| FileOutcome::unknown(dataset, shown.clone(), days);
+        match self.file(file, range) {
+            Ok(done) => Some(
+                done.into_iter()
+                    .map(|done| {
+                        let mut outcome = unknown(done.dataset);
+                        outcome.take(done);
+                        outcome
+                    })
+                    .collect(),
+            ),
+            Err(FileError::Stopped) => None,
+            Err(error) => {
+                // The file is refused whole, so it is said once.
+                let dataset = file.datasets.first().copied().unwrap_or(Dataset::Trades);
+                let mut outcome = unknown(dataset);
+                outcome.status = FileStatus::Failed { error };
+                Some(vec![outcome])
+            }
+        }
+    }
+
+    fn file(&self, file: &VendorFile, range: TimeRange) -> Result<Vec<Done>, FileError> {
+        let request = self.request;
+        let targets: Vec<Target<'_>> = file
+            .datasets
+            .iter()
+            .filter_map(|dataset| self.writers.get(dataset))
+            .map(|(key, writer)| Target { writer, key })
+            .collect();
+        let sha256 = match &file.sha256 {
+            Some(sha256) => sha256.clone(),
+            None => hash_file(&file.path)?.1,
+        };
+        if receipt::holds(self.lake, &request.key, request.kind, &sha256, &targets) {
+            return Ok(targets
+                .iter()
+                .map(|t| Done::current(t.key.dataset))
+                .collect());
+        }
+        let cx = Context {
+            lake: self.lake,
+            targets: &targets,
+            options: &request.options,
+            threads: self.threads,
+            stop: self.stop,
+            progress: self.progress,
+        };
+        let local = LocalFile {
+            path: &file.path,
+            name: file.name.clone(),
+            url: file.url.clone(),
+            kind: request.kind,
+            container: file.container.clone(),
+            sha256: sha256.clone(),
+            checksum_verified: file.sha256.is_some(),
+            replaces_same_name: true,
+        };
+        let wanted = Wanted {
+            range,
+            every_day: file.whole_days,
+        };
+        let done = process(&cx, &local, wanted, &|options| {
+            (self.make_parser)(file, options)
+        })?;
+        let mut days: BTreeMap<&'static str, Vec<Day>> = BTreeMap::new();
+        for done in &done {
+            days.insert(done.dataset.name(), done.days.clone());
+        }
+        receipt::write(
+            self.lake,
+            &request.key,
+            request.kind,
+            &sha256,
+            &targets,
+            &days,
+        );
+        Ok(done)
+    }
+}
+
+/// Extends a range to whole days, cut to the days of the file; without either, every believable day.
+fn whole_days(range: Option<TimeRange>, file: Option<(Day, Day)>) -> TimeRange {
+    let (first, end) = range.map_or((Day(0), Day(50_000)), |range| {
+        (range.start.day(), range.end.plus(-1).day().plus(1))
+    });
+    let (first, end) = match file {
+        Some((a, b)) => (first.max(a), end.min(b.plus(1))),
+        None => (first, end),
+    };
+    TimeRange {
+        start: first.start(),
+        end: end.max(first).start(),
+    }
+}
