@@ -56,6 +56,10 @@ pub(crate) enum SourceArg {
     Vision,
     /// CSV files described by `ingest.csv` of --config
     Csv,
+    /// REST history of binance, okx, deepcoin or hyperliquid
+    Rest,
+    /// REST history of deepcoin
+    Deepcoin,
 }
 
 #[derive(Debug, Args)]
@@ -76,7 +80,7 @@ pub(crate) struct BuildDataset {
     #[arg(long)]
     pub(crate) end: UnixMicros,
     /// Where vendor files come from
-    #[arg(long, value_enum, default_value = "vision")]
+    #[arg(long, value_enum, default_value = "vision", alias = "mode")]
     pub(crate) source: SourceArg,
     /// Folder in the archive's own layout (local files instead of the network)
     #[arg(long, value_name = "DIR", conflicts_with = "base_url")]
