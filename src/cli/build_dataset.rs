@@ -101,7 +101,13 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
                     Some(host) => host,
                     None => rest_source(args, config.as_ref(), &context, &key)?,
                 };
-                rest.insert(host).ingest(&context, &key, &args.datasets, range, table.rows_of(&key))?
+                rest.insert(host).ingest(
+                    &context,
+                    &key,
+                    &args.datasets,
+                    range,
+                    table.rows_of(&key),
+                )?
             }
             (SourceArg::Csv, None) => {
                 return Err(CommandError::text(
@@ -167,7 +173,10 @@ fn rest_source(
     if args.source == SourceArg::Deepcoin && key.exchange.venue != Venue::Deepcoin {
         return Err(CommandError::text(
             ErrorKind::Config,
-            &format!("--source deepcoin is of another exchange than `{}`", key.exchange),
+            &format!(
+                "--source deepcoin is of another exchange than `{}`",
+                key.exchange
+            ),
         )
         .hint("write --exchange deepcoin, or --source rest"));
     }

@@ -27,23 +27,10 @@ pub(crate) fn client(connect: Duration, silence: Duration) -> Result<Client, Fet
         .timeout(silence)
         .tcp_keepalive(Duration::from_secs(30))
         .redirect(reqwest::redirect::Policy::custom(|attempt| {
-            let problem = attempt.previous().last().and_then(|from| {
-                let to = attempt.url();
-                let is_http = matches!(to.scheme(), "http" | "https");
-                let is_same = from.host_str() == to.host_str()
-                    && from.port_or_known_default() == to.port_or_known_default();
-                if !is_http {
-                    Some("redirected to something that is not http(s)")
-                } else if from.scheme() == "https" && to.scheme() != "https" {
-                    Some("redirected from https to http")
-                } else if !is_same {
-                    Some("redirected to another host")
-                } else if attempt.previous().len() > MAX_REDIRECTS {
-                    Some("redirected in circles")
-                } else {
-                    None
-                }
-            });
+            let problem = attempt
+                .previous()
+                .last()
+                .and_then(|from| redirect_problem(from, attempt.url(), attempt.previous().len()));
             match problem {
                 Some(problem) => attempt.error(problem),
                 None => attempt.follow(),
@@ -51,6 +38,23 @@ pub(crate) fn client(connect: Duration, silence: Duration) -> Result<Client, Fet
         }))
         .build()
         .map_err(|source| FetchError::Setup { source })
+}
+
+/// Returns why a redirect is not followed, after `n` addresses.
+fn redirect_problem(from: &reqwest::Url, to: &reqwest::Url, n: usize) -> Option<&'static str> {
+    let is_same = from.host_str() == to.host_str()
+        && from.port_or_known_default() == to.port_or_known_default();
+    if !matches!(to.scheme(), "http" | "https") {
+        Some("redirected to something that is not http(s)")
+    } else if from.scheme() == "https" && to.scheme() != "https" {
+        Some("redirected from https to http")
+    } else if !is_same {
+        Some("redirected to another host")
+    } else if n > MAX_REDIRECTS {
+        Some("redirected in circles")
+    } else {
+        None
+    }
 }
 
 /// Returns an address without its trailing slash.

@@ -25,6 +25,8 @@ pub use error::RestError;
 
 /// How long a ban is taken to last when the host does not say: the venues' shortest.
 const DEFAULT_BAN: Duration = Duration::from_mins(2);
+/// Most that is added to a pause a host asks for.
+const EXTRA: Duration = Duration::from_secs(1);
 /// The longest time anybody is told to stay away; more is nonsense, and is still told to the user.
 const LONGEST_HOLD: Duration = Duration::from_hours(24 * 365);
 
@@ -238,8 +240,8 @@ impl RestClient {
             match self.governor.ask(request.bucket, request.weight, now) {
                 Grant::Go => return Ok(gate),
                 Grant::Wait(wait) => self.timer.sleep(wait, stop),
-                // A pause somebody else was asked for: it has its own extra, and ours may be a bit above the cap.
-                Grant::Held { wait, .. } if wait <= self.options.max_pause * 2 => {
+                // A pause that is waited out, with its extra; or the rest of a longer one.
+                Grant::Held { wait, .. } if wait <= self.options.max_pause + EXTRA => {
                     self.timer.sleep(wait, stop);
                 }
                 Grant::Held { wait, status } => {
@@ -299,8 +301,11 @@ impl RestClient {
             .get("x-mbx-used-weight-1m")
             .and_then(|v| v.to_str().ok()?.trim().parse().ok());
         if let Some(used) = used {
-            self.governor.report_used(request.bucket, used, self.timer.now());
+            self.governor
+                .report_used(request.bucket, used, self.timer.now());
         }
+        let to = response.headers().get(header::LOCATION);
+        let to = to.map_or(String::new(), |to| start_of(to.as_bytes()));
         let body = self.body(response, deadline, stop);
         match status {
             200 => match body {
@@ -333,6 +338,10 @@ impl RestClient {
                 Ok(body) => Outcome::Done(status, body),
                 Err(problem) => self.body_problem(url, problem),
             },
+            300..=303 | 307 | 308 => Outcome::Final(RestError::Redirected {
+                url: url.to_owned(),
+                problem: format!("redirected ({status}) to `{to}`, which is not followed"),
+            }),
             _ => Outcome::Final(RestError::Status {
                 url: url.to_owned(),
                 status,
@@ -407,6 +416,11 @@ const fn retry(reason: String) -> Outcome {
 /// Accepts a body that is one whole JSON value; a text that ends too early is a broken transfer.
 fn whole_json(url: &str, body: Vec<u8>) -> Outcome {
     match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
+        // The skipping reader does not look into strings.
+        Ok(_) if std::str::from_utf8(&body).is_err() => Outcome::Final(RestError::NotJson {
+            url: url.to_owned(),
+            found: format!("`{}` (not UTF-8)", start_of(&body)),
+        }),
         Ok(_) => Outcome::Done(200, body),
         Err(error) if error.is_eof() => retry(format!(
             "the body ends inside a JSON value after {} bytes",

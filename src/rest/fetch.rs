@@ -62,7 +62,9 @@ fn hint_of(error: &PageError) -> &'static str {
             "\nhint: the venue does not show times that old; take the archive (`--source vision`)"
         }
         "-1003" => "\nhint: too many requests from this address; wait a few minutes",
-        "51000" => "\nhint: the venue does not know this parameter; check `--symbol` and `--market`",
+        "51000" => {
+            "\nhint: the venue does not know this parameter; check `--symbol` and `--market`"
+        }
         "50076" => "\nhint: the range is too long",
         _ => "",
     }

@@ -153,7 +153,10 @@ impl Governor {
         // A request heavier than the quota goes alone: it can be no lighter.
         let weight = weight.min(quota.max);
         let spent = state.spent.entry(bucket).or_default();
-        while spent.front().is_some_and(|(at, _)| *at + quota.window <= now) {
+        while spent
+            .front()
+            .is_some_and(|(at, _)| *at + quota.window <= now)
+        {
             spent.pop_front();
         }
         let used: u32 = spent.iter().map(|(_, w)| *w).sum();

@@ -31,7 +31,9 @@ pub enum PagerError {
         found: Option<i64>,
     },
     /// More pages than the range can have.
-    #[error("`{path}` is still not at its end after {pages} pages\nhint: ask for fewer days at once")]
+    #[error(
+        "`{path}` is still not at its end after {pages} pages\nhint: ask for fewer days at once"
+    )]
     TooManyPages {
         /// The last request.
         path: String,

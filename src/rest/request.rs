@@ -39,7 +39,8 @@ impl Request {
     /// Adds a query parameter; anything but letters, digits and `-_.~,` is escaped.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl core::fmt::Display) -> Self {
-        self.path.push(if self.path.contains('?') { '&' } else { '?' });
+        self.path
+            .push(if self.path.contains('?') { '&' } else { '?' });
         self.path.push_str(name);
         self.path.push('=');
         for byte in value.to_string().bytes() {

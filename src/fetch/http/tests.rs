@@ -33,7 +33,10 @@ fn retry_after_is_seconds_or_a_date_and_nothing_else() {
         ("date", "Sun, 06 Nov 1994 08:49:00 GMT"),
         ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
     ]);
-    assert_eq!(retry_after(&both, UnixMicros(0)), Some(Duration::from_secs(37)));
+    assert_eq!(
+        retry_after(&both, UnixMicros(0)),
+        Some(Duration::from_secs(37))
+    );
 }
 
 #[test]
@@ -75,4 +78,28 @@ fn pauses_double_to_a_cap_and_are_jittered_by_the_seed() {
     assert_ne!(again(8), seen);
     // At the cap pauses still differ from each other.
     assert_ne!(seen[6], seen[7]);
+}
+
+#[test]
+fn redirects_stay_on_their_host_and_scheme() {
+    let problem =
+        |from: &str, to: &str, n| redirect_problem(&from.parse().unwrap(), &to.parse().unwrap(), n);
+    let a = "https://a.example/x";
+    assert_eq!(problem(a, "https://a.example/y", 1), None);
+    assert_eq!(problem(a, "https://a.example:443/y", 3), None);
+    assert_eq!(
+        problem(a, "https://a.example/y", 4),
+        Some("redirected in circles")
+    );
+    for (from, to, word) in [
+        (a, "http://a.example/x", "https to http"),
+        (a, "https://b.example/x", "another host"),
+        (a, "https://a.example:444/x", "another host"),
+        ("http://a.example/x", "https://a.example/x", "another host"),
+        ("http://a.example/x", "file:///etc/passwd", "not http"),
+        (a, "ftp://a.example/x", "not http"),
+    ] {
+        let found = problem(from, to, 1).unwrap();
+        assert!(found.contains(word), "{from} -> {to}: {found}");
+    }
 }

@@ -23,17 +23,29 @@ fn run(governor: &Governor, bucket: &'static str, weight: u32, total: Duration) 
 
 #[test]
 fn no_window_wherever_it_begins_holds_more_than_the_quota() {
-    for (window, max, weight) in [(60 * S, 2_160, 20), (2 * S, 1, 1), (S, 4, 1), (60 * S, 50, 7)] {
+    for (window, max, weight) in [
+        (60 * S, 2_160, 20),
+        (2 * S, 1, 1),
+        (S, 4, 1),
+        (60 * S, 50, 7),
+    ] {
         let governor = Governor::new(vec![Quota::new("x", window, max)]);
         let sent = run(&governor, "x", weight, window * 4);
         for (i, start) in sent.iter().enumerate() {
-            let inside = sent[i..].iter().take_while(|t| **t < *start + window).count();
+            let inside = sent[i..]
+                .iter()
+                .take_while(|t| **t < *start + window)
+                .count();
             let inside = u32::try_from(inside).unwrap();
             assert!(inside * weight <= max, "{inside} x {weight} > {max}");
         }
         // And it is not far below what it may use.
         let possible = usize::try_from(4 * (max / weight)).unwrap();
-        assert!(sent.len() >= possible * 9 / 10, "{} of {possible}", sent.len());
+        assert!(
+            sent.len() >= possible * 9 / 10,
+            "{} of {possible}",
+            sent.len()
+        );
     }
 }
 
@@ -71,6 +83,9 @@ fn a_hold_stops_every_bucket_and_a_shorter_one_does_not_end_it() {
 fn a_request_heavier_than_the_quota_goes_alone() {
     let governor = Governor::new(vec![Quota::new("x", S, 5)]);
     assert_eq!(governor.ask("x", 50, Duration::ZERO), Grant::Go);
-    assert!(matches!(governor.ask("x", 1, Duration::ZERO), Grant::Wait(_)));
+    assert!(matches!(
+        governor.ask("x", 1, Duration::ZERO),
+        Grant::Wait(_)
+    ));
     assert_eq!(governor.ask("x", 50, S), Grant::Go);
 }

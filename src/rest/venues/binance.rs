@@ -7,9 +7,7 @@ use quant_lake::schema::Dataset;
 use quant_lake::venues::binance::pages::{BinancePages, PAGES_VERSION};
 
 use super::{Job, Unavailable, VenueCx};
-use crate::rest::governor::{
-    BINANCE_DATA, BINANCE_FUNDING, BINANCE_SPOT_WEIGHT, BINANCE_WEIGHT,
-};
+use crate::rest::governor::{BINANCE_DATA, BINANCE_FUNDING, BINANCE_SPOT_WEIGHT, BINANCE_WEIGHT};
 use crate::rest::pager::{
     AggBack, AggForward, AggRoute, Backward, Forward, Pager, ms_before, ms_up,
 };

@@ -57,9 +57,7 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
             (Route::Candles, "candles", Box::new(pager))
         }
         Dataset::Trades if complete => {
-            notes.push(
-                "history has no sizes: quantities are 0, good for prices only".to_owned(),
-            );
+            notes.push("history has no sizes: quantities are 0, good for prices only".to_owned());
             let request = move |from: i64, until: i64| {
                 Request::get("/deepcoin/market/handicap-trade", DEEPCOIN_SLOW, 1)
                     .with("symbol", &id)

@@ -88,7 +88,9 @@ impl RestSource {
                 ErrorKind::Config,
                 &format!("`{}` is simulated and `{base_url}` is not", key.exchange),
             )
-            .hint("serve a simulated market with `quant mock-exchange` and name it with `--base-url`")),
+            .hint(
+                "serve a simulated market with `quant mock-exchange` and name it with `--base-url`",
+            )),
             _ => Ok(source),
         }
     }
@@ -258,7 +260,9 @@ impl Work<'_> {
         })?;
         outcome.notes.append(&mut job.notes);
         if !job.complete {
-            outcome.notes.push("the day is not whole and will be asked for again".to_owned());
+            outcome
+                .notes
+                .push("the day is not whole and will be asked for again".to_owned());
         }
         let downloads = self.downloads();
         std::fs::create_dir_all(&downloads)

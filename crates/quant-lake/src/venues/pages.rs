@@ -20,7 +20,9 @@ use crate::schema::Dataset;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     /// Not the JSON shape of the route.
-    #[error("not a page of {route}: expected {expected}, found `{found}`\nhint: the venue changed the route, or another program answers at this address")]
+    #[error(
+        "not a page of {route}: expected {expected}, found `{found}`\nhint: the venue changed the route, or another program answers at this address"
+    )]
     Shape {
         /// The route.
         route: &'static str,

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::schema::Dataset;
 use crate::venues::pages::{
-    Page, PageError, PageFormat, cells, count, integer, json, list, millis, not_negative,
-    number, positive, same_symbol, set_intervals, shape,
+    Page, PageError, PageFormat, cells, count, integer, json, list, millis, not_negative, number,
+    positive, same_symbol, set_intervals, shape,
 };
 use crate::venues::records::{
     AggTrade, FundingRow, IndexKline, Kline, MarkKline, OpenInterestRow, PremiumKline, Ts,
@@ -52,7 +52,10 @@ impl BinancePages {
 
     fn candle(&self, item: &Value, any_sign: bool) -> Result<(Candle, bool), RowProblem> {
         let row = cells(item, 11)?;
-        let (ts_open, last) = (millis(&row[0], "open_time")?, millis(&row[6], "close_time")?);
+        let (ts_open, last) = (
+            millis(&row[0], "open_time")?,
+            millis(&row[6], "close_time")?,
+        );
         let price = if any_sign { number } else { positive };
         let (open, high) = (price(&row[1], "open")?, price(&row[2], "high")?);
         let (low, close) = (price(&row[3], "low")?, price(&row[4], "close")?);

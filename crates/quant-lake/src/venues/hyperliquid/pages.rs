@@ -31,8 +31,7 @@ pub struct HyperliquidPages {
 
 impl HyperliquidPages {
     /// Returns the datasets that pages can hold.
-    pub const DATASETS: [Dataset; 3] =
-        [Dataset::Klines1m, Dataset::Funding, Dataset::OpenInterest];
+    pub const DATASETS: [Dataset; 3] = [Dataset::Klines1m, Dataset::Funding, Dataset::OpenInterest];
 
     fn kline(&self, item: &Value) -> Result<(Kline, bool), RowProblem> {
         same_symbol(item, "s", &self.coin)?;

@@ -57,7 +57,10 @@ impl OkxPages {
         let (open, high) = (positive(&row[1], "o")?, positive(&row[2], "h")?);
         let (low, close) = (positive(&row[3], "l")?, positive(&row[4], "c")?);
         check_candle(open, high, low, close)?;
-        let (vol, vol_ccy) = (not_negative(&row[5], "vol")?, not_negative(&row[6], "volCcy")?);
+        let (vol, vol_ccy) = (
+            not_negative(&row[5], "vol")?,
+            not_negative(&row[6], "volCcy")?,
+        );
         let confirm = row[8].as_str().filter(|c| matches!(*c, "0" | "1"));
         let confirm = confirm.ok_or(RowProblem::UnknownName {
             column: "confirm",
