@@ -13,6 +13,7 @@ use super::args::{BuildDataset, SourceArg};
 use super::ui::{IngestBar, Ui};
 use crate::config::{Config, RawVision};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::run::ensure::okx_hist::{self, HistArgs};
 use crate::run::ensure::rest::{RestArgs, RestSource};
 use crate::run::ensure::{self, IngestContext};
 use crate::run::{instruments, wall_clock, worker_threads};
@@ -108,6 +109,19 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
                     range,
                     table.rows_of(&key),
                 )?
+            }
+            (SourceArg::OkxHist, _) => {
+                let host = match rest.take() {
+                    Some(host) => host,
+                    None => rest_source(args, config.as_ref(), &context, &key)?,
+                };
+                let host = rest.insert(host);
+                let hist = HistArgs {
+                    cache_dir: args.cache_dir.clone(),
+                    download: args.okx_auto_download,
+                };
+                let run = okx_hist::fetch(&context, host, &key, &args.datasets, range, &hist)?;
+                okx_hist::missing(&run)
             }
             (SourceArg::Csv, None) => {
                 return Err(CommandError::text(

@@ -95,6 +95,11 @@ impl RestSource {
         }
     }
 
+    /// Returns the client of the host.
+    pub const fn client(&self) -> &RestClient {
+        &self.client
+    }
+
     /// Asks whether a mock exchange answers at this address.
     fn is_simulated(&self, context: &IngestContext<'_>) -> CommandResult<bool> {
         let request = crate::rest::Request::get("/_mock/status", "", 0);

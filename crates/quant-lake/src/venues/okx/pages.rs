@@ -223,5 +223,50 @@ fn field_name(field: &str) -> &'static str {
     }
 }
 
+/// A file that `market-data-history` names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryFile {
+    /// Start of its day by the venue's calendar, milliseconds UTC.
+    pub date_ms: i64,
+    /// Name.
+    pub filename: String,
+    /// Where it is.
+    pub url: String,
+    /// Size as shown.
+    pub size_mb: f64,
+}
+
+/// Reads the files of an answer of `market-data-history`, in its order; none is an answer too.
+///
+/// # Errors
+/// `Shape`, `Venue` (50076: the range is too long).
+pub fn history_files(body: &[u8]) -> Result<Vec<HistoryFile>, PageError> {
+    const ROUTE: &str = "market-data-history";
+    let data = enveloped(body, ROUTE)?;
+    let mut files = Vec::new();
+    for group in list(&data, ROUTE, body)? {
+        for detail in list(&group["details"], ROUTE, body)? {
+            for file in list(&detail["groupDetails"], ROUTE, body)? {
+                // The example says `dateTs`, the table of the document `dataTs`.
+                let stamp = file.get("dateTs").or_else(|| file.get("dataTs"));
+                let stamp = stamp.and_then(|ts| millis(ts, "dateTs").ok());
+                let text = |field: &str| file[field].as_str().map(str::to_owned);
+                let (Some(stamp), Some(filename), Some(url)) =
+                    (stamp, text("filename"), text("url"))
+                else {
+                    return Err(shape(ROUTE, "files with dateTs, filename and url", body));
+                };
+                files.push(HistoryFile {
+                    date_ms: stamp.0 / 1_000,
+                    filename,
+                    url,
+                    size_mb: number(&file["sizeMB"], "sizeMB").unwrap_or(0.0),
+                });
+            }
+        }
+    }
+    Ok(files)
+}
+
 #[cfg(test)]
 mod tests;
