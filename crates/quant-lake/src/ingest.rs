@@ -21,7 +21,7 @@ pub mod source;
 mod unit;
 
 pub use csv_run::{CsvRequest, ingest_csv};
-pub use files::{FilesRequest, VendorFile, ingest_files};
+pub use files::{FilesRequest, MakeFileParser, VendorFile, ingest_files};
 pub use pages_run::{PageSource, PagesRequest, has_pages, ingest_pages};
 pub use plan::{PlanOptions, Unit, plan_vision};
 pub use report::{

@@ -3,10 +3,13 @@
 //! Nothing here opens a file, inflates an archive or decides what is committed; that is [`crate::ingest`].
 
 pub mod binance;
+pub mod book_flow;
 pub mod bybit;
+pub mod contracts;
 pub mod csv;
 pub mod deepcoin;
 pub mod hyperliquid;
+pub mod json;
 pub mod number;
 pub mod okx;
 pub mod pack;

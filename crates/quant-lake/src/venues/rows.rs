@@ -93,6 +93,22 @@ pub enum RowProblem {
     /// The close of the interval does not lie after its open.
     #[error("close time does not lie after open time")]
     EmptyInterval,
+    /// The message is not JSON, or not of the shape the venue sends.
+    #[error("not the JSON of a message: expected {expected} at byte {at}")]
+    NotJson {
+        /// Byte of the message, from 0.
+        at: usize,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A field that must be there is not, or is there twice.
+    #[error("field `{field}`: {problem}")]
+    Field {
+        /// Field.
+        field: &'static str,
+        /// `missing` or `given twice`.
+        problem: &'static str,
+    },
     /// Same key as an earlier row, other values.
     #[error("same key as an earlier row but other values")]
     Conflict,
@@ -161,6 +177,20 @@ pub enum ParseError {
     Empty {
         /// File.
         file: String,
+    },
+    /// The file is of another market or instrument than the one asked for.
+    #[error("{file}, row {line}: {found}, not {asked}\nhint: {hint}")]
+    OtherSource {
+        /// File.
+        file: String,
+        /// Row that shows it.
+        line: u64,
+        /// What the row is of.
+        found: String,
+        /// What was asked for.
+        asked: String,
+        /// What to do.
+        hint: &'static str,
     },
     /// Too many rows were refused.
     #[error(

@@ -1,0 +1,307 @@
+//! From book messages in order to rows: keeps the local book, writes level changes, takes images at a cadence.
+//!
+//! Whether a message may be applied is the venue's rule (`quant_core::market::book`); here it is only applied. Shared by
+//! recordings and archives of all venues.
+//!
+//! # Images
+//! With a cadence of c, the image stamped b (a multiple of c) holds every message with `ts_event < b`: what was known
+//! when the interval ended. Nothing is emitted before the first book, while the book is void or crossed, or when its last
+//! message is older than `max_stale_us`: a silent book is not a book.
+
+use quant_core::market::book::LocalBook;
+use quant_core::market::{BookLevel, Side};
+
+use super::contracts::QtyUnit;
+use super::records::{L2DeltaRow, Ts};
+use super::tables::{BookImage, Tables};
+use crate::schema::Dataset;
+
+/// When images of the book are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cadence {
+    /// At every multiple of this many microseconds.
+    Every {
+        /// Length of the interval, positive.
+        us: i64,
+        /// Largest age of the last message at the end of the interval.
+        max_stale_us: i64,
+    },
+    /// After every message.
+    EveryMessage,
+    /// After every image the venue sends.
+    EverySnapshot,
+}
+
+/// Images 1 s apart, from books whose last message is at most 10 s old.
+pub const DEFAULT_CADENCE: Cadence = Cadence::Every {
+    us: 1_000_000,
+    max_stale_us: 10_000_000,
+};
+
+/// How books become rows.
+#[derive(Clone, Copy, Debug)]
+pub struct BookOptions {
+    /// Levels per side of an image.
+    pub levels: u16,
+    /// When images are taken.
+    pub cadence: Cadence,
+    /// Unit of the venue's quantities.
+    pub unit: QtyUnit,
+}
+
+/// One message about a book, levels in the venue's units and order.
+#[derive(Clone, Copy, Debug)]
+pub struct BookMessage<'a> {
+    /// Venue time, microseconds UTC.
+    pub ts_event: i64,
+    /// When it was received, where known.
+    pub ts_recv: Option<i64>,
+    /// Its place among messages of one time: rises strictly along the stream.
+    pub msg_seq: i64,
+    /// First and last update id.
+    pub ids: (i64, i64),
+    /// Last id of the message before, where the venue sends it.
+    pub prev_id: Option<i64>,
+    /// Update id kept beside `msg_seq` in images, where the venue has two.
+    pub update_id: Option<i64>,
+    /// It replaces the book.
+    pub is_snapshot: bool,
+    /// Bids; quantity 0 removes.
+    pub bids: &'a [BookLevel],
+    /// Asks; quantity 0 removes.
+    pub asks: &'a [BookLevel],
+}
+
+/// Ids of the last message in the book.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    ts_event: i64,
+    ts_recv: Option<i64>,
+    msg_seq: i64,
+    update_id: Option<i64>,
+}
+
+/// The book of one instrument and what is made of it.
+#[derive(Debug)]
+pub struct BookFlow {
+    options: BookOptions,
+    wants_deltas: bool,
+    wants_images: bool,
+    book: LocalBook,
+    last: Option<Last>,
+    /// Newest message time ever: later messages are never put before it.
+    newest: i64,
+    /// Next multiple of the cadence to take an image at.
+    next_image: i64,
+    scratch: Vec<BookLevel>,
+    bids: Vec<BookLevel>,
+    asks: Vec<BookLevel>,
+}
+
+impl BookFlow {
+    /// Returns an empty book that makes what `out` wants.
+    pub fn new(options: BookOptions, out: &Tables) -> Self {
+        Self {
+            options,
+            wants_deltas: out.wants(Dataset::L2Deltas),
+            wants_images: out.wants(Dataset::L2Snapshots),
+            book: LocalBook::new(),
+            last: None,
+            newest: i64::MIN,
+            next_image: i64::MIN,
+            scratch: Vec::new(),
+            bids: Vec::new(),
+            asks: Vec::new(),
+        }
+    }
+
+    /// Returns the book as of the last message; void books are empty.
+    pub const fn book(&self) -> &LocalBook {
+        &self.book
+    }
+
+    /// Returns the dataset that counts of the stream are reported under.
+    pub const fn reported_under(&self) -> Dataset {
+        if self.wants_images {
+            Dataset::L2Snapshots
+        } else {
+            Dataset::L2Deltas
+        }
+    }
+
+    /// Takes a message that follows by the venue's rule.
+    pub fn apply(&mut self, message: &BookMessage<'_>, out: &mut Tables) {
+        let mut message = *message;
+        if message.ts_event < self.newest {
+            // The order of the stream is the truth; a time that runs backwards would put the row before its cause.
+            out.diagnose(self.reported_under(), "times_moved_forward", 1);
+            message.ts_event = self.newest;
+        }
+        self.newest = message.ts_event;
+        out.saw(message.ts_event);
+        self.take_images(message.ts_event, out);
+        if self.wants_deltas {
+            self.write_levels(&message, out);
+        }
+        let unit = self.options.unit;
+        let base = |l: &BookLevel| BookLevel {
+            px: l.px,
+            qty: unit.base(l.qty, l.px),
+        };
+        if message.is_snapshot {
+            self.book
+                .replace_with(message.bids.iter().map(base), message.asks.iter().map(base));
+        } else {
+            for (side, levels) in [(Side::Buy, message.bids), (Side::Sell, message.asks)] {
+                for level in levels {
+                    self.book
+                        .apply(side, level.px, unit.base(level.qty, level.px));
+                }
+            }
+        }
+        self.last = Some(Last {
+            ts_event: message.ts_event,
+            ts_recv: message.ts_recv,
+            msg_seq: message.msg_seq,
+            update_id: message.update_id,
+        });
+        let now = match self.options.cadence {
+            Cadence::Every { .. } => false,
+            Cadence::EveryMessage => true,
+            Cadence::EverySnapshot => message.is_snapshot,
+        };
+        if now {
+            self.image(message.ts_event, out);
+        }
+        out.diagnose(self.reported_under(), "messages_applied", 1);
+        if self.book.is_crossed() {
+            out.diagnose(self.reported_under(), "crossed_books", 1);
+        }
+    }
+
+    /// Forgets the book: what follows cannot be applied until the next image of the venue.
+    pub fn void(&mut self, out: &mut Tables) {
+        self.book.clear();
+        self.last = None;
+        out.gap(Dataset::L2Deltas);
+        out.gap(Dataset::L2Snapshots);
+        out.diagnose(self.reported_under(), "resyncs", 1);
+    }
+
+    /// Counts the levels of a message that cannot be applied.
+    pub fn leave_out(&self, message: &BookMessage<'_>, why: &'static str, out: &mut Tables) {
+        let levels = (message.bids.len() + message.asks.len()) as u64;
+        out.leave_out(Dataset::L2Deltas, levels);
+        out.diagnose(self.reported_under(), why, 1);
+    }
+
+    /// Takes the images due up to the end of the last interval that ended with the stream.
+    pub fn finish(&mut self, out: &mut Tables) {
+        // The interval that the last message lies in has not ended: its image would miss what came after.
+        let _ = out;
+    }
+
+    /// Takes the images of all intervals that end at or before `ts`, which is the time of the next message.
+    fn take_images(&mut self, ts: i64, out: &mut Tables) {
+        let Cadence::Every { us, max_stale_us } = self.options.cadence else {
+            return;
+        };
+        if !self.wants_images || ts < self.next_image {
+            return;
+        }
+        if let Some(last) = self.last {
+            let mut at = self.next_image;
+            while at <= ts {
+                if at - last.ts_event > max_stale_us {
+                    let skipped = (ts - at) / us + 1;
+                    out.diagnose(
+                        Dataset::L2Snapshots,
+                        "images_skipped_stale",
+                        skipped.cast_unsigned(),
+                    );
+                    break;
+                }
+                self.image(at, out);
+                at += us;
+            }
+        }
+        // The first multiple after `ts`.
+        self.next_image = (ts.div_euclid(us) + 1) * us;
+    }
+
+    fn image(&mut self, at: i64, out: &mut Tables) {
+        let Some(last) = self.last.filter(|_| self.wants_images) else {
+            return;
+        };
+        if self.book.is_crossed() {
+            out.diagnose(Dataset::L2Snapshots, "images_skipped_crossed", 1);
+            return;
+        }
+        let n = usize::from(self.options.levels);
+        self.bids.clear();
+        self.bids.extend(self.book.levels(Side::Buy).take(n));
+        self.asks.clear();
+        self.asks.extend(self.book.levels(Side::Sell).take(n));
+        if self.bids.is_empty() && self.asks.is_empty() {
+            out.diagnose(Dataset::L2Snapshots, "images_skipped_empty", 1);
+            return;
+        }
+        if self.bids.is_empty() || self.asks.is_empty() {
+            out.diagnose(Dataset::L2Snapshots, "one_sided_images", 1);
+        }
+        out.image(&BookImage {
+            ts_event: at,
+            ts_recv: last.ts_recv,
+            seq: last.msg_seq,
+            update_id: last.update_id,
+            bids: &self.bids,
+            asks: &self.asks,
+        });
+    }
+
+    /// Writes the levels of a message in the order of the dataset: asks, then bids, prices rising.
+    fn write_levels(&mut self, message: &BookMessage<'_>, out: &mut Tables) {
+        let mut left = message.bids.len() + message.asks.len();
+        let mut repeated = 0;
+        for (side, levels) in [(-1_i8, message.asks), (1, message.bids)] {
+            let rising = levels.windows(2).all(|w| w[0].px < w[1].px);
+            self.scratch.clear();
+            self.scratch.extend_from_slice(levels);
+            if !rising {
+                // Stable, so that of two entries of one price the later one counts, as it does in the book.
+                self.scratch.sort_by(|a, b| a.px.total_cmp(&b.px));
+                let before = self.scratch.len();
+                self.scratch.reverse();
+                self.scratch.dedup_by(|a, b| a.px.total_cmp(&b.px).is_eq());
+                self.scratch.reverse();
+                let n = before - self.scratch.len();
+                repeated += n as u64;
+                left -= n;
+            }
+            for level in &self.scratch {
+                left -= 1;
+                let is_last = left == 0;
+                out.delta(L2DeltaRow {
+                    ts_event: Ts(message.ts_event),
+                    ts_recv: message.ts_recv.map(Ts),
+                    msg_seq: message.msg_seq,
+                    is_snapshot: message.is_snapshot,
+                    side,
+                    price: level.px,
+                    qty: self.options.unit.base(level.qty, level.px),
+                    first_id: message.ids.0,
+                    last_id: message.ids.1,
+                    prev_id: message.prev_id,
+                    msg_end: is_last,
+                    late: None,
+                });
+            }
+        }
+        if repeated > 0 {
+            out.duplicates(Dataset::L2Deltas, message.ts_event, repeated);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

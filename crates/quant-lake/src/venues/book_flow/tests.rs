@@ -1,0 +1,243 @@
+//! Images and rows of small streams that can be followed by hand.
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array as _, RecordBatch};
+use quant_core::time::{TimeRange, UnixMicros};
+
+use super::*;
+use crate::venues::rows::{
+    FileTotals, ParseError, ParseOptions, Parsed, RowParser as _, RowProblem,
+};
+use crate::venues::tables::{MessageFormat, MessageParser, TableOptions};
+
+const S: i64 = 1_000_000;
+
+/// One line of a test: time, sequence, snapshot, bids, asks; or a break.
+type Line = Option<(i64, i64, bool, Vec<(f64, f64)>, Vec<(f64, f64)>)>;
+
+struct Script {
+    lines: Vec<Line>,
+    at: usize,
+    flow: Option<BookFlow>,
+    cadence: Cadence,
+}
+
+impl MessageFormat for Script {
+    fn name(&self) -> &'static str {
+        "script"
+    }
+
+    fn message(&mut self, _: &[u8], out: &mut Tables) -> Result<(), RowProblem> {
+        let options = BookOptions {
+            levels: 2,
+            cadence: self.cadence,
+            unit: QtyUnit::Base,
+        };
+        let flow = self.flow.get_or_insert_with(|| BookFlow::new(options, out));
+        let line = self.lines[self.at].clone();
+        self.at += 1;
+        let Some((ts, seq, is_snapshot, bids, asks)) = line else {
+            flow.void(out);
+            return Ok(());
+        };
+        let levels = |side: Vec<(f64, f64)>| -> Vec<BookLevel> {
+            side.into_iter()
+                .map(|(px, qty)| BookLevel { px, qty })
+                .collect()
+        };
+        let (bids, asks) = (levels(bids), levels(asks));
+        flow.apply(
+            &BookMessage {
+                ts_event: ts,
+                ts_recv: None,
+                msg_seq: seq,
+                ids: (seq, seq),
+                prev_id: None,
+                update_id: None,
+                is_snapshot,
+                bids: &bids,
+                asks: &asks,
+            },
+            out,
+        );
+        Ok(())
+    }
+}
+
+fn run(lines: Vec<Line>, cadence: Cadence) -> (Vec<(Dataset, RecordBatch)>, FileTotals) {
+    let options = ParseOptions {
+        file: "script".to_owned(),
+        range: TimeRange {
+            start: UnixMicros(0),
+            end: UnixMicros(i64::MAX),
+        },
+        max_quarantine_share: 0.0,
+        collect: Vec::new(),
+    };
+    let tables = TableOptions {
+        datasets: vec![Dataset::L2Deltas, Dataset::L2Snapshots],
+        book_levels: 2,
+        watermark_us: None,
+    };
+    let n = lines.len();
+    let script = Script {
+        lines,
+        at: 0,
+        flow: None,
+        cadence,
+    };
+    let mut parser = MessageParser::new(script, &tables, options);
+    let mut out = Vec::new();
+    parser.feed("x\n".repeat(n).as_bytes(), &mut out).unwrap();
+    let totals: Result<FileTotals, ParseError> = parser.finish(&mut out);
+    let batches = out.into_iter().filter_map(|p| match p {
+        Parsed::Rows { dataset, batch, .. } => Some((dataset, batch)),
+        Parsed::DayEnd { .. } => None,
+    });
+    (batches.collect(), totals.unwrap())
+}
+
+fn images(batches: &[(Dataset, RecordBatch)]) -> Vec<(i64, i64, Option<f64>, Option<f64>)> {
+    let mut out = Vec::new();
+    for (_, batch) in batches.iter().filter(|(d, _)| *d == Dataset::L2Snapshots) {
+        let ts = batch["ts_event"].as_primitive::<TimestampMicrosecondType>();
+        let seq = batch["seq"].as_primitive::<Int64Type>();
+        let cell = |name: &str, i: usize| {
+            let column = batch[name].as_primitive::<Float64Type>();
+            column.is_valid(i).then(|| column.value(i))
+        };
+        out.extend((0..batch.num_rows()).map(|i| {
+            (
+                ts.value(i),
+                seq.value(i),
+                cell("bid_px_00", i),
+                cell("ask_px_01", i),
+            )
+        }));
+    }
+    out
+}
+
+const EVERY: Cadence = Cadence::Every {
+    us: S,
+    max_stale_us: 3 * S,
+};
+
+#[test]
+fn an_image_holds_what_came_before_its_time_and_nothing_else() {
+    let lines = vec![
+        Some((
+            S / 2,
+            1,
+            true,
+            vec![(99.0, 1.0)],
+            vec![(101.0, 1.0), (102.0, 2.0)],
+        )),
+        // At the boundary: not in the image of 1 s.
+        Some((S, 2, false, vec![(100.0, 1.0)], vec![])),
+        Some((S + 1, 3, false, vec![], vec![(102.0, 0.0)])),
+        Some((3 * S + 5, 4, false, vec![(100.0, 0.0)], vec![])),
+    ];
+    let (batches, _) = run(lines, EVERY);
+    assert_eq!(
+        images(&batches),
+        [
+            (S, 1, Some(99.0), Some(102.0)),
+            (2 * S, 3, Some(100.0), None),
+            (3 * S, 3, Some(100.0), None),
+        ]
+    );
+}
+
+#[test]
+fn a_silent_book_ends_and_a_void_one_starts_again() {
+    let lines = vec![
+        Some((S / 2, 1, true, vec![(99.0, 1.0)], vec![(101.0, 1.0)])),
+        Some((9 * S + 1, 2, false, vec![(99.5, 1.0)], vec![])),
+        None,
+        Some((12 * S + 1, 9, true, vec![(90.0, 1.0)], vec![(91.0, 1.0)])),
+        Some((13 * S + 1, 10, false, vec![], vec![(92.0, 1.0)])),
+    ];
+    let (batches, totals) = run(lines, EVERY);
+    let times: Vec<i64> = images(&batches).iter().map(|i| i.0 / S).collect();
+    assert_eq!(times, [1, 2, 3, 13]);
+    let images = &totals
+        .iter()
+        .find(|(d, _)| *d == Dataset::L2Snapshots)
+        .unwrap()
+        .1;
+    assert_eq!(images.diagnostics["images_skipped_stale"], 6);
+    assert_eq!(images.diagnostics["resyncs"], 1);
+    assert_eq!(images.days.values().map(|c| c.gaps).sum::<u64>(), 1);
+}
+
+#[test]
+fn a_crossed_book_makes_no_image() {
+    let lines = vec![
+        Some((S / 2, 1, true, vec![(99.0, 1.0)], vec![(98.0, 1.0)])),
+        Some((S + 1, 2, false, vec![], vec![(98.0, 0.0), (100.0, 1.0)])),
+        Some((2 * S + 1, 3, false, vec![], vec![])),
+    ];
+    let (batches, totals) = run(lines, EVERY);
+    assert_eq!(images(&batches).len(), 1);
+    let images = &totals
+        .iter()
+        .find(|(d, _)| *d == Dataset::L2Snapshots)
+        .unwrap()
+        .1;
+    assert_eq!(images.diagnostics["images_skipped_crossed"], 1);
+}
+
+#[test]
+fn levels_are_sorted_the_later_of_two_counts_and_the_last_row_ends_the_message() {
+    let lines = vec![Some((
+        S,
+        7,
+        true,
+        vec![(99.0, 1.0), (98.0, 2.0), (99.0, 3.0)],
+        vec![(102.0, 1.0), (101.0, 4.0)],
+    ))];
+    let (batches, totals) = run(lines, Cadence::EverySnapshot);
+    let (_, batch) = batches
+        .iter()
+        .find(|(d, _)| *d == Dataset::L2Deltas)
+        .unwrap();
+    let floats = |name: &str| batch[name].as_primitive::<Float64Type>().values().to_vec();
+    assert_eq!(floats("price"), [101.0, 102.0, 98.0, 99.0]);
+    assert_eq!(floats("qty"), [4.0, 1.0, 2.0, 3.0]);
+    let ends: Vec<bool> = batch["msg_end"].as_boolean().iter().flatten().collect();
+    assert_eq!(ends, [false, false, false, true]);
+    let deltas = &totals
+        .iter()
+        .find(|(d, _)| *d == Dataset::L2Deltas)
+        .unwrap()
+        .1;
+    assert_eq!(
+        (
+            deltas.rows,
+            deltas.days.values().map(|c| c.duplicates).sum::<u64>()
+        ),
+        (5, 1)
+    );
+    assert_eq!(images(&batches).len(), 1);
+}
+
+#[test]
+fn time_that_runs_backwards_is_held_and_counted() {
+    let lines = vec![
+        Some((2 * S, 1, true, vec![(99.0, 1.0)], vec![(101.0, 1.0)])),
+        Some((S, 2, false, vec![(98.0, 1.0)], vec![])),
+    ];
+    let (batches, totals) = run(lines, Cadence::EveryMessage);
+    assert_eq!(
+        images(&batches).iter().map(|i| i.0).collect::<Vec<_>>(),
+        [2 * S, 2 * S]
+    );
+    let images = &totals
+        .iter()
+        .find(|(d, _)| *d == Dataset::L2Snapshots)
+        .unwrap()
+        .1;
+    assert_eq!(images.diagnostics["times_moved_forward"], 1);
+}
