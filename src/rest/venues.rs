@@ -12,7 +12,7 @@ use quant_core::time::{Day, UnixMicros};
 use quant_lake::ingest::PageSource;
 use quant_lake::manifest::{IngestParams, SourceKind};
 use quant_lake::schema::Dataset;
-use quant_lake::venues::okx::pages::Contract;
+use quant_lake::venues::contracts::QtyUnit;
 use quant_lake::venues::pages::{PageError, PageFormat};
 
 use super::pager::Pager;
@@ -95,8 +95,8 @@ pub struct VenueCx {
     pub key: InstrumentKey,
     /// The venue's clock when the work began.
     pub now: UnixMicros,
-    /// What a contract is worth, where quantities are contracts.
-    pub contract: Option<Contract>,
+    /// What quantities count.
+    pub unit: QtyUnit,
 }
 
 impl VenueCx {
@@ -122,9 +122,14 @@ impl VenueCx {
         params.insert("route".to_owned(), route.into());
         // A day asked for before its end is another thing than the whole day.
         params.insert("complete".to_owned(), complete.into());
-        if let Some(contract) = self.contract {
-            params.insert("contract_value".to_owned(), contract.value.into());
-            params.insert("inverse".to_owned(), contract.inverse.into());
+        match self.unit {
+            QtyUnit::Base => {}
+            QtyUnit::Linear { ctval } => {
+                params.insert("base_per_contract".to_owned(), ctval.into());
+            }
+            QtyUnit::Inverse { usd } => {
+                params.insert("quote_per_contract".to_owned(), usd.into());
+            }
         }
         PageSource {
             key: self.key.clone(),

@@ -111,7 +111,7 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
         dataset,
         market,
         symbol: cx.symbol(),
-        contract_value: cx.contract.map(|c| c.value),
+        unit: cx.unit,
         closed_before: cx.now,
     };
     Ok(Job {
@@ -229,7 +229,7 @@ pub fn spot_bootstrap(cx: &VenueCx, hours: u32) -> (AggBack, BinancePages) {
         dataset: Dataset::AggTrades,
         market: cx.key.market,
         symbol: cx.symbol(),
-        contract_value: None,
+        unit: cx.unit,
         closed_before: cx.now,
     };
     (AggBack::new(agg_route(cx), ms_up(from.0)), pages)

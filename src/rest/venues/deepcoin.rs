@@ -97,7 +97,7 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
     let pages = DeepcoinPages {
         route,
         inst_id: cx.symbol(),
-        contract: cx.contract,
+        unit: cx.unit,
         closed_before: cx.now,
     };
     let mut source = cx.source(dataset, SourceKind::Deepcoin, PAGES_VERSION, name, complete);

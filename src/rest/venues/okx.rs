@@ -93,7 +93,7 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
     let pages = OkxPages {
         dataset,
         inst_id: cx.symbol(),
-        contract: cx.contract,
+        unit: cx.unit,
     };
     Ok(Job {
         source: cx.source(dataset, SourceKind::Rest, PAGES_VERSION, route, complete),

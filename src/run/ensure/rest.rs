@@ -16,7 +16,7 @@ use quant_lake::layout::{DatasetKey, PartitionSetSpec};
 use quant_lake::manifest::{IngestParams, Source, SourceKind};
 use quant_lake::quality::Quality;
 use quant_lake::schema::Dataset;
-use quant_lake::venues::okx::pages::Contract;
+use quant_lake::venues::contracts::QtyUnit;
 use quant_lake::write::PartitionMeta;
 
 use super::{IngestContext, ingest_error};
@@ -330,7 +330,7 @@ impl Work<'_> {
             key: self.key.clone(),
             // The earliest moment at which the day is over.
             now: day.end(),
-            contract: None,
+            unit: QtyUnit::Base,
         };
         let Ok(Job {
             source, complete, ..
@@ -358,19 +358,21 @@ impl Work<'_> {
                 now
             }
         };
-        let contract = if venues::needs_contract(self.key) {
+        let unit = if venues::needs_contract(self.key) {
             let found = self.fetch_terms(now, (0.0, 0.0))?;
-            Some(Contract {
-                value: found.contract_value,
-                inverse: found.inverse,
-            })
+            QtyUnit::of(self.key.market, Some(&found)).ok_or_else(|| {
+                CommandError::text(
+                    ErrorKind::Data,
+                    &format!("the venue does not say what a contract of `{}` is worth", self.key),
+                )
+            })?
         } else {
-            None
+            QtyUnit::Base
         };
         let cx = VenueCx {
             key: self.key.clone(),
             now,
-            contract,
+            unit,
         };
         self.cx = Some(cx.clone());
         Ok(cx)

@@ -7,6 +7,7 @@ use quant_core::time::{MICROS_PER_MINUTE, UnixMicros};
 use serde_json::Value;
 
 use crate::schema::Dataset;
+use crate::venues::contracts::QtyUnit;
 use crate::venues::pages::{
     Page, PageError, PageFormat, cells, count, integer, json, list, millis, not_negative, number,
     positive, same_symbol, set_intervals, shape,
@@ -32,8 +33,8 @@ pub struct BinancePages {
     pub market: Market,
     /// The venue's symbol.
     pub symbol: String,
-    /// Quote units per contract, of coin-margined instruments.
-    pub contract_value: Option<f64>,
+    /// What quantities count: contracts of a fixed quote value on coin-margined instruments.
+    pub unit: QtyUnit,
     /// Bars that close later are left out: the time at which the pages were asked for.
     pub closed_before: UnixMicros,
 }
@@ -96,11 +97,11 @@ impl BinancePages {
             taker_buy_volume: Some(taker),
             taker_buy_quote_volume: Some(taker_other),
         };
-        if self.market != Market::Cm {
+        if self.unit == QtyUnit::Base {
             return Ok((row, is_final));
         }
         // Coin-margined: volume counts contracts of a fixed quote value, the other column is the base volume.
-        let cash = |contracts: f64| self.contract_value.map(|value| contracts * value);
+        let cash = |contracts: f64| Some(self.unit.quote(contracts, c.close));
         let row = Kline {
             volume: other,
             volume_raw: Some(volume),
@@ -119,15 +120,14 @@ impl BinancePages {
             column: "m",
             expected: "true or false",
         })?;
-        let contracts = self.contract_value.filter(|_| self.market == Market::Cm);
         let row = AggTrade {
             ts_event: millis(&item["T"], "T")?,
             ts_recv: None,
             trade_id: count(&item["a"], "a")?,
             price,
             // `nq`, the quantity without retail price improvement, is not what archives hold.
-            qty: contracts.map_or(raw, |value| raw * value / price),
-            qty_raw: contracts.map(|_| raw),
+            qty: self.unit.base(raw, price),
+            qty_raw: self.unit.raw(raw),
             aggressor: Side::from_is_buyer_maker(is_buyer_maker).sign(),
             first_id: integer(&item["f"], "f")?,
             last_id: integer(&item["l"], "l")?,

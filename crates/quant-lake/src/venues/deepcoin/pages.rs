@@ -7,7 +7,7 @@ use quant_core::time::{MICROS_PER_MINUTE, UnixMicros};
 use serde_json::Value;
 
 use crate::schema::Dataset;
-use crate::venues::okx::pages::Contract;
+use crate::venues::contracts::QtyUnit;
 pub use crate::venues::okx::pages::instrument;
 use crate::venues::pages::{
     Page, PageError, PageFormat, cells, count, enveloped, integer, list, millis, not_negative,
@@ -58,8 +58,8 @@ pub struct DeepcoinPages {
     pub route: Route,
     /// The venue's instrument id.
     pub inst_id: String,
-    /// `None` on spot, where quantities are coins.
-    pub contract: Option<Contract>,
+    /// What quantities of current pages count; historical pages count coins.
+    pub unit: QtyUnit,
     /// Bars that close later are left out.
     pub closed_before: UnixMicros,
 }
@@ -78,7 +78,7 @@ impl DeepcoinPages {
         check_candle(open, high, low, close)?;
         let vol = not_negative(&row[5], "vol")?;
         let turnover = not_negative(&row[6], "turnover")?;
-        let contract = self.contract.filter(|_| !is_old);
+        let unit = if is_old { QtyUnit::Base } else { self.unit };
         let ts_close = Ts(ts_open.0 + MICROS_PER_MINUTE);
         let kline = Kline {
             ts_open,
@@ -88,8 +88,8 @@ impl DeepcoinPages {
             low,
             close,
             // Inverse contracts are worth different coins at each price of the minute: the typical price stands for them.
-            volume: contract.map_or(vol, |c| c.base(vol, (high + low + close) / 3.0)),
-            volume_raw: contract.map(|_| vol),
+            volume: unit.base(vol, (high + low + close) / 3.0),
+            volume_raw: unit.raw(vol),
             quote_volume: Some(turnover),
             n_trades: None,
             taker_buy_volume: None,
@@ -122,7 +122,7 @@ impl DeepcoinPages {
         } else {
             positive(&item["sz"], "sz")?
         };
-        let contract = self.contract.filter(|_| !is_old);
+        let unit = if is_old { QtyUnit::Base } else { self.unit };
         let row = TradeRow {
             ts_event: if is_old {
                 seconds(&item["timestamp"], "timestamp")?
@@ -132,8 +132,8 @@ impl DeepcoinPages {
             ts_recv: None,
             trade_id: count(&item[id], "trade_id")?,
             price,
-            qty: contract.map_or(size, |c| c.base(size, price)),
-            qty_raw: contract.map(|_| size),
+            qty: unit.base(size, price),
+            qty_raw: unit.raw(size),
             aggressor,
             late: None,
         };

@@ -5,6 +5,7 @@ use quant_core::time::{MICROS_PER_MINUTE, UnixMicros};
 use serde_json::Value;
 
 use crate::schema::Dataset;
+use crate::venues::contracts::QtyUnit;
 use crate::venues::pages::{
     Page, PageError, PageFormat, Rows, cells, count, enveloped, integer, list, millis,
     not_negative, number, positive, same_symbol, set_intervals, shape,
@@ -16,26 +17,6 @@ use crate::venues::rows::RowProblem;
 /// Version of these parsers.
 pub const PAGES_VERSION: &str = "okx-rest-1";
 
-/// What a contract is worth.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Contract {
-    /// Base units per contract, or quote units if `inverse`.
-    pub value: f64,
-    /// Worth a fixed amount of quote currency.
-    pub inverse: bool,
-}
-
-impl Contract {
-    /// Returns base units of a number of contracts.
-    pub fn base(self, contracts: f64, price: f64) -> f64 {
-        if self.inverse {
-            contracts * self.value / price
-        } else {
-            contracts * self.value
-        }
-    }
-}
-
 /// A dataset of one instrument, as pages show it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OkxPages {
@@ -43,8 +24,8 @@ pub struct OkxPages {
     pub dataset: Dataset,
     /// The venue's instrument id.
     pub inst_id: String,
-    /// `None` on spot, where quantities are coins.
-    pub contract: Option<Contract>,
+    /// What quantities count.
+    pub unit: QtyUnit,
 }
 
 impl OkxPages {
@@ -66,7 +47,7 @@ impl OkxPages {
             column: "confirm",
             expected: "0 or 1",
         })?;
-        let is_derivative = self.contract.is_some();
+        let is_derivative = self.unit != QtyUnit::Base;
         let kline = Kline {
             ts_open,
             ts_close: Ts(ts_open.0 + MICROS_PER_MINUTE),
@@ -76,7 +57,7 @@ impl OkxPages {
             close,
             // Derivatives: contracts, then coins. Spot: coins, then quote.
             volume: if is_derivative { vol_ccy } else { vol },
-            volume_raw: is_derivative.then_some(vol),
+            volume_raw: self.unit.raw(vol),
             quote_volume: Some(not_negative(&row[7], "volCcyQuote")?),
             n_trades: None,
             taker_buy_volume: None,
@@ -103,8 +84,8 @@ impl OkxPages {
             ts_recv: None,
             trade_id: count(&item["tradeId"], "tradeId")?,
             price,
-            qty: self.contract.map_or(size, |c| c.base(size, price)),
-            qty_raw: self.contract.map(|_| size),
+            qty: self.unit.base(size, price),
+            qty_raw: self.unit.raw(size),
             aggressor,
             late: None,
         };
