@@ -56,6 +56,13 @@ pub(crate) enum SourceArg {
     Vision,
     /// CSV files described by `ingest.csv` of --config
     Csv,
+    /// REST history of binance, okx, deepcoin or hyperliquid
+    Rest,
+    /// REST history of deepcoin
+    Deepcoin,
+    /// OKX's historical archive: finds its files and brings them to --cache-dir
+    #[value(alias = "okx_hist")]
+    OkxHist,
 }
 
 #[derive(Debug, Args)]
@@ -76,7 +83,7 @@ pub(crate) struct BuildDataset {
     #[arg(long)]
     pub(crate) end: UnixMicros,
     /// Where vendor files come from
-    #[arg(long, value_enum, default_value = "vision")]
+    #[arg(long, value_enum, default_value = "vision", alias = "mode")]
     pub(crate) source: SourceArg,
     /// Folder in the archive's own layout (local files instead of the network)
     #[arg(long, value_name = "DIR", conflicts_with = "base_url")]
@@ -96,6 +103,12 @@ pub(crate) struct BuildDataset {
     /// Override one config key, e.g. ingest.csv.path=FILE
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Bring archive files of OKX that --cache-dir has not got
+    #[arg(long)]
+    pub(crate) okx_auto_download: bool,
+    /// Where archive files of OKX are kept [default: cache/okx-hist in the lake]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
     /// Keep a copy of every original under sources/
     #[arg(long)]
     pub(crate) keep_sources: bool,

@@ -1,8 +1,9 @@
 //! `quant build-dataset`: exchange history into the lake.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use quant_core::market::InstrumentKey;
+use quant_core::market::{InstrumentKey, Venue};
 use quant_core::time::TimeRange;
 use quant_lake::ingest::{FileOutcome, FileStatus, IngestOptions, IngestReport, RowCounts};
 use quant_lake::layout::Lake;
@@ -12,6 +13,8 @@ use super::args::{BuildDataset, SourceArg};
 use super::ui::{IngestBar, Ui};
 use crate::config::{Config, RawVision};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::run::ensure::okx_hist::{self, HistArgs};
+use crate::run::ensure::rest::{RestArgs, RestSource};
 use crate::run::ensure::{self, IngestContext};
 use crate::run::{instruments, wall_clock, worker_threads};
 
@@ -67,6 +70,7 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     };
     let mut lines = Vec::new();
     let mut outcome = Ok(());
+    let mut rest = None;
     for symbol in &args.symbol {
         let key = InstrumentKey {
             exchange: args.exchange,
@@ -91,6 +95,33 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
             (SourceArg::Csv, Some(csv)) => {
                 let terms = table.at(&key, range.start).config_error()?.clone();
                 ensure::csv(&context, csv, &key, Some(range), &terms)?
+            }
+            (SourceArg::Rest | SourceArg::Deepcoin, _) => {
+                // One host for all symbols: they share its limits.
+                let host = match rest.take() {
+                    Some(host) => host,
+                    None => rest_source(args, config.as_ref(), &context, &key)?,
+                };
+                rest.insert(host).ingest(
+                    &context,
+                    &key,
+                    &args.datasets,
+                    range,
+                    table.rows_of(&key),
+                )?
+            }
+            (SourceArg::OkxHist, _) => {
+                let host = match rest.take() {
+                    Some(host) => host,
+                    None => rest_source(args, config.as_ref(), &context, &key)?,
+                };
+                let host = rest.insert(host);
+                let hist = HistArgs {
+                    cache_dir: args.cache_dir.clone(),
+                    download: args.okx_auto_download,
+                };
+                let run = okx_hist::fetch(&context, host, &key, &args.datasets, range, &hist)?;
+                okx_hist::missing(&run)
             }
             (SourceArg::Csv, None) => {
                 return Err(CommandError::text(
@@ -144,6 +175,32 @@ fn vision_source(args: &BuildDataset, config: Option<&Config>) -> RawVision {
         vision.base_url.clone_from(url);
     }
     vision
+}
+
+/// Returns the host of REST history; its retries and time limit are those of `ingest.vision`.
+fn rest_source(
+    args: &BuildDataset,
+    config: Option<&Config>,
+    context: &IngestContext<'_>,
+    key: &InstrumentKey,
+) -> CommandResult<RestSource> {
+    if args.source == SourceArg::Deepcoin && key.exchange.venue != Venue::Deepcoin {
+        return Err(CommandError::text(
+            ErrorKind::Config,
+            &format!(
+                "--source deepcoin is of another exchange than `{}`",
+                key.exchange
+            ),
+        )
+        .hint("write --exchange deepcoin, or --source rest"));
+    }
+    let vision = vision_source(args, config);
+    let rest = RestArgs {
+        base_url: args.base_url.clone(),
+        retries: vision.retries,
+        timeout: Duration::from_secs(vision.timeout_s),
+    };
+    RestSource::open(context, key, &rest)
 }
 
 fn file_lines(symbol: &str, report: &IngestReport) -> Vec<FileLine> {

@@ -4,6 +4,7 @@
 
 mod archive;
 pub mod encode;
+pub mod pages;
 mod parse;
 pub mod recording;
 

@@ -1,0 +1,3 @@
+//! Hyperliquid: pages of its `/info` endpoint.
+
+pub mod pages;
