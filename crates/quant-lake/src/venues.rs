@@ -4,6 +4,7 @@
 
 pub mod binance;
 pub mod bybit;
+pub mod contracts;
 pub mod csv;
 pub mod deepcoin;
 pub mod number;
