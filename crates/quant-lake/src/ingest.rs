@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod chunks;
 mod collect;
 mod csv_run;
+pub mod discover;
 mod pipeline;
 pub mod plan;
 mod quarantine;

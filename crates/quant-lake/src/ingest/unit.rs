@@ -11,7 +11,7 @@ use quant_core::time::{Day, TimeRange};
 use super::archive::{ArchiveError, Member, hash_file};
 use super::checksum::BadChecksum;
 use super::chunks::LineTooLong;
-use super::collect::{SortedDay, Winner, render, sort_day};
+use super::collect::{SortedDay, Winner, number_trades, render, sort_day};
 use super::pipeline::{Ended, Input, Pipeline, PlainFile};
 use super::quarantine;
 use super::report::{DayOutcome, FileStatus, Progress, RowCounts};
@@ -25,7 +25,7 @@ use crate::read::{HashMemo, PartitionSet, ReadError};
 use crate::schema::Dataset;
 use crate::venues::binance::FormatError;
 use crate::venues::rows::{
-    DayCounts, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
+    DayCounts, Notes, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
 };
 use crate::write::{PartitionMeta, PartitionWriter, StagedPartition, WriteError};
 
@@ -255,7 +255,7 @@ pub(super) fn process(
         }
     };
     let summary = sink.finish(&totals)?;
-    let mut notes = notes_of(&totals);
+    let mut notes = totals.notes.lines(totals.filtered);
     if file.checksum_verified {
         notes.insert(0, "sha256 matches the published checksum".to_owned());
     }
@@ -323,6 +323,8 @@ struct Sink<'a> {
     open: Option<(Day, PartitionWriter)>,
     collected: BTreeMap<Day, (Vec<RecordBatch>, Vec<u64>)>,
     n_collected: u64,
+    /// What the parser observed; known at the end.
+    notes: Notes,
     out: Summary,
 }
 
@@ -355,6 +357,7 @@ impl<'a> Sink<'a> {
             open: None,
             collected: BTreeMap::new(),
             n_collected: 0,
+            notes: Notes::default(),
             out: Summary::default(),
         }
     }
@@ -406,6 +409,7 @@ impl<'a> Sink<'a> {
 
     /// Stages the days that are still open.
     fn finish(mut self, totals: &Totals) -> Result<Summary, FileError> {
+        self.notes = totals.notes;
         let mut days: Vec<Day> = totals.days.keys().copied().collect();
         if self.wanted.every_day {
             days = self.wanted.range.days().collect();
@@ -421,7 +425,7 @@ impl<'a> Sink<'a> {
             }
             if self.single {
                 quality.filtered = totals.filtered;
-                quality.other_day = totals.filtered;
+                quality.other_day = totals.filtered - totals.notes.left_out();
             }
             self.stage(day, counts.kept, quality)?;
         }
@@ -463,7 +467,11 @@ impl<'a> Sink<'a> {
     fn stage_collected(&mut self, day: Day, mut meta: PartitionMeta) -> Result<Ready, FileError> {
         let dataset = self.cx.key.dataset;
         self.cx.writer.check_source_kind(day, self.file.kind)?;
-        let (batches, lines) = self.collected.remove(&day).unwrap_or_default();
+        let (mut batches, mut lines) = self.collected.remove(&day).unwrap_or_default();
+        if self.collect && self.notes.provisional_ids {
+            let order = self.notes.is_descending();
+            batches = vec![number_trades(&batches, &mut lines, order).map_err(self.arrow())?];
+        }
         let sorted = sort_day(dataset, &batches, Winner::First, true).map_err(self.arrow())?;
         drop(batches);
         self.n_collected = self
@@ -635,28 +643,4 @@ fn publish(
         out_of_order,
         notes,
     })
-}
-
-fn notes_of(totals: &Totals) -> Vec<String> {
-    let mut out = Vec::new();
-    let notes = totals.notes;
-    if notes.bom {
-        out.push("starts with a byte order mark".to_owned());
-    }
-    if notes.crlf > 0 {
-        out.push(format!("{} lines end in CRLF", notes.crlf));
-    }
-    if notes.reordered_header {
-        out.push("columns are in another order than usual; mapped by name".to_owned());
-    }
-    if notes.millis > 0 && notes.micros > 0 {
-        out.push(format!(
-            "mixed time units: {} rows in milliseconds, {} in microseconds",
-            notes.millis, notes.micros
-        ));
-    }
-    if totals.filtered > 0 {
-        out.push(format!("{} rows of other days left out", totals.filtered));
-    }
-    out
 }
