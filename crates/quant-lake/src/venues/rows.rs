@@ -731,3 +731,5 @@ pub fn boxed<F: RowFormat + 'static>(format: F, options: ParseOptions) -> Box<dy
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_shared;
