@@ -264,7 +264,7 @@ fn daily_and_monthly_spot_files_are_one_set_of_rows() {
     let row = |id: usize, i: usize| {
         format!(
             "{id},{},100.5,{},buy",
-            start + (i as i64 / 4) * 600_000,
+            start + i64::try_from(i / 4).unwrap() * 600_000,
             i + 1
         )
     };
@@ -427,7 +427,7 @@ proptest! {
                     }
                     assert_eq!(other, ts);
                 }
-                ts * 1_000 + before.len() as i64
+                ts * 1_000 + i64::try_from(before.len()).unwrap()
             })
             .collect();
         prop_assert_eq!(ids(&found), want);

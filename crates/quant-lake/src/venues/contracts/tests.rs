@@ -1,5 +1,7 @@
 //! Tests of the conversion of quantities against worked examples of the venues and against the instruments table.
 
+#![expect(clippy::float_cmp, reason = "values must be exact")]
+
 use super::tests_shared::terms;
 use super::*;
 use proptest::prelude::*;

@@ -505,7 +505,7 @@ proptest! {
                 qty: scale(qty, qty_decimals),
                 side: if buy { Side::Buy } else { Side::Sell },
                 tick: ticks.next(price),
-                id: i as i64,
+                id: i64::try_from(i).unwrap(),
                 seq: 0,
                 is_block: false,
                 is_rpi: rpi,
@@ -528,7 +528,10 @@ proptest! {
         let ids: Vec<i64> = sent
             .iter()
             .enumerate()
-            .map(|(i, t)| t.ts_us * 1_000 + sent[..i].iter().filter(|o| o.ts_us == t.ts_us).count() as i64)
+            .map(|(i, t)| {
+ let before = sent[..i].iter().filter(|o| o.ts_us == t.ts_us).count();
+ t.ts_us * 1_000 + i64::try_from(before).unwrap()
+ })
             .collect();
         prop_assert_eq!(read.ints("trade_id"), ids);
     }
