@@ -275,8 +275,10 @@ def main():
         print(f"checksums: {verified}/{sums} verified")
         bad = bad or verified != sums
     if reader.book_ticker and states:
-        for total, equal in agreement(reader, states):
+        found = agreement(reader, states)
+        for total, equal in found:
             bad = bad or equal < args.agree * total
+        bad = bad or not any(total for total, _ in found)
     if args.lake:
         where = (args.lake, args.exchange or rec.EXCHANGE.get(args.kind, args.kind), market, args.lake_symbol or args.symbol)
         comparison = lakefiles.Comparison(*where)
