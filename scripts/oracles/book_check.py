@@ -72,12 +72,12 @@ class Book:
         return tuple({p: convert(*texts) for p, texts in side.items()} for side in (self.bids, self.asks))
 
 
-def top(sides, depth):
-    bids, asks = sides
-    return (
-        [(p, bids[p]) for p in sorted(bids, reverse=True)[:depth]],
-        [(p, asks[p]) for p in sorted(asks)[:depth]],
-    )
+    def top(self, depth, convert):
+        """The best levels of both sides, best first, as the lake holds them."""
+        return (
+            [(p, convert(*self.bids[p])) for p in sorted(self.bids, reverse=True)[:depth]],
+            [(p, convert(*self.asks[p])) for p in sorted(self.asks)[:depth]],
+        )
 
 
 def agreement(reader, states):
@@ -167,7 +167,7 @@ def same(a, b, relative):
 
 
 def sampled(messages, cadence, rule, emit, depth, convert):
-    """Yields (boundary, top levels, last message) by the sampling rule."""
+    """Yields (boundary, top levels, last message) by the sampling rule; `messages` is read once."""
     book, last, boundary, fresh = Book(), None, None, False
     latest = None
     for m in messages:
@@ -178,18 +178,20 @@ def sampled(messages, cadence, rule, emit, depth, convert):
                 boundary += cadence
         while boundary < latest or (rule == "lt" and boundary == latest):
             if fresh or emit == "always":
-                yield boundary, top(book.levels(convert), depth), last
+                yield boundary, book.top(depth, convert), last
             fresh, boundary = False, boundary + cadence
         book.apply(m)
         last, fresh = m, True
     if boundary is not None and boundary == latest and rule == "le":
-        yield boundary, top(book.levels(convert), depth), last
+        yield boundary, book.top(depth, convert), last
 
 
 def check_snapshots(comparison, messages, args, convert, relative):
     rows = {}
     depth = 0
     for day, table in lakefiles.open_day(*comparison.where, "l2_snapshots"):
+        if not comparison.inside(day):
+            continue
         depth = sum(name.startswith("bid_px_") for name in table.column_names)
         level = [f"{side}_{what}_{i:02}" for side in ("bid", "ask") for i in range(depth) for what in ("px", "qty")]
         for row in lakefiles.rows_of(table, ["ts_event", "ts_recv", "seq", *level]):
@@ -205,6 +207,8 @@ def check_snapshots(comparison, messages, args, convert, relative):
         return comparison.fail("l2_snapshots: no rows in the lake")
     expected, equal, recv, seq = 0, 0, 0, 0
     for boundary, (bids, asks), last in sampled(messages, args.cadence_ms * 1000, args.sample, args.emit, depth, convert):
+        if not comparison.inside(lakefiles.day_of(boundary)):
+            continue
         expected += 1
         found = rows.pop(boundary, None)
         if found is None:

@@ -73,7 +73,8 @@ class Comparison:
         return (self.start is None or day >= self.start) and (self.end is None or day < self.end)
 
     def compare(self, dataset, names, mine, key, sums, loose=(), skip=()):
-        """`key` sorts both sides; `sums` are compared as exact decimal sums; `loose` to 1e-14 (contracts -> base)."""
+        """`key` sorts both sides, None pairs them in the order they have; `sums` are compared as exact decimal sums; columns in
+        `loose` to 1e-14 (contracts -> base), their sums to 1e-12; those in `skip` not at all."""
         days = {}
         for row in mine:
             days.setdefault(day_of(row[0]), []).append(row)
@@ -105,13 +106,15 @@ class Comparison:
 
     def values(self, name, names, a, b, key, loose, skip):
         """Pairs rows by their key columns and compares all columns but `skip`."""
-        order = [names.index(k) for k in key]
+        order = [names.index(k) for k in key or []]
         # Decimals become floats once, correctly rounded, as the lake must have done.
         as_float = [tuple(float(v) if isinstance(v, Decimal) else v for v in row) for row in a]
         sorter = lambda row: tuple((row[i] is not None, row[i]) for i in order)  # noqa: E731
         checked = [i for i, n in enumerate(names) if n not in skip]
         bad = 0
-        for x, y in zip(sorted(as_float, key=sorter), sorted(b, key=sorter)):
+        if key is not None:
+            as_float, b = sorted(as_float, key=sorter), sorted(b, key=sorter)
+        for x, y in zip(as_float, b):
             if x == y:
                 continue
             off = [names[i] for i in checked
