@@ -123,6 +123,10 @@ def generate(path, messages, seed=7):
             else:
                 kind, texts = "delta", []
                 move = moves[i]
+                spread = asks.keys[0] + bids.keys[0]
+                if spread > 2:
+                    # Somebody quotes inside a wide spread.
+                    move = spread // 2 if at & 1 else -(spread // 2)
                 if move:
                     # The touch moves: levels in its way go, the other side follows into the room. Keys: bids -tick, asks tick.
                     touch = -bids.keys[0] + move if move > 0 else asks.keys[0] + move
@@ -149,8 +153,10 @@ def generate(path, messages, seed=7):
                             else:
                                 out.add(key)
                         j = depths[number][i][(k + 3) & 7] + 1
+                        while j < len(keys) and keys[j] == keys[j - 1] + 1:
+                            j += 1
                         key = keys[j - 1] + 1
-                        if keys[j] != key and key not in out:
+                        if key not in out:
                             keys.insert(j, key)
                             new.add(key)
                     if move and towards:
@@ -198,7 +204,7 @@ def generate(path, messages, seed=7):
 
 def check(path, limit=None):
     """Replays the file by the venue's rules; stops with a message on the first thing that no real file has."""
-    sides, u, seq, n = ({}, {}), None, 0, 0
+    sides, u, seq, n, spreads, spans = ({}, {}), None, 0, 0, 0.0, 0.0
     with zipfile.ZipFile(path) as archive, archive.open(f"{STEM}.data") as lines:
         for n, line in enumerate(lines, 1):
             frame = json.loads(line)
@@ -220,12 +226,15 @@ def check(path, limit=None):
                         side[price] = size
             if (len(sides[0]), len(sides[1])) != (DEPTH, DEPTH):
                 raise SystemExit(f"line {n}: {len(sides[0])} x {len(sides[1])} levels")
-            if max(map(float, sides[0])) >= min(map(float, sides[1])):
+            bids, asks = list(map(float, sides[0])), list(map(float, sides[1]))
+            if max(bids) >= min(asks):
                 raise SystemExit(f"line {n}: crossed")
+            spreads += min(asks) - max(bids)
+            spans += max(asks) - min(bids)
             if limit and n >= limit:
                 break
     print(f"checked {n:,} messages: u contiguous, seq rising, every delete existed, always {DEPTH} x {DEPTH}, never crossed; "
-          f"last best {max(map(float, sides[0]))} {min(map(float, sides[1]))}")
+          f"mean spread {spreads / n:.2f}, mean span of all levels {spans / n:.1f}, last best {max(bids)} {min(asks)}")
 
 
 def main():
