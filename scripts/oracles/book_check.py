@@ -194,18 +194,18 @@ def check_snapshots(comparison, messages, args, convert, relative):
             continue
         depth = sum(name.startswith("bid_px_") for name in table.column_names)
         level = [f"{side}_{what}_{i:02}" for side in ("bid", "ask") for i in range(depth) for what in ("px", "qty")]
-        for row in lakefiles.rows_of(table, ["ts_event", "ts_recv", "seq", *level]):
+        for row in lakefiles.rows_of(table, ["ts_event", "ts_recv", "seq", "update_id", *level]):
             if lakefiles.day_of(row[0]) != day:
                 comparison.fail(f"l2_snapshots {day}: row of another day, {row[0]}")
-            values = row[3:]
+            values = row[4:]
             pairs = list(zip(values[0::2], values[1::2]))
             bids, asks = ([p for p in side if p[0] is not None] for side in (pairs[:depth], pairs[depth:]))
             if any(p[0] is None and p[1] is not None for p in pairs):
                 comparison.fail(f"l2_snapshots {day}: quantity without a price at {row[0]}")
-            rows[row[0]] = (row[1], row[2], bids, asks)
+            rows[row[0]] = (*row[1:4], bids, asks)
     if not rows:
         return comparison.fail("l2_snapshots: no rows in the lake")
-    expected, equal, recv, seq = 0, 0, 0, 0
+    expected, equal, recv, seq, update_id = 0, 0, 0, 0, 0
     for boundary, (bids, asks), last in sampled(messages, args.cadence_ms * 1000, args.sample, args.emit, depth, convert):
         if not comparison.inside(lakefiles.day_of(boundary)):
             continue
@@ -214,19 +214,21 @@ def check_snapshots(comparison, messages, args, convert, relative):
         if found is None:
             comparison.fail(f"l2_snapshots: no row at {boundary}")
             continue
-        pairs = list(zip(bids + asks, found[2] + found[3]))
-        good = len(bids) == len(found[2]) and len(asks) == len(found[3]) and all(
+        pairs = list(zip(bids + asks, found[3] + found[4]))
+        good = len(bids) == len(found[3]) and len(asks) == len(found[4]) and all(
             a[0] == b[0] and lakefiles.near(b[1], a[1], relative) for a, b in pairs)
         equal += good
         recv += found[0] == last.ts_recv
-        seq += found[1] in (last.last_id, last.extra)
+        seq += found[1] is not None and found[1] in (last.last_id, last.extra)
+        update_id += found[2] is not None and found[2] == last.last_id
         if not good:
-            comparison.fail(f"l2_snapshots: book at {boundary} differs: best {bids[:1]} {asks[:1]}, lake {found[2][:1]} {found[3][:1]}")
+            comparison.fail(f"l2_snapshots: book at {boundary} differs: best {bids[:1]} {asks[:1]}, lake {found[3][:1]} {found[4][:1]}")
     for ts in list(rows)[:3]:
         comparison.fail(f"l2_snapshots: a row at {ts} that the rule does not give")
     if len(rows) > 3:
         comparison.fail(f"l2_snapshots: {len(rows)} rows too many")
-    print(f"l2_snapshots: {equal} of {expected} rows equal, {depth} levels a side; ts_recv of the last message in {recv}, its id in {seq}")
+    print(f"l2_snapshots: {equal} of {expected} rows equal, {depth} levels a side; of the last message: ts_recv in {recv}, "
+          f"u or seq as seq in {seq}, u as update_id in {update_id}")
 
 
 def main():

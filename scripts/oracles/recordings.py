@@ -4,7 +4,6 @@ Kinds: `um`, `cm`, `spot` (Binance, lines `<recv ns or us> <json>`, gz), `bybit`
 `t` = header, http, connect, send, recv; zst or gz) and `hyperliquid` (lines as Binance's). Shares no code with the program.
 """
 
-import gzip
 import io
 import json
 import zlib
@@ -23,25 +22,40 @@ KLINES = ["ts_open", "ts_close", "open", "high", "low", "close", "volume", "quot
 EXCHANGE = {"um": "binance", "cm": "binance", "spot": "binance"}
 
 
+def inflate(path):
+    """Yields the bytes of all gzip members in turn, of a last one that is cut off as far as it goes; then whether it was cut."""
+    with open(path, "rb") as source:
+        member, begun = zlib.decompressobj(31), False
+        while data := source.read(1 << 20):
+            while data:
+                begun = True
+                yield member.decompress(data)
+                data = member.unused_data
+                if member.eof:
+                    member, begun = zlib.decompressobj(31), False
+        yield member.flush()
+    yield begun
+
+
 def lines(path):
-    """Yields lines; a last gzip member that was cut off ends the file, without the half line before the cut."""
+    """Yields lines; if the last gzip member was cut off, without the half line before the cut."""
     if str(path).endswith(".zst"):
         import zstandard
 
         with open(path, "rb") as source:
-            yield from io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(source), "utf-8")
+            yield from io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True), "utf-8")
         return
-    with gzip.open(path, "rb") as source:
-        while True:
-            try:
-                line = source.readline()
-            except (EOFError, zlib.error):
-                print(f"note: {path}: the last gzip member is cut off")
-                return
-            if not line:
-                return
-            if line.endswith(b"\n") or line.rstrip().endswith(b"}"):
-                yield line.decode()
+    rest = b""
+    for block in inflate(path):
+        if isinstance(block, bool):
+            if block:
+                print(f"note: {path}: the last gzip member is cut off, after {len(rest)} bytes of a half line")
+            elif rest:
+                yield rest.decode()
+            return
+        *whole, rest = (rest + block).split(b"\n")
+        for line in whole:
+            yield line.decode()
 
 
 def seconds_us(text):
