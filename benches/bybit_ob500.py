@@ -26,9 +26,28 @@ import measure
 
 # The command of ours; {root}, {lake}, {start}, {end} are filled in.
 OURS = [
-    "build-dataset", "--exchange", "bybit", "--market", "linear", "--symbol", "BTCUSDT", "--start", "{start}", "--end", "{end}",
-    "--source", "bybit-manual", "--root", "{root}", "--datasets", "l2_snapshots", "--lake", "{lake}", "--jobs", "1",
-]  # fmt: skip
+    "build-dataset",
+    "--exchange",
+    "bybit",
+    "--market",
+    "linear",
+    "--symbol",
+    "BTCUSDT",
+    "--start",
+    "{start}",
+    "--end",
+    "{end}",
+    "--source",
+    "bybit-manual",
+    "--root",
+    "{root}",
+    "--datasets",
+    "l2_snapshots",
+    "--lake",
+    "{lake}",
+    "--jobs",
+    "1",
+]
 
 DAY, NEXT = "2024-12-01", "2024-12-02"
 START_MS = 1_733_011_200_000
@@ -106,12 +125,18 @@ def generate(path, messages, seed=7):
         counts = rng.poisson(29, (2, n)).tolist()
         churn = rng.poisson(1.2, (2, n)).tolist()
         # Indexes of levels: two thirds near the top, the rest anywhere.
-        picks = np.where(rng.random((2, n, 48)) < 0.67, rng.geometric(0.02, (2, n, 48)) - 1, rng.integers(0, DEPTH, (2, n, 48)))
+        picks = np.where(
+            rng.random((2, n, 48)) < 0.67, rng.geometric(0.02, (2, n, 48)) - 1, rng.integers(0, DEPTH, (2, n, 48))
+        )
         picks = np.minimum(picks, DEPTH - 1).tolist()
         depths = (rng.geometric(0.03, (2, n, 8))).tolist()
         cursor = rng.integers(0, 8192, n).tolist()
         gaps = rng.geometric(0.45, (2, n, 16)).tolist()
-        t, lag, seq = stamps[start : start + n].tolist(), lags[start : start + n].tolist(), seqs[start : start + n].tolist()
+        t, lag, seq = (
+            stamps[start : start + n].tolist(),
+            lags[start : start + n].tolist(),
+            seqs[start : start + n].tolist(),
+        )
         lines = []
         for i in range(n):
             at = cursor[i]
@@ -119,7 +144,9 @@ def generate(path, messages, seed=7):
                 texts, kind = [], "snapshot"
                 for side in (bids, asks):
                     sign = side.sign
-                    texts.append(",".join([open_level(sign * k) + qty[(at + j) & 8191] for j, k in enumerate(side.keys)]))
+                    texts.append(
+                        ",".join([open_level(sign * k) + qty[(at + j) & 8191] for j, k in enumerate(side.keys)])
+                    )
             else:
                 kind, texts = "delta", []
                 move = moves[i]
@@ -184,8 +211,14 @@ def generate(path, messages, seed=7):
                     changed |= out
                     ordered = sorted(changed)
                     at += 31
-                    texts.append(",".join([open_level(sign * k) + (gone if k in out else qty[(at + j * 7) & 8191])
-                                           for j, k in enumerate(ordered)]))  # fmt: skip
+                    texts.append(
+                        ",".join(
+                            [
+                                open_level(sign * k) + (gone if k in out else qty[(at + j * 7) & 8191])
+                                for j, k in enumerate(ordered)
+                            ]
+                        )
+                    )
                     levels_total += len(ordered)
                 u += 1
             lines.append(
@@ -211,7 +244,11 @@ def check(path, limit=None):
             data = frame["data"]
             if list(frame) != ["topic", "type", "ts", "data", "cts"] or frame["ts"] <= frame["cts"]:
                 raise SystemExit(f"line {n}: keys or times")
-            if (frame["type"] == "snapshot") != (n == 1) or (u is not None and data["u"] != u + 1) or data["seq"] <= seq:
+            if (
+                (frame["type"] == "snapshot") != (n == 1)
+                or (u is not None and data["u"] != u + 1)
+                or data["seq"] <= seq
+            ):
                 raise SystemExit(f"line {n}: type, u or seq")
             u, seq = data["u"], data["seq"]
             for side, levels, sign in ((sides[0], data["b"], -1), (sides[1], data["a"], 1)):
@@ -233,8 +270,10 @@ def check(path, limit=None):
             spans += max(asks) - min(bids)
             if limit and n >= limit:
                 break
-    print(f"checked {n:,} messages: u contiguous, seq rising, every delete existed, always {DEPTH} x {DEPTH}, never crossed; "
-          f"mean spread {spreads / n:.2f}, mean span of all levels {spans / n:.1f}, last best {max(bids)} {min(asks)}")
+    print(
+        f"checked {n:,} messages: u contiguous, seq rising, every delete existed, always {DEPTH} x {DEPTH}, never crossed; "
+        f"mean spread {spreads / n:.2f}, mean span of all levels {spans / n:.1f}, last best {max(bids)} {min(asks)}"
+    )
 
 
 def main():
@@ -245,7 +284,9 @@ def main():
     parser.add_argument("--quant", type=pathlib.Path, help="binary; default: build it with `cargo build --release`")
     parser.add_argument("--only-generate", action="store_true")
     parser.add_argument("--check", type=int, metavar="N", help="replay the first N messages (0: all) before timing")
-    parser.add_argument("--args", help="arguments of ours in place of the built-in ones, {root} {lake} {start} {end} filled in")
+    parser.add_argument(
+        "--args", help="arguments of ours in place of the built-in ones, {root} {lake} {start} {end} filled in"
+    )
     args = parser.parse_args()
 
     root = args.work / f"bybit-ob500-{args.messages}"
@@ -259,8 +300,10 @@ def main():
         print(f"made in {time.perf_counter() - start:.0f} s: {archive}")
     facts = json.loads(facts_file.read_text())
     mean_bytes, mean_levels = facts["bytes"] / facts["messages"], facts["levels"] / (facts["messages"] - 1)
-    print(f"{facts['messages']:,} messages, {facts['bytes'] / 1e6:.0f} MB of JSON, zip {archive.stat().st_size / 1e6:.0f} MB, "
-          f"mean {mean_bytes:.0f} bytes, {mean_levels:.1f} changed levels per delta")
+    print(
+        f"{facts['messages']:,} messages, {facts['bytes'] / 1e6:.0f} MB of JSON, zip {archive.stat().st_size / 1e6:.0f} MB, "
+        f"mean {mean_bytes:.0f} bytes, {mean_levels:.1f} changed levels per delta"
+    )
     if mean_bytes < 1200 or mean_levels < 55:
         raise SystemExit("the file is lighter than the limit asks for: at least 1200 bytes and 55 levels on average")
     if args.check is not None:
@@ -286,15 +329,22 @@ def main():
         rows, size = sum(pq.read_metadata(f).num_rows for f in files), sum(f.stat().st_size for f in files)
     if not 86_000 <= rows <= 86_400:
         raise SystemExit(f"{rows} snapshots; a day of 1 s has 86,400")
-    print(f"\n{rows:,} snapshots of {size / 1e6:.0f} MB; "
-          f"{measure.machine(args.runs)}{'' if pin else '; NOT pinned, no taskset'}\n")
+    print(
+        f"\n{rows:,} snapshots of {size / 1e6:.0f} MB; "
+        f"{measure.machine(args.runs)}{'' if pin else '; NOT pinned, no taskset'}\n"
+    )
     speed = facts["bytes"] / 1e6 / measure.best(seen, "quant, one core")
-    measure.print_table(seen, ["MB/s of JSON", "messages/s"],
-                        lambda name: [f"{speed:.0f}", f"{facts['messages'] / measure.best(seen, name):,.0f}"])  # fmt: skip
-    return measure.judge([
-        ("MB/s of inflated JSON", speed, ">=", 120),
-        ("peak RSS MiB", max(peak for _, peak in seen["quant, one core"]), "<=", 256),
-    ])  # fmt: skip
+    measure.print_table(
+        seen,
+        ["MB/s of JSON", "messages/s"],
+        lambda name: [f"{speed:.0f}", f"{facts['messages'] / measure.best(seen, name):,.0f}"],
+    )
+    return measure.judge(
+        [
+            ("MB/s of inflated JSON", speed, ">=", 120),
+            ("peak RSS MiB", max(peak for _, peak in seen["quant, one core"]), "<=", 256),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -46,29 +46,71 @@ def main():
         root, lake = work / f"synth-{'-'.join(symbols)}-{args.days}d", pathlib.Path(tmp) / "lake"
         if not (root / "SIMULATED.json").is_file():
             instruments = ",".join(f"um:{s}:{'btc' if s.startswith('BTC') else 'alt'}" for s in symbols)
-            measure.timed([quant, "synth", "--days", args.days, "--start", START, "--instruments", instruments,
-                           "--datasets", args.datasets, "--out", root, "--quiet"])  # fmt: skip
+            measure.timed(
+                [
+                    quant,
+                    "synth",
+                    "--days",
+                    args.days,
+                    "--start",
+                    START,
+                    "--instruments",
+                    instruments,
+                    "--datasets",
+                    args.datasets,
+                    "--out",
+                    root,
+                    "--quiet",
+                ]
+            )
         size = sum(f.stat().st_size for f in root.rglob("*.zip"))
 
         def ours(jobs):
             shutil.rmtree(lake, ignore_errors=True)
             return [
-                quant, "build-dataset", "--exchange", "sim-binance", "--market", "um", "--symbol", args.symbols, "--start", START,
-                "--end", START + datetime.timedelta(days=args.days), "--source", "vision", "--root", root,
-                "--datasets", args.datasets, "--lake", lake, "--jobs", jobs, "--quiet",
-            ], None  # fmt: skip
+                quant,
+                "build-dataset",
+                "--exchange",
+                "sim-binance",
+                "--market",
+                "um",
+                "--symbol",
+                args.symbols,
+                "--start",
+                START,
+                "--end",
+                START + datetime.timedelta(days=args.days),
+                "--source",
+                "vision",
+                "--root",
+                root,
+                "--datasets",
+                args.datasets,
+                "--lake",
+                lake,
+                "--jobs",
+                jobs,
+                "--quiet",
+            ], None
 
         contents = []
-        seen = measure.alternate({f"--jobs {j}": lambda j=j: ours(j) for j in (1, 2)}, args.runs, lambda _: contents.append(content(lake)))
+        seen = measure.alternate(
+            {f"--jobs {j}": lambda j=j: ours(j) for j in (1, 2)}, args.runs, lambda _: contents.append(content(lake))
+        )
         if not contents[0] or any(c != contents[0] for c in contents):
             raise SystemExit("the lakes differ, or are empty")
         rows = sum(c[2] for c in contents[0])
         days = len({(c[0].split("/")[3], c[1]) for c in contents[0] if not c[0].endswith("instruments")})
 
-    print(f"\n{days} symbol-days, {args.datasets}, {rows:,} rows, zips {size / 2**20:.1f} MiB; {measure.machine(args.runs)}\n")
+    print(
+        f"\n{days} symbol-days, {args.datasets}, {rows:,} rows, zips {size / 2**20:.1f} MiB; {measure.machine(args.runs)}\n"
+    )
     one = measure.best(seen, "--jobs 1")
-    measure.print_table(seen, ["M rows/s", "--jobs 1 / this"],
-                        lambda name: [f"{rows / measure.best(seen, name) / 1e6:.2f}", f"{one / measure.best(seen, name):.2f}"])  # fmt: skip
+    measure.print_table(
+        seen,
+        ["M rows/s", "--jobs 1 / this"],
+        lambda name: [f"{rows / measure.best(seen, name) / 1e6:.2f}", f"{one / measure.best(seen, name):.2f}"],
+    )
     return measure.judge([("--jobs 2 over --jobs 1", one / measure.best(seen, "--jobs 2"), ">=", 1.7)])
 
 

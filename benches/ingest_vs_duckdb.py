@@ -47,10 +47,29 @@ def prepare(work, peers, rows):
 
 def ours_zip(quant, root, lake, jobs):
     return [
-        quant, "build-dataset", "--exchange", "binance", "--market", "um", "--symbol", "BTCUSDT",
-        "--start", DAY, "--end", "2025-01-02", "--source", "vision", "--root", root,
-        "--datasets", "agg_trades", "--lake", lake, "--jobs", str(jobs),
-    ]  # fmt: skip
+        quant,
+        "build-dataset",
+        "--exchange",
+        "binance",
+        "--market",
+        "um",
+        "--symbol",
+        "BTCUSDT",
+        "--start",
+        DAY,
+        "--end",
+        "2025-01-02",
+        "--source",
+        "vision",
+        "--root",
+        root,
+        "--datasets",
+        "agg_trades",
+        "--lake",
+        lake,
+        "--jobs",
+        str(jobs),
+    ]
 
 
 PEER_CSV = {
@@ -77,10 +96,29 @@ print(f"polars ingest {time.perf_counter()-t:.3f}s")
 def ours_csv(quant, csv, lake, jobs):
     """The inflated file through the csv source, as a user's own trades."""
     return [
-        quant, "build-dataset", "--exchange", "csv", "--market", "um", "--symbol", "BTCUSD",
-        "--start", DAY, "--end", "2025-01-02", "--source", "csv", "--config", ROOT / "benches/agg_trades_csv.yaml",
-        "--set", f"ingest.csv.path={csv}", "--lake", lake, "--jobs", str(jobs),
-    ]  # fmt: skip
+        quant,
+        "build-dataset",
+        "--exchange",
+        "csv",
+        "--market",
+        "um",
+        "--symbol",
+        "BTCUSD",
+        "--start",
+        DAY,
+        "--end",
+        "2025-01-02",
+        "--source",
+        "csv",
+        "--config",
+        ROOT / "benches/agg_trades_csv.yaml",
+        "--set",
+        f"ingest.csv.path={csv}",
+        "--lake",
+        lake,
+        "--jobs",
+        str(jobs),
+    ]
 
 
 def check_rows(lake, rows):
@@ -121,13 +159,18 @@ def main():
         for kind, source in (("zip", archive), ("csv", csv)):
             for peer in PEERS:
                 out = work / f"{kind}-{peer}.parquet"
-                command = ([sys.executable, peers / "ingest.py", peer, source, out] if kind == "zip"
-                           else [sys.executable, "-c", PEER_CSV[peer], source, out])  # fmt: skip
+                command = (
+                    [sys.executable, peers / "ingest.py", peer, source, out]
+                    if kind == "zip"
+                    else [sys.executable, "-c", PEER_CSV[peer], source, out]
+                )
                 contenders[f"{kind}: {peer} (peer)"] = lambda c=command, p=peer: (c, rf"{p} ingest ([0-9.]+)s")
             ours = ours_zip if kind == "zip" else ours_csv
             for j in jobs:
                 contenders[f"{kind}: quant --jobs {j}"] = lambda f=ours, s=(root if kind == "zip" else csv), j=j: (
-                    f(quant, s, fresh_lake(), j), None)
+                    f(quant, s, fresh_lake(), j),
+                    None,
+                )
 
         def after(name):
             if "quant" in name:
@@ -136,24 +179,32 @@ def main():
                 sizes[name] = (work / f"{name[:3]}-{name.split()[1]}.parquet").stat().st_size
 
         seen = measure.alternate(contenders, args.runs, after)
-        print(f"\n{args.rows:,} rows, zip {archive.stat().st_size / 2**20:.1f} MiB, csv {csv.stat().st_size / 2**20:.1f} MiB; "
-              f"{measure.machine(args.runs)}\n")
+        print(
+            f"\n{args.rows:,} rows, zip {archive.stat().st_size / 2**20:.1f} MiB, csv {csv.stat().st_size / 2**20:.1f} MiB; "
+            f"{measure.machine(args.runs)}\n"
+        )
 
         def ratio(name, peer):
             return measure.best(seen, f"{name[:3]}: {peer} (peer)") / measure.best(seen, name)
 
         measure.print_table(
-            seen, ["M rows/s", *(f"{peer} best / this best" for peer in PEERS), "file MB"],
-            lambda name: [f"{args.rows / measure.best(seen, name) / 1e6:.2f}", *(f"{ratio(name, peer):.2f}" for peer in PEERS),
-                          f"{sizes[name] / 1e6:.1f}"],
-        )  # fmt: skip
+            seen,
+            ["M rows/s", *(f"{peer} best / this best" for peer in PEERS), "file MB"],
+            lambda name: [
+                f"{args.rows / measure.best(seen, name) / 1e6:.2f}",
+                *(f"{ratio(name, peer):.2f}" for peer in PEERS),
+                f"{sizes[name] / 1e6:.1f}",
+            ],
+        )
         name = f"zip: quant --jobs {max(jobs)}"
         peer_sizes = [sizes[f"zip: {peer} (peer)"] for peer in PEERS]
-        return measure.judge([
-            *((f"{name}, {peer}'s best over ours", ratio(name, peer), ">=", 3) for peer in PEERS),
-            (f"{name}, peak RSS MiB", max(peak for _, peak in seen[name]), "<=", 128),
-            (f"{name}, file over the smaller peer's", sizes[name] / min(peer_sizes), "<=", 1),
-        ])  # fmt: skip
+        return measure.judge(
+            [
+                *((f"{name}, {peer}'s best over ours", ratio(name, peer), ">=", 3) for peer in PEERS),
+                (f"{name}, peak RSS MiB", max(peak for _, peak in seen[name]), "<=", 128),
+                (f"{name}, file over the smaller peer's", sizes[name] / min(peer_sizes), "<=", 1),
+            ]
+        )
 
 
 if __name__ == "__main__":

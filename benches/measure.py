@@ -78,8 +78,11 @@ def print_table(seen, extra_heads, extra):
     print("|---|---:|---:|---:|" + "---:|" * len(extra_heads))
     for name, results in seen.items():
         walls = [wall for wall, _ in results]
-        print(f"| {name} | {min(walls):.2f} | {statistics.median(walls):.2f} | {max(peak for _, peak in results):.0f} | "
-              + " | ".join(extra(name)) + " |")
+        print(
+            f"| {name} | {min(walls):.2f} | {statistics.median(walls):.2f} | {max(peak for _, peak in results):.0f} | "
+            + " | ".join(extra(name))
+            + " |"
+        )
 
 
 def judge(limits):

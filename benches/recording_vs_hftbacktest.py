@@ -26,10 +26,28 @@ import measure
 
 # The command of ours; {file}, {lake}, {jobs}, {start}, {end} are filled in.
 OURS = [
-    "build-dataset", "--exchange", "binance", "--market", "um", "--symbol", "BTCUSDT", "--start", "{start}", "--end", "{end}",
-    "--source", "recording", "--root", "{file}", "--datasets", "trades,book_ticker,l2_deltas,l2_snapshots",
-    "--lake", "{lake}", "--jobs", "{jobs}",
-]  # fmt: skip
+    "build-dataset",
+    "--exchange",
+    "binance",
+    "--market",
+    "um",
+    "--symbol",
+    "BTCUSDT",
+    "--start",
+    "{start}",
+    "--end",
+    "{end}",
+    "--source",
+    "recording",
+    "--root",
+    "{file}",
+    "--datasets",
+    "trades,book_ticker,l2_deltas,l2_snapshots",
+    "--lake",
+    "{lake}",
+    "--jobs",
+    "{jobs}",
+]
 
 DECODE_LINE = r"decode[^\n]*?([0-9.]+) s\b"
 
@@ -51,8 +69,9 @@ print(f"rows {rows} first {first:.3f}s")
 def count_rows(lake):
     import pyarrow.parquet as pq
 
-    return sum(pq.read_metadata(f).num_rows for f in lake.glob("raw/*/*/*/*/date=*/*.parquet")
-               if f.parts[-3] != "instruments")  # fmt: skip
+    return sum(
+        pq.read_metadata(f).num_rows for f in lake.glob("raw/*/*/*/*/date=*/*.parquet") if f.parts[-3] != "instruments"
+    )
 
 
 def main():
@@ -65,15 +84,24 @@ def main():
     parser.add_argument("--quant", type=pathlib.Path, help="binary; default: build it with `cargo build --release`")
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--decode-seconds", type=float, help="best time of decoding alone, from the cargo bench")
-    parser.add_argument("--decode-bench", action="store_true", help="run `cargo bench --bench recording -- FILE` for it")
-    parser.add_argument("--args", help="arguments of ours in place of the built-in ones, {file} {lake} {jobs} {start} {end} filled in")
+    parser.add_argument(
+        "--decode-bench", action="store_true", help="run `cargo bench --bench recording -- FILE` for it"
+    )
+    parser.add_argument(
+        "--args", help="arguments of ours in place of the built-in ones, {file} {lake} {jobs} {start} {end} filled in"
+    )
     args = parser.parse_args()
     quant = measure.quant_binary(args.quant)
     pattern = args.args.split() if args.args else OURS
     decode = args.decode_seconds
     if args.decode_bench:
-        bench = subprocess.run(["cargo", "bench", "--locked", "--bench", "recording", "--", args.file.resolve()],
-                               cwd=measure.ROOT, check=True, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        bench = subprocess.run(
+            ["cargo", "bench", "--locked", "--bench", "recording", "--", args.file.resolve()],
+            cwd=measure.ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         decode = float(re.search(DECODE_LINE, bench.stdout).group(1))
 
     with tempfile.TemporaryDirectory() as tmp:
@@ -92,14 +120,21 @@ def main():
             **{f"quant --jobs {j}": lambda j=j: ours(j) for j in jobs},
         }
         found = set()
-        seen = measure.alternate(contenders, args.runs, lambda name: found.add(count_rows(lake)) if "quant" in name else None)
+        seen = measure.alternate(
+            contenders, args.runs, lambda name: found.add(count_rows(lake)) if "quant" in name else None
+        )
         if len(found) != 1 or found == {0}:
             raise SystemExit(f"rows in the lake: {found}")
 
     first, again = (measure.best(seen, f"hftbacktest convert, {call}") for call in ("first", "again"))
-    print(f"\n{args.file.name}, {args.file.stat().st_size / 2**20:.1f} MiB, {found.pop():,} rows in the lake; {measure.machine(args.runs)}\n")
-    measure.print_table(seen, ["first / this", "again / this"],
-                        lambda name: [f"{first / measure.best(seen, name):.1f}", f"{again / measure.best(seen, name):.1f}"])  # fmt: skip
+    print(
+        f"\n{args.file.name}, {args.file.stat().st_size / 2**20:.1f} MiB, {found.pop():,} rows in the lake; {measure.machine(args.runs)}\n"
+    )
+    measure.print_table(
+        seen,
+        ["first / this", "again / this"],
+        lambda name: [f"{first / measure.best(seen, name):.1f}", f"{again / measure.best(seen, name):.1f}"],
+    )
     name = f"quant --jobs {max(jobs)}"
     limits = [
         (f"{name}, whole process, hftbacktest's first call over ours", first / measure.best(seen, name), ">=", 5),

@@ -71,7 +71,6 @@ class Book:
         """Two dicts price -> quantity, as the lake holds them."""
         return tuple({p: convert(*texts) for p, texts in side.items()} for side in (self.bids, self.asks))
 
-
     def top(self, depth, convert):
         """The best levels of both sides, best first, as the lake holds them."""
         return (
@@ -100,11 +99,15 @@ def agreement(reader, states):
     before = bisect.bisect_left(ids, states[0][0])
     after = len(ids) - bisect.bisect_right(ids, lasts[-1])
     inside = len(ids) - before - after - len(same)
-    print(f"quotes: {len(ids)}; with the id of a depth message {len(same)}, between ids {inside}, before the first used message {before}, after the last {after}")
+    print(
+        f"quotes: {len(ids)}; with the id of a depth message {len(same)}, between ids {inside}, before the first used message {before}, after the last {after}"
+    )
     print(f"quotes, same id: {sum(same)}/{len(same)} equal")
     total, equal = len(within) + len(older), sum(within) + sum(older)
-    print(f"quotes, as of each depth message: {equal}/{total} equal = {100 * equal / max(1, total):.3f} % "
-          f"(within {sum(within)}/{len(within)}, older {sum(older)}/{len(older)})")
+    print(
+        f"quotes, as of each depth message: {equal}/{total} equal = {100 * equal / max(1, total):.3f} % "
+        f"(within {sum(within)}/{len(within)}, older {sum(older)}/{len(older)})"
+    )
     for miss in misses[:5]:
         print("  miss:", miss)
     return [(len(same), sum(same)), (total, equal)]
@@ -137,7 +140,9 @@ def check_deltas(comparison, messages, convert, relative):
             comparison.fail(f"l2_deltas {day}: message at {ts} that I do not have")
             break
         if (ts, image) != (m.ts_event, m.is_snapshot) or not end:
-            comparison.fail(f"l2_deltas {day}: message {ts} image {image} end {end}; mine {m.ts_event} {m.is_snapshot} (line {m.line})")
+            comparison.fail(
+                f"l2_deltas {day}: message {ts} image {image} end {end}; mine {m.ts_event} {m.is_snapshot} (line {m.line})"
+            )
             break
         mine.apply(m)
         if image:
@@ -157,7 +162,11 @@ def check_deltas(comparison, messages, convert, relative):
         left = sum(1 for _ in ours)
         if left:
             comparison.fail(f"l2_deltas: {left} messages of mine are not in the lake")
-    print(f"l2_deltas: book equal after {checked} messages" if not comparison.failures else f"l2_deltas: differs after {checked} messages")
+    print(
+        f"l2_deltas: book equal after {checked} messages"
+        if not comparison.failures
+        else f"l2_deltas: differs after {checked} messages"
+    )
 
 
 def same(a, b, relative):
@@ -206,7 +215,9 @@ def check_snapshots(comparison, messages, args, convert, relative):
     if not rows:
         return comparison.fail("l2_snapshots: no rows in the lake")
     expected, equal, recv, seq, update_id = 0, 0, 0, 0, 0
-    for boundary, (bids, asks), last in sampled(messages, args.cadence_ms * 1000, args.sample, args.emit, depth, convert):
+    for boundary, (bids, asks), last in sampled(
+        messages, args.cadence_ms * 1000, args.sample, args.emit, depth, convert
+    ):
         if not comparison.inside(lakefiles.day_of(boundary)):
             continue
         expected += 1
@@ -215,20 +226,27 @@ def check_snapshots(comparison, messages, args, convert, relative):
             comparison.fail(f"l2_snapshots: no row at {boundary}")
             continue
         pairs = list(zip(bids + asks, found[3] + found[4]))
-        good = len(bids) == len(found[3]) and len(asks) == len(found[4]) and all(
-            a[0] == b[0] and lakefiles.near(b[1], a[1], relative) for a, b in pairs)
+        good = (
+            len(bids) == len(found[3])
+            and len(asks) == len(found[4])
+            and all(a[0] == b[0] and lakefiles.near(b[1], a[1], relative) for a, b in pairs)
+        )
         equal += good
         recv += found[0] == last.ts_recv
         seq += found[1] is not None and found[1] in (last.last_id, last.extra)
         update_id += found[2] is not None and found[2] == last.last_id
         if not good:
-            comparison.fail(f"l2_snapshots: book at {boundary} differs: best {bids[:1]} {asks[:1]}, lake {found[3][:1]} {found[4][:1]}")
+            comparison.fail(
+                f"l2_snapshots: book at {boundary} differs: best {bids[:1]} {asks[:1]}, lake {found[3][:1]} {found[4][:1]}"
+            )
     for ts in list(rows)[:3]:
         comparison.fail(f"l2_snapshots: a row at {ts} that the rule does not give")
     if len(rows) > 3:
         comparison.fail(f"l2_snapshots: {len(rows)} rows too many")
-    print(f"l2_snapshots: {equal} of {expected} rows equal, {depth} levels a side; of the last message: ts_recv in {recv}, "
-          f"u or seq as seq in {seq}, u as update_id in {update_id}")
+    print(
+        f"l2_snapshots: {equal} of {expected} rows equal, {depth} levels a side; of the last message: ts_recv in {recv}, "
+        f"u or seq as seq in {seq}, u as update_id in {update_id}"
+    )
 
 
 def main():
@@ -244,7 +262,9 @@ def main():
     parser.add_argument("--cadence-ms", type=int, default=1000)
     parser.add_argument("--sample", choices=["le", "lt"], default="le")
     parser.add_argument("--emit", choices=["always", "changed"], default="always")
-    parser.add_argument("--agree", type=float, default=0.999, help="least share of comparable quotes that equal the book")
+    parser.add_argument(
+        "--agree", type=float, default=0.999, help="least share of comparable quotes that equal the book"
+    )
     parser.add_argument("--contract-value", type=Decimal)
     parser.add_argument("--inverse", action="store_true")
     args = parser.parse_args()
@@ -253,8 +273,10 @@ def main():
     if args.kind == "okx" and value is None:
         value, inverse = rec.okx_terms(args.files, args.symbol)
     market = args.market or {
-        "bybit": "linear", "hyperliquid": "linear", "okx": "swap" if args.symbol.count("-") > 1 else "spot",
-    }.get(args.kind, args.kind)  # fmt: skip
+        "bybit": "linear",
+        "hyperliquid": "linear",
+        "okx": "swap" if args.symbol.count("-") > 1 else "spot",
+    }.get(args.kind, args.kind)
     reader = rec.Reader(args.kind, args.files, args.symbol, market, value, inverse)
     count = reader.count
     bad = count["chain breaks"] or count["seq back"] or not reader.messages
@@ -269,14 +291,20 @@ def main():
             verified += book.crc32() == m.extra
         if not m.is_snapshot and book.bids and book.asks:
             states.append((m.first_id, m.last_id, book.quote()))
-    print(f"{args.symbol} {market}: book messages {count['depth'] or count['images']}, images {count['images']}, applied {count['applied']}, "
-          f"dropped before snapshot {count['dropped before snapshot']}, chain breaks {count['chain breaks']}, crossed {crossed}")
-    print(f"levels: bids {min(d[0] for d in depth)} to {max(d[0] for d in depth)}, asks {min(d[1] for d in depth)} to {max(d[1] for d in depth)}; "
-          f"best at the end {book.best()}")
+    print(
+        f"{args.symbol} {market}: book messages {count['depth'] or count['images']}, images {count['images']}, applied {count['applied']}, "
+        f"dropped before snapshot {count['dropped before snapshot']}, chain breaks {count['chain breaks']}, crossed {crossed}"
+    )
+    print(
+        f"levels: bids {min(d[0] for d in depth)} to {max(d[0] for d in depth)}, asks {min(d[1] for d in depth)} to {max(d[1] for d in depth)}; "
+        f"best at the end {book.best()}"
+    )
     bad = bad or crossed
     if args.kind == "bybit":
-        print(f"u contiguous: {count['applied']} of {count['applied'] + count['chain breaks']} steps; seq back: {count['seq back']}; "
-              f"without cts: {count['depth without cts']}")
+        print(
+            f"u contiguous: {count['applied']} of {count['applied'] + count['chain breaks']} steps; seq back: {count['seq back']}; "
+            f"without cts: {count['depth without cts']}"
+        )
     if sums:
         print(f"checksums: {verified}/{sums} verified")
         bad = bad or verified != sums
@@ -286,7 +314,12 @@ def main():
             bad = bad or equal < args.agree * total
         bad = bad or not any(total for total, _ in found)
     if args.lake:
-        where = (args.lake, args.exchange or rec.EXCHANGE.get(args.kind, args.kind), market, args.lake_symbol or args.symbol)
+        where = (
+            args.lake,
+            args.exchange or rec.EXCHANGE.get(args.kind, args.kind),
+            market,
+            args.lake_symbol or args.symbol,
+        )
         comparison = lakefiles.Comparison(*where)
         convert = lambda price, qty: float(rec.base(Decimal(qty), Decimal(price), value, inverse)[0])  # noqa: E731
         if value is None:

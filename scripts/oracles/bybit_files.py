@@ -27,8 +27,18 @@ import book_check
 import lakefiles
 import recordings as rec
 
-TRADING = {"timestamp", "symbol", "side", "size", "price", "tickDirection", "trdMatchID", "grossValue", "homeNotional",
-           "foreignNotional"}  # fmt: skip
+TRADING = {
+    "timestamp",
+    "symbol",
+    "side",
+    "size",
+    "price",
+    "tickDirection",
+    "trdMatchID",
+    "grossValue",
+    "homeNotional",
+    "foreignNotional",
+}
 SPOT = {"id", "timestamp", "price", "volume", "side"}
 
 
@@ -107,7 +117,18 @@ def read_book(paths, symbol, count):
                     continue
                 last = data["u"]
                 count["without cts"] += "cts" not in frame
-                yield rec.Message(micros(frame.get("cts", frame["ts"])), None, image, data["b"], data["a"], last, last, None, number, seq)
+                yield rec.Message(
+                    micros(frame.get("cts", frame["ts"])),
+                    None,
+                    image,
+                    data["b"],
+                    data["a"],
+                    last,
+                    last,
+                    None,
+                    number,
+                    seq,
+                )
 
 
 def observed(messages, count, every):
@@ -133,8 +154,10 @@ def check_books(read, comparison, args, convert, relative):
         if bids and asks:
             best += Decimal(repr(bids[0][0])) + Decimal(repr(asks[0][0]))
     print("book: " + ", ".join(f"{k} {v}" for k, v in sorted(count.items()) if v))
-    print(f"book: {n} samples at {args.cadence_ms} ms, sum of best bid and ask {best.normalize():f}; "
-          f"chain breaks {count['chain breaks']}, crossed {count['crossed']}, seq back {count['seq back']}")
+    print(
+        f"book: {n} samples at {args.cadence_ms} ms, sum of best bid and ask {best.normalize():f}; "
+        f"chain breaks {count['chain breaks']}, crossed {count['crossed']}, seq back {count['seq back']}"
+    )
     if comparison:
         book_check.check_snapshots(comparison, read(Counter()), args, convert, relative)
         if next(lakefiles.open_day(*comparison.where, "l2_deltas"), None):
@@ -161,7 +184,9 @@ def main():
     args = parser.parse_args()
     if args.lake and not (args.start and args.end):
         parser.error("--lake needs --start and --end")
-    comparison = args.lake and lakefiles.Comparison(args.lake, args.exchange, args.market, args.symbol, args.start, args.end)
+    comparison = args.lake and lakefiles.Comparison(
+        args.lake, args.exchange, args.market, args.symbol, args.start, args.end
+    )
     books = sorted(f for f in args.files if f.endswith(".data.zip"))
     trades = sorted(f for f in args.files if f.endswith(".csv.gz"))
     if len(books) + len(trades) != len(args.files):
@@ -173,7 +198,9 @@ def main():
         sums = ["price", "qty", "qty_raw"]
         if comparison:
             loose = {"qty"} if args.market == "inverse" else set()
-            comparison.compare("trades", rec.TRADES, rows, None, sums, loose, set() if args.market == "spot" else {"trade_id"})
+            comparison.compare(
+                "trades", rec.TRADES, rows, None, sums, loose, set() if args.market == "spot" else {"trade_id"}
+            )
         else:
             lakefiles.describe("trades", rec.TRADES, rows, sums)
     if books:

@@ -117,8 +117,7 @@ class Comparison:
         for x, y in zip(as_float, b):
             if x == y:
                 continue
-            off = [names[i] for i in checked
-                   if x[i] != y[i] and not (names[i] in loose and near(x[i], y[i], 1e-14))]
+            off = [names[i] for i in checked if x[i] != y[i] and not (names[i] in loose and near(x[i], y[i], 1e-14))]
             if off:
                 bad += 1
                 if bad <= 3:

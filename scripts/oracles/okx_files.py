@@ -55,7 +55,15 @@ def read_trades(paths, symbol, value, inverse):
                 repeated += 1
                 continue
             qty, raw = rec.base(Decimal(row["size"]), price, value, inverse)
-            rows[ident] = (int(row["created_time"]) * 1000, None, ident, price, qty, raw, {"buy": 1, "sell": -1}[row["side"].lower()])
+            rows[ident] = (
+                int(row["created_time"]) * 1000,
+                None,
+                ident,
+                price,
+                qty,
+                raw,
+                {"buy": 1, "sell": -1}[row["side"].lower()],
+            )
     return sorted(rows.values(), key=lambda r: (r[0], r[2])), repeated
 
 
@@ -70,8 +78,14 @@ def read_candles(paths, symbol, contracts):
                 continue
             at = int(row["open_time"]) * 1000
             volume, raw = (row["vol_ccy"], Decimal(row["vol"])) if contracts else (row["vol"], None)
-            rows[at] = (at, at + 60_000_000, *(Decimal(row[c]) for c in ("open", "high", "low", "close")), Decimal(volume), raw,
-                        Decimal(row["vol_quote"]))  # fmt: skip
+            rows[at] = (
+                at,
+                at + 60_000_000,
+                *(Decimal(row[c]) for c in ("open", "high", "low", "close")),
+                Decimal(volume),
+                raw,
+                Decimal(row["vol_quote"]),
+            )
     return [rows[at] for at in sorted(rows)], open_bars
 
 
@@ -101,7 +115,9 @@ def read_book(paths, symbol, count):
             if not known:
                 count["dropped"] += 1
                 continue
-            yield rec.Message(int(data["ts"]) * 1000, None, image, data["bids"], data["asks"], None, None, None, number, None)
+            yield rec.Message(
+                int(data["ts"]) * 1000, None, image, data["bids"], data["asks"], None, None, None, number, None
+            )
 
 
 def main():
@@ -120,16 +136,28 @@ def main():
     comparison = args.lake and lakefiles.Comparison(args.lake, args.exchange, market, args.symbol, args.start, args.end)
     # Sums of products that fit no double are compared to 1e-12 of the whole, the sizes as sent exactly.
     loose = {"qty"} if value is not None else set()
-    trades, candles, books = (sorted(f for f in args.files if mark in f.rsplit("/", 1)[-1])
-                              for mark in ("-trades-", "-candlesticks-", "-L2orderbook-"))  # fmt: skip
+    trades, candles, books = (
+        sorted(f for f in args.files if mark in f.rsplit("/", 1)[-1])
+        for mark in ("-trades-", "-candlesticks-", "-L2orderbook-")
+    )
     if len(trades) + len(candles) + len(books) != len(args.files):
         parser.error("only -trades-, -candlesticks- and -L2orderbook- files")
     for dataset, names, key, sums, found in (
-        ("trades", rec.TRADES, ["ts_event", "trade_id"], ["price", "qty", "qty_raw"],
-         trades and read_trades(trades, args.symbol, value, inverse)),
-        ("klines_1m", KLINES, ["ts_open"], ["open", "high", "low", "close", "volume", "volume_raw", "quote_volume"],
-         candles and read_candles(candles, args.symbol, value is not None)),
-    ):  # fmt: skip
+        (
+            "trades",
+            rec.TRADES,
+            ["ts_event", "trade_id"],
+            ["price", "qty", "qty_raw"],
+            trades and read_trades(trades, args.symbol, value, inverse),
+        ),
+        (
+            "klines_1m",
+            KLINES,
+            ["ts_open"],
+            ["open", "high", "low", "close", "volume", "volume_raw", "quote_volume"],
+            candles and read_candles(candles, args.symbol, value is not None),
+        ),
+    ):
         if not found:
             continue
         rows, left_out = found
@@ -144,8 +172,9 @@ def main():
             convert = lambda _, qty: float(qty)  # noqa: E731
         else:
             convert = lambda price, qty: float(rec.base(Decimal(qty), Decimal(price), value, inverse)[0])  # noqa: E731
-        bad = bybit_files.check_books(lambda count: read_book(books, args.symbol, count), comparison, args, convert,
-                                      0 if value is None else 1e-14)
+        bad = bybit_files.check_books(
+            lambda count: read_book(books, args.symbol, count), comparison, args, convert, 0 if value is None else 1e-14
+        )
     bad = bad or (comparison and comparison.failures)
     print("NOT ok" if bad else "ok")
     return 1 if bad else 0

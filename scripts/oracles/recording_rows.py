@@ -43,9 +43,14 @@ def main():
     parser.add_argument("--lake")
     parser.add_argument("--lake-symbol", help="folder of the symbol, if it differs")
     parser.add_argument("--exchange", help="folder of the exchange [default: of KIND]")
-    parser.add_argument("--market", help="folder of the market, and the rule [default: KIND; bybit and hyperliquid linear; okx by symbol]")
+    parser.add_argument(
+        "--market",
+        help="folder of the market, and the rule [default: KIND; bybit and hyperliquid linear; okx by symbol]",
+    )
     parser.add_argument("--datasets", default="trades,agg_trades,book_ticker,l2_deltas,klines_1m")
-    parser.add_argument("--contract-value", type=Decimal, help="base units per contract [default: OKX: from the capture]")
+    parser.add_argument(
+        "--contract-value", type=Decimal, help="base units per contract [default: OKX: from the capture]"
+    )
     parser.add_argument("--inverse", action="store_true", help="--contract-value is in quote units")
     parser.add_argument("--skip", default="", help="columns not to compare, separated by commas")
     parser.add_argument("--start", help="first day to compare, YYYY-MM-DD")
@@ -56,8 +61,10 @@ def main():
     if args.kind == "okx" and value is None:
         value, inverse = rec.okx_terms(args.files, args.symbol)
     market = args.market or {
-        "bybit": "linear", "hyperliquid": "linear", "okx": "swap" if args.symbol.count("-") > 1 else "spot",
-    }.get(args.kind, args.kind)  # fmt: skip
+        "bybit": "linear",
+        "hyperliquid": "linear",
+        "okx": "swap" if args.symbol.count("-") > 1 else "spot",
+    }.get(args.kind, args.kind)
     exchange = args.exchange or rec.EXCHANGE.get(args.kind, args.kind)
     reader = rec.Reader(args.kind, args.files, args.symbol, market, value, inverse)
 
@@ -69,22 +76,49 @@ def main():
     skip = set(filter(None, args.skip.split(",")))
     # Venues without integer ids: what the lake puts there is its own affair.
     no_ids = {"trade_id"} if args.kind == "bybit" else set()
-    no_chain = set() if args.kind in ("um", "spot", "cm") else {"prev_id"} | ({"first_id", "last_id"} if args.kind != "bybit" else set())
+    no_chain = (
+        set()
+        if args.kind in ("um", "spot", "cm")
+        else {"prev_id"} | ({"first_id", "last_id"} if args.kind != "bybit" else set())
+    )
     loose = {"qty"} if inverse or value is not None or market == "inverse" else set()
     trade_key = ["ts_event", "price", "qty", "aggressor", "ts_recv"] if no_ids else ["ts_event", "trade_id"]
     # name: columns, rows, sort key for pairing, dedupe columns, sums
     plan = {
         "trades": (rec.TRADES, reader.trades, trade_key, None if no_ids else [2], ["price", "qty", "qty_raw"]),
         "agg_trades": (rec.AGG_TRADES, reader.agg_trades, ["ts_event", "trade_id"], [2], ["price", "qty"]),
-        "book_ticker": (rec.BOOK_TICKER, reader.book_ticker, ["ts_event", "update_id"], [0, 4],
-                        ["bid_px", "bid_qty", "ask_px", "ask_qty"]),
-        "l2_deltas": (rec.L2_DELTAS, list(reader.deltas()),
-                      ["ts_event", *(["last_id"] if "last_id" not in no_chain else []), "is_snapshot", "ts_recv", "side", "price"],
-                      None, ["price", "qty"]),
-        "klines_1m": (rec.KLINES, reader.klines, ["ts_open"], [0], ["open", "high", "low", "close", "volume", "quote_volume"]),
-    }  # fmt: skip
+        "book_ticker": (
+            rec.BOOK_TICKER,
+            reader.book_ticker,
+            ["ts_event", "update_id"],
+            [0, 4],
+            ["bid_px", "bid_qty", "ask_px", "ask_qty"],
+        ),
+        "l2_deltas": (
+            rec.L2_DELTAS,
+            list(reader.deltas()),
+            [
+                "ts_event",
+                *(["last_id"] if "last_id" not in no_chain else []),
+                "is_snapshot",
+                "ts_recv",
+                "side",
+                "price",
+            ],
+            None,
+            ["price", "qty"],
+        ),
+        "klines_1m": (
+            rec.KLINES,
+            reader.klines,
+            ["ts_open"],
+            [0],
+            ["open", "high", "low", "close", "volume", "quote_volume"],
+        ),
+    }
     comparison = args.lake and lakefiles.Comparison(
-        args.lake, exchange, market, args.lake_symbol or args.symbol, args.start, args.end)
+        args.lake, exchange, market, args.lake_symbol or args.symbol, args.start, args.end
+    )
     for dataset in args.datasets.split(","):
         names, rows, key, dedupe, sums = plan[dataset]
         if dedupe:
@@ -97,21 +131,27 @@ def main():
                 back = sum(b[0] < a[0] for a, b in zip(rows, rows[1:]))
                 print(f"{dataset}: {back} rows with an earlier ts_event than the row before, by arrival")
             continue
-        comparison.compare(dataset, names, rows, key, sums, loose, skip | no_ids | (no_chain if dataset == "l2_deltas" else set()))
+        comparison.compare(
+            dataset, names, rows, key, sums, loose, skip | no_ids | (no_chain if dataset == "l2_deltas" else set())
+        )
         if dataset == "l2_deltas":
             check_messages(comparison, reader)
     if not comparison:
         used = [m for m in reader.messages if m.bids or m.asks]
-        print(f"book messages with levels: {len(used)}, without: {len(reader.messages) - len(used)}, "
-              f"ts_event going back: {sum(b.ts_event < a.ts_event for a, b in zip(used, used[1:]))}, "
-              f"levels twice in one message: {repeats(used)}")
+        print(
+            f"book messages with levels: {len(used)}, without: {len(reader.messages) - len(used)}, "
+            f"ts_event going back: {sum(b.ts_event < a.ts_event for a, b in zip(used, used[1:]))}, "
+            f"levels twice in one message: {repeats(used)}"
+        )
         return 0
     print("NOT ok" if comparison.failures else "ok")
     return 1 if comparison.failures else 0
 
 
 def repeats(messages):
-    return sum(len(levels) - len({Decimal(level[0]) for level in levels}) for m in messages for levels in (m.bids, m.asks))
+    return sum(
+        len(levels) - len({Decimal(level[0]) for level in levels}) for m in messages for levels in (m.bids, m.asks)
+    )
 
 
 def check_messages(comparison, reader):

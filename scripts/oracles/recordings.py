@@ -15,10 +15,31 @@ Message = namedtuple("Message", "ts_event ts_recv is_snapshot bids asks first_id
 
 TRADES = ["ts_event", "ts_recv", "trade_id", "price", "qty", "qty_raw", "aggressor"]
 AGG_TRADES = TRADES + ["first_id", "last_id"]
-BOOK_TICKER = ["ts_event", "ts_recv", "ts_gateway", "ts_inferred", "update_id", "bid_px", "bid_qty", "ask_px", "ask_qty"]
+BOOK_TICKER = [
+    "ts_event",
+    "ts_recv",
+    "ts_gateway",
+    "ts_inferred",
+    "update_id",
+    "bid_px",
+    "bid_qty",
+    "ask_px",
+    "ask_qty",
+]
 L2_DELTAS = ["ts_event", "ts_recv", "is_snapshot", "side", "price", "qty", "first_id", "last_id", "prev_id"]
-KLINES = ["ts_open", "ts_close", "open", "high", "low", "close", "volume", "quote_volume", "n_trades",
-          "taker_buy_volume", "taker_buy_quote_volume"]  # fmt: skip
+KLINES = [
+    "ts_open",
+    "ts_close",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_volume",
+    "n_trades",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+]
 EXCHANGE = {"um": "binance", "cm": "binance", "spot": "binance"}
 
 
@@ -43,7 +64,9 @@ def lines(path):
         import zstandard
 
         with open(path, "rb") as source:
-            yield from io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True), "utf-8")
+            yield from io.TextIOWrapper(
+                zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True), "utf-8"
+            )
         return
     rest = b""
     for block in inflate(path):
@@ -141,8 +164,17 @@ class Reader:
             for side, levels in ((1, m.bids), (-1, m.asks)):
                 for level in levels:
                     price, qty = Decimal(level[0]), Decimal(level[1])
-                    yield (m.ts_event, m.ts_recv, m.is_snapshot, side, price, base(qty, price, self.value, self.inverse)[0],
-                           m.first_id, m.last_id, m.prev_id)  # fmt: skip
+                    yield (
+                        m.ts_event,
+                        m.ts_recv,
+                        m.is_snapshot,
+                        side,
+                        price,
+                        base(qty, price, self.value, self.inverse)[0],
+                        m.first_id,
+                        m.last_id,
+                        m.prev_id,
+                    )
 
     # Binance: spec 3.2 and 3.3.
 
@@ -165,15 +197,34 @@ class Reader:
                 self.tickers_before_time += 1
             else:
                 gateway = None if inferred or "E" not in data else data["E"] * 1000
-                self.book_ticker.append((at * 1000, recv, gateway, inferred, data["u"],
-                                         Decimal(data["b"]), Decimal(data["B"]), Decimal(data["a"]), Decimal(data["A"])))  # fmt: skip
+                self.book_ticker.append(
+                    (
+                        at * 1000,
+                        recv,
+                        gateway,
+                        inferred,
+                        data["u"],
+                        Decimal(data["b"]),
+                        Decimal(data["B"]),
+                        Decimal(data["a"]),
+                        Decimal(data["A"]),
+                    )
+                )
         elif kind in ("trade", "aggTrade"):
             self.count[kind] += 1
             if data.get("X", "MARKET") != "MARKET":
                 self.count[f"trade with X {data['X']}"] += 1
             price, size = Decimal(data["p"]), Decimal(data["q"])
             qty, raw = base(size, price, self.value, self.inverse)
-            row = (data["T"] * 1000, recv, data["t" if kind == "trade" else "a"], price, qty, raw, -1 if data["m"] else 1)
+            row = (
+                data["T"] * 1000,
+                recv,
+                data["t" if kind == "trade" else "a"],
+                price,
+                qty,
+                raw,
+                -1 if data["m"] else 1,
+            )
             if kind == "trade":
                 self.trades.append(row)
             else:
@@ -182,11 +233,22 @@ class Reader:
             self.count["kline"] += 1
             k = data["k"]
             if k["x"] and k["i"] == "1m":
-                self.klines.append((k["t"] * 1000, (k["T"] + 1) * 1000, *(Decimal(k[c]) for c in "ohlcv"), Decimal(k["q"]),
-                                    k["n"], Decimal(k["V"]), Decimal(k["Q"])))  # fmt: skip
+                self.klines.append(
+                    (
+                        k["t"] * 1000,
+                        (k["T"] + 1) * 1000,
+                        *(Decimal(k[c]) for c in "ohlcv"),
+                        Decimal(k["q"]),
+                        k["n"],
+                        Decimal(k["V"]),
+                        Decimal(k["Q"]),
+                    )
+                )
         elif kind == "depthUpdate":
             self.count["depth"] += 1
-            message = Message(at * 1000, recv, False, data["b"], data["a"], data["U"], data["u"], data.get("pu"), number, None)
+            message = Message(
+                at * 1000, recv, False, data["b"], data["a"], data["U"], data["u"], data.get("pu"), number, None
+            )
             if self.last is None:
                 self.waiting.append(message)
             else:
@@ -207,7 +269,9 @@ class Reader:
         keep = [m for m in self.waiting if (m.last_id >= base_id if futures else m.last_id > base_id)]
         self.count["dropped before snapshot"] += len(self.waiting) - len(keep)
         self.waiting = []
-        self.messages.append(Message(at * 1000, recv, True, frame["bids"], frame["asks"], base_id, base_id, None, number, None))
+        self.messages.append(
+            Message(at * 1000, recv, True, frame["bids"], frame["asks"], base_id, base_id, None, number, None)
+        )
         self.count["images"] += 1
         self.snapshot_id, self.last = base_id, base_id
         self.first = True
@@ -229,7 +293,9 @@ class Reader:
         if not fits:
             self.count["chain breaks"] += 1
             if self.count["chain breaks"] <= 3:
-                print(f"chain break at line {m.line}: U={m.first_id} u={m.last_id} pu={m.prev_id}, last used {self.last}")
+                print(
+                    f"chain break at line {m.line}: U={m.first_id} u={m.last_id} pu={m.prev_id}, last used {self.last}"
+                )
             self.last, self.waiting = None, [m]
             return
         self.first, self.last = False, m.last_id
@@ -254,9 +320,16 @@ class Reader:
             for k in data:
                 self.count["kline"] += 1
                 if k["confirm"]:
-                    self.klines.append((k["start"] * 1000, (k["end"] + 1) * 1000,
-                                        *(Decimal(k[c]) for c in ("open", "high", "low", "close", "volume", "turnover")),
-                                        None, None, None))  # fmt: skip
+                    self.klines.append(
+                        (
+                            k["start"] * 1000,
+                            (k["end"] + 1) * 1000,
+                            *(Decimal(k[c]) for c in ("open", "high", "low", "close", "volume", "turnover")),
+                            None,
+                            None,
+                            None,
+                        )
+                    )
         elif name.startswith("orderbook."):
             self.bybit_book(number, recv, frame)
 
@@ -282,7 +355,9 @@ class Reader:
             self.count["applied"] += 1
         self.last = data["u"]
         at = frame.get("cts", frame["ts"]) * 1000
-        self.messages.append(Message(at, recv, image, data["b"], data["a"], data["u"], data["u"], None, number, data["seq"]))
+        self.messages.append(
+            Message(at, recv, image, data["b"], data["a"], data["u"], data["u"], None, number, data["seq"])
+        )
 
     # OKX: spec 5.
 
@@ -319,8 +394,20 @@ class Reader:
         else:
             self.count["applied"] += 1
         self.seq = seq
-        self.messages.append(Message(int(data["ts"]) * 1000, recv, image, data["bids"], data["asks"], seq, seq,
-                                     None if image else prev, number, data.get("checksum")))  # fmt: skip
+        self.messages.append(
+            Message(
+                int(data["ts"]) * 1000,
+                recv,
+                image,
+                data["bids"],
+                data["asks"],
+                seq,
+                seq,
+                None if image else prev,
+                number,
+                data.get("checksum"),
+            )
+        )
 
     # Hyperliquid: spec 9; every book is a whole image.
 
@@ -330,9 +417,20 @@ class Reader:
             for t in data:
                 if t["coin"] == self.symbol:
                     self.count["trades in frames"] += 1
-                    self.trades.append((t["time"] * 1000, recv, t["tid"], Decimal(t["px"]), Decimal(t["sz"]), None,
-                                        1 if t["side"] == "B" else -1))  # fmt: skip
+                    self.trades.append(
+                        (
+                            t["time"] * 1000,
+                            recv,
+                            t["tid"],
+                            Decimal(t["px"]),
+                            Decimal(t["sz"]),
+                            None,
+                            1 if t["side"] == "B" else -1,
+                        )
+                    )
         elif frame["channel"] == "l2Book" and data["coin"] == self.symbol:
             self.count["images"] += 1
             bids, asks = ([(x["px"], x["sz"]) for x in side] for side in data["levels"])
-            self.messages.append(Message(data["time"] * 1000, recv, True, bids, asks, data["time"], data["time"], None, number, None))
+            self.messages.append(
+                Message(data["time"] * 1000, recv, True, bids, asks, data["time"], data["time"], None, number, None)
+            )
