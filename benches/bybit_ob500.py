@@ -52,6 +52,8 @@ OURS = [
 DAY, NEXT = "2024-12-01", "2024-12-02"
 START_MS = 1_733_011_200_000
 DEPTH = 500
+WIDEST = 1500  # ticks from the best to the last level of a side; a wider book fills its gaps instead
+VERSION = 2  # of the generator: part of the folder's name, so that an older file is not taken
 STEM = f"{DAY}_BTCUSDT_ob500"
 
 
@@ -197,9 +199,17 @@ def generate(path, messages, seed=7):
                             out.add(key)
                     refill = 0
                     while len(keys) < DEPTH:
-                        key = keys[-1] + gaps[number][i][refill & 15]
+                        if keys[-1] - keys[0] > WIDEST:
+                            j = 1 + 4 * depths[number][i][refill & 7]
+                            j = min(j, len(keys))
+                            while j < len(keys) and keys[j] == keys[j - 1] + 1:
+                                j += 1
+                            key = keys[j - 1] + 1
+                            keys.insert(j, key)
+                        else:
+                            key = keys[-1] + gaps[number][i][refill & 15]
+                            keys.append(key)
                         refill += 1
-                        keys.append(key)
                         if key in out:
                             out.discard(key)
                         new.add(key)
@@ -289,7 +299,7 @@ def main():
     )
     args = parser.parse_args()
 
-    root = args.work / f"bybit-ob500-{args.messages}"
+    root = args.work / f"bybit-ob500-v{VERSION}-{args.messages}"
     archive = root / "orderbook/linear/BTCUSDT" / f"{STEM}.data.zip"
     facts_file = root / "facts.json"
     if not facts_file.is_file():
