@@ -5,10 +5,14 @@
 pub mod binance;
 pub mod book_flow;
 pub mod bybit;
+pub mod capture;
 pub mod contracts;
 pub mod csv;
 pub mod deepcoin;
+pub mod hyperliquid;
 pub mod json;
+pub(crate) mod json_values;
+pub mod message_order;
 pub mod number;
 pub mod okx;
 pub mod pack;

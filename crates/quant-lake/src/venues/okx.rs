@@ -2,4 +2,8 @@
 //!
 //! The encoders are in [`encode`]; parsers belong beside it (`parse`), not into it.
 
+pub mod book;
 pub mod encode;
+pub mod instruments;
+mod levels;
+pub mod recording;

@@ -1,0 +1,3 @@
+//! Hyperliquid: recordings of its public socket.
+
+pub mod messages;
