@@ -12,6 +12,8 @@ pub mod deepcoin;
 pub mod hyperliquid;
 pub mod json;
 pub(crate) mod json_values;
+#[cfg(test)]
+pub(crate) mod message_fixture;
 pub mod message_order;
 pub mod number;
 pub mod okx;

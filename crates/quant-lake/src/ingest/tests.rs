@@ -4,5 +4,6 @@ mod bad_input;
 mod csv;
 mod fixture;
 mod good_input;
+mod recordings;
 mod shared_data;
 mod speed;

@@ -29,8 +29,16 @@ fn numbers_by_time_and_place() {
 fn a_venue_id_is_kept_unless_it_falls_at_one_time() {
     let mut order = MessageOrder::default();
     assert_eq!(order.number(T, Some(70)), 70);
-    assert_eq!(order.number(T, Some(70)), 71, "a new snapshot of the same state");
-    assert_eq!(order.number(T, Some(3)), 72, "a counter lowered at the same time");
+    assert_eq!(
+        order.number(T, Some(70)),
+        71,
+        "a new snapshot of the same state"
+    );
+    assert_eq!(
+        order.number(T, Some(3)),
+        72,
+        "a counter lowered at the same time"
+    );
     assert_eq!(order.number(T + 1, Some(4)), 4);
 }
 
@@ -43,7 +51,10 @@ fn one_wrong_time_is_doubted_and_a_second_believed() {
     assert!(order.check(T + 5, None, "ts").is_ok());
     assert!(order.check(far, None, "ts").is_err(), "doubted anew");
     assert!(order.check(far + 1, None, "ts").is_ok(), "confirmed");
-    assert!(order.check(far, Some(T), "ts").is_err(), "the receipt decides");
+    assert!(
+        order.check(far, Some(T), "ts").is_err(),
+        "the receipt decides"
+    );
     assert!(order.check(T, Some(T + 1), "ts").is_ok());
 }
 

@@ -255,7 +255,10 @@ impl MessageFormat for BookLines {
             out.remark(under, text);
         }
         if self.waited > 0 {
-            let text = format!("{} updates came without a snapshot before them", self.waited);
+            let text = format!(
+                "{} updates came without a snapshot before them",
+                self.waited
+            );
             out.remark(under, text);
         }
         Ok(())

@@ -136,13 +136,29 @@ fn read(item: &[u8]) -> Read<OkxInstrument> {
             b"instType" => set(&mut inst_type, "instType", text(&mut json)?)?,
             b"state" => set(&mut state, "state", text(&mut json)?)?,
             b"ctType" => set(&mut kind, "ctType", text(&mut json)?)?,
-            b"ctVal" => set(&mut ct_val, "ctVal", optional(&mut json, "ctVal", positive)?)?,
-            b"ctMult" => set(&mut ct_mult, "ctMult", optional(&mut json, "ctMult", positive)?)?,
+            b"ctVal" => set(
+                &mut ct_val,
+                "ctVal",
+                optional(&mut json, "ctVal", positive)?,
+            )?,
+            b"ctMult" => set(
+                &mut ct_mult,
+                "ctMult",
+                optional(&mut json, "ctMult", positive)?,
+            )?,
             b"tickSz" => set(&mut tick, "tickSz", step(&mut json)?)?,
             b"lotSz" => set(&mut lot, "lotSz", step(&mut json)?)?,
             b"minSz" => set(&mut min, "minSz", step(&mut json)?)?,
-            b"listTime" => set(&mut listed, "listTime", optional(&mut json, "listTime", millis)?)?,
-            b"expTime" => set(&mut expires, "expTime", optional(&mut json, "expTime", millis)?)?,
+            b"listTime" => set(
+                &mut listed,
+                "listTime",
+                optional(&mut json, "listTime", millis)?,
+            )?,
+            b"expTime" => set(
+                &mut expires,
+                "expTime",
+                optional(&mut json, "expTime", millis)?,
+            )?,
             _ => json.skip()?,
         }
     }

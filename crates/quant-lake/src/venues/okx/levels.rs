@@ -52,7 +52,8 @@ pub(super) fn for_each_text(
 #[inline]
 fn read_level<'a>(json: &mut Json<'a>) -> Result<(f64, f64, &'a [u8], &'a [u8]), RowProblem> {
     json.array()?;
-    let mut text = |column: &'static str, read: fn(&[u8], &'static str) -> Result<f64, RowProblem>| {
+    let mut text = |column: &'static str,
+                    read: fn(&[u8], &'static str) -> Result<f64, RowProblem>| {
         if !json.element()? {
             return Err(RowProblem::Field {
                 field: column,

@@ -212,7 +212,11 @@ impl Recording {
         }
         let (Some(channel), Some(data)) = (push.channel, push.data) else {
             return Err(RowProblem::Field {
-                field: if push.channel.is_none() { "arg" } else { "data" },
+                field: if push.channel.is_none() {
+                    "arg"
+                } else {
+                    "data"
+                },
                 problem: "missing",
             });
         };

@@ -107,7 +107,12 @@ impl Rows {
         }
     }
 
-    fn is_mine(&mut self, found: Option<&[u8]>, field: &'static str, cx: &Context<'_>) -> Read<bool> {
+    fn is_mine(
+        &mut self,
+        found: Option<&[u8]>,
+        field: &'static str,
+        cx: &Context<'_>,
+    ) -> Read<bool> {
         let is_mine = need(found, field)? == cx.coin.as_bytes();
         self.of_others += u64::from(!is_mine);
         Ok(is_mine)

@@ -253,9 +253,16 @@ impl LiveBook {
         flow.finish(out);
         let under = flow.reported_under();
         out.diagnose(under, "id_resets", self.sync.n_resets());
-        out.diagnose(under, "messages_of_other_book_channels", self.of_other_channels);
+        out.diagnose(
+            under,
+            "messages_of_other_book_channels",
+            self.of_other_channels,
+        );
         if self.waited > 0 {
-            let text = format!("{} updates came without a snapshot before them", self.waited);
+            let text = format!(
+                "{} updates came without a snapshot before them",
+                self.waited
+            );
             out.remark(under, text);
         }
         if self.texts.failed > 0 {

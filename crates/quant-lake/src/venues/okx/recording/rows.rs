@@ -5,13 +5,9 @@ use quant_core::time::MICROS_PER_MINUTE;
 use super::Context;
 use crate::schema::Dataset;
 use crate::venues::json::Json;
-use crate::venues::json_values::{
-    base_qty, count, millis, need, not_negative, positive, set,
-};
+use crate::venues::json_values::{base_qty, count, millis, need, not_negative, positive, set};
 use crate::venues::message_order::MessageOrder;
-use crate::venues::records::{
-    BookTickerRow, Kline, LiquidationRow, OpenInterestRow, TradeRow, Ts,
-};
+use crate::venues::records::{BookTickerRow, Kline, LiquidationRow, OpenInterestRow, TradeRow, Ts};
 use crate::venues::row_values::check_candle;
 use crate::venues::rows::RowProblem;
 use crate::venues::tables::Tables;
@@ -118,7 +114,10 @@ impl LiveRows {
             ("answers_to_requests", self.events),
             ("errors_of_the_venue", self.errors),
             ("messages_without_rows", self.passed_over),
-            ("messages_of_other_trades_channel", self.trades_of_other_channel),
+            (
+                "messages_of_other_trades_channel",
+                self.trades_of_other_channel,
+            ),
         ] {
             if n > 0 {
                 for dataset in super::OkxRecordingOptions::DATASETS {
