@@ -122,7 +122,12 @@ pub(crate) struct BuildDataset {
     #[arg(long, value_enum, default_value = "vision", alias = "mode")]
     pub(crate) source: SourceArg,
     /// Folder in the archive's own layout (local files instead of the network)
-    #[arg(long, value_name = "DIR", conflicts_with = "base_url", alias = "bybit-manual-root")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "base_url",
+        alias = "bybit-manual-root"
+    )]
     pub(crate) root: Option<PathBuf>,
     /// Recording, or folder of recordings; may be given several times
     #[arg(long, value_name = "PATH", conflicts_with = "root")]

@@ -1,18 +1,25 @@
 //! `quant build-dataset`: exchange history into the lake.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use quant_core::market::{InstrumentKey, Venue};
+use quant_core::market::{Instrument, InstrumentKey, Venue};
 use quant_core::time::TimeRange;
+use quant_lake::ingest::discover::Folders;
 use quant_lake::ingest::{FileOutcome, FileStatus, IngestOptions, IngestReport, RowCounts};
 use quant_lake::layout::Lake;
+use quant_lake::manifest::SourceKind;
+use quant_lake::schema::Dataset;
+use quant_lake::venues::book_flow::Cadence;
 use serde::Serialize;
 
-use super::args::{BuildDataset, SourceArg};
+use super::args::{BookArgs, BookImages, BuildDataset, SourceArg};
 use super::ui::{IngestBar, Ui};
 use crate::config::{Config, RawVision};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::run::ensure::files::{self, Asked, BookChoice};
 use crate::run::ensure::okx_hist::{self, HistArgs};
 use crate::run::ensure::rest::{RestArgs, RestSource};
 use crate::run::ensure::{self, IngestContext};
@@ -37,11 +44,10 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         (Some(start), Some(end)) => Some(TimeRange::new(start, end).config_error()?),
         (None, None) if args.source == SourceArg::Recording => None,
         _ => {
-            return Err(CommandError::text(
-                ErrorKind::Config,
-                "the range of days is missing",
-            )
-            .hint("give --start and --end; only recordings are taken whole without them"));
+            return Err(
+                CommandError::text(ErrorKind::Config, "the range of days is missing")
+                    .hint("give --start and --end; only recordings are taken whole without them"),
+            );
         }
     };
     let config = match &args.config {

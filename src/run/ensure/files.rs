@@ -9,8 +9,8 @@ use quant_lake::ingest::discover::{
     Discovery, FileKind, FileUnit, Folders, FoundFile, Packing, discover, plan_bybit, plan_okx,
 };
 use quant_lake::ingest::{
-    FileOutcome, FileStatus, FilesRequest, IngestReport, MakeFileParser, RowCounts,
-    VendorFile, ingest_files,
+    FileOutcome, FileStatus, FilesRequest, IngestReport, MakeFileParser, RowCounts, VendorFile,
+    ingest_files,
 };
 use quant_lake::manifest::{IngestParams, SourceKind};
 use quant_lake::schema::Dataset;
@@ -58,10 +58,7 @@ impl Asked<'_> {
     }
 
     fn unit(&self) -> Option<QtyUnit> {
-        QtyUnit::of(
-            self.key.market,
-            self.terms_at(self.range.map(|r| r.start)),
-        )
+        QtyUnit::of(self.key.market, self.terms_at(self.range.map(|r| r.start)))
     }
 
     /// Returns the unit of quantities, or what is missing to know it.
@@ -142,29 +139,6 @@ pub fn recordings(
                 }),
             }
         }
-        Venue::Bybit => {
-            let datasets = asked.of(&bybit::recording::RECORDED)?;
-            let options = bybit::recording::RecordingOptions {
-                market: key.market,
-                symbol: key.symbol.clone(),
-                depth: None,
-                book: book_options(asked.known_unit()?, book),
-            };
-            Group {
-                files: vendor_files(&files, &datasets)?,
-                kind: SourceKind::Recording,
-                version: bybit::recording::RECORDING_VERSION,
-                params: options.ingest_params(),
-                levels: book.levels,
-                make: Box::new(move |file, parse| {
-                    Ok(bybit::recording::recording_parser(
-                        &options,
-                        &file.datasets,
-                        parse,
-                    ))
-                }),
-            }
-        }
         Venue::Okx => {
             let possible = okx::recording::OkxRecordingOptions::DATASETS;
             let datasets = asked.of(&possible)?;
@@ -190,9 +164,9 @@ pub fn recordings(
             }
         }
         Venue::Hyperliquid => {
-            let possible = hyperliquid::messages::HyperliquidRecordingOptions::DATASETS;
+            let possible = hyperliquid::messages::HyperliquidOptions::DATASETS;
             let datasets = asked.of(&possible)?;
-            let options = hyperliquid::messages::HyperliquidRecordingOptions {
+            let options = hyperliquid::messages::HyperliquidOptions {
                 coin: key.symbol.as_str().to_owned(),
                 levels: book.levels,
                 cadence: book.cadence,
@@ -212,7 +186,7 @@ pub fn recordings(
                 }),
             }
         }
-        Venue::Deepcoin | Venue::Csv => {
+        Venue::Bybit | Venue::Deepcoin | Venue::Csv => {
             return Err(CommandError::text(
                 ErrorKind::Config,
                 &format!("recordings of `{}` are not read", key.exchange),
@@ -256,11 +230,22 @@ pub fn okx_manual(
     let is_book = |f: &&FoundFile| f.unit.kind == FileKind::OkxBook;
     let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.files.iter().partition(is_book);
     if !rows.is_empty() {
-        groups.push(rows_group(asked, &rows, kind, okx::PARSER_VERSION, okx::parser)?);
+        groups.push(rows_group(
+            asked,
+            &rows,
+            kind,
+            okx::PARSER_VERSION,
+            okx::parser,
+        )?);
     }
     // Books of 400 and of 5,000 levels are different products; a file's name says which it is.
     for depth in [400_usize, 5_000] {
-        let of_depth = |f: &&&FoundFile| f.unit.paths.iter().any(|p| p.contains(&format!("{depth}lv")));
+        let of_depth = |f: &&&FoundFile| {
+            f.unit
+                .paths
+                .iter()
+                .any(|p| p.contains(&format!("{depth}lv")))
+        };
         let files: Vec<&FoundFile> = books.iter().filter(of_depth).copied().collect();
         if files.is_empty() {
             continue;
@@ -311,27 +296,13 @@ pub fn bybit_manual(
     let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.files.iter().partition(is_book);
     let kind = SourceKind::BybitManual;
     if !rows.is_empty() {
-        groups.push(rows_group(asked, &rows, kind, bybit::PARSER_VERSION, bybit::parser)?);
-    }
-    if !books.is_empty() {
-        let options = book_options(asked.known_unit()?, book);
-        let symbol = key.symbol.clone();
-        groups.push(Group {
-            files: found_files(&books, "data", true),
+        groups.push(rows_group(
+            asked,
+            &rows,
             kind,
-            version: bybit::book::PARSER_VERSION,
-            params: bybit::book::ingest_params(&options),
-            levels: book.levels,
-            make: Box::new(move |file, parse| {
-                let archive = bybit::book::BookFile {
-                    symbol: symbol.clone(),
-                    depth: bybit::book::depth_of_name(&file.name),
-                    book: options,
-                    datasets: file.datasets.clone(),
-                };
-                Ok(bybit::book::book_parser(&archive, parse))
-            }),
-        });
+            bybit::PARSER_VERSION,
+            bybit::parser,
+        )?);
     }
     finish(context, asked, groups, &found)
 }
@@ -383,7 +354,13 @@ fn rows_group<'a>(
             let at = file.days.map(|(first, _)| first.start());
             let dataset = file.datasets.first().copied().unwrap_or(Dataset::Trades);
             let key = asked.key;
-            Ok(parser(dataset, key.market, &key.symbol, asked.terms_at(at), parse)?)
+            Ok(parser(
+                dataset,
+                key.market,
+                &key.symbol,
+                asked.terms_at(at),
+                parse,
+            )?)
         }),
     })
 }
@@ -624,4 +601,3 @@ fn name_of(path: &Path) -> String {
         |name| name.to_string_lossy().into_owned(),
     )
 }
-
