@@ -1,6 +1,7 @@
 //! Brings files at hand into the lake: recordings, and archives of OKX and Bybit that were downloaded by hand.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use quant_core::market::{Instrument, InstrumentKey, Venue};
 use quant_core::time::{TimeRange, UnixMicros};
@@ -118,6 +119,7 @@ pub fn recordings(
     let key = asked.key;
     let group = match key.exchange.venue {
         Venue::Binance => {
+            let session = Arc::new(binance::recording::Session::default());
             let datasets = asked.of(&binance::recording::RECORDED)?;
             let options = binance::recording::RecordingOptions {
                 market: key.market,
@@ -131,10 +133,14 @@ pub fn recordings(
                 params: options.params(),
                 levels: book.levels,
                 make: Box::new(move |file, parse| {
+                    let before = files.iter().position(|p| *p == file.path);
+                    let before = before.and_then(|i| files.get(i.checked_sub(1)?));
                     Ok(binance::recording::recording_parser(
                         options.clone(),
                         &file.datasets,
                         parse,
+                        &session,
+                        before.map(|p| name_of(p)).as_deref(),
                     ))
                 }),
             }
@@ -563,6 +569,7 @@ fn vendor_files(paths: &[PathBuf], datasets: &[Dataset]) -> CommandResult<Vec<Ve
             days: None,
             whole_days: false,
             sha256: None,
+            continues: !out.is_empty(),
         });
     }
     Ok(out)
@@ -591,6 +598,7 @@ fn found_files(found: &[&FoundFile], extension: &str, whole_days: bool) -> Vec<V
             )),
             whole_days,
             sha256: None,
+            continues: false,
         })
         .collect()
 }

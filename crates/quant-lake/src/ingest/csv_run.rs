@@ -121,6 +121,7 @@ fn file(
         sha256,
         checksum_verified: false,
         // The same path with other bytes is the file corrected, not a second file.
+        context: Vec::new(),
         replaces_same_name: true,
     };
     let wanted = Wanted {

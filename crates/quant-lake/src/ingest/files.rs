@@ -19,7 +19,7 @@ use super::run::{IngestError, IngestOptions};
 use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
-use crate::manifest::{IngestParams, SourceKind};
+use crate::manifest::{IngestParams, Source, SourceKind};
 use crate::schema::Dataset;
 use crate::venues::rows::{ParseOptions, RowParser};
 
@@ -42,6 +42,8 @@ pub struct VendorFile {
     pub whole_days: bool,
     /// Hash the vendor published, if it did.
     pub sha256: Option<String>,
+    /// It goes on where the file before it in the list ends (recordings of one session): its book may start from there.
+    pub continues: bool,
 }
 
 /// What to ingest.
@@ -103,6 +105,7 @@ pub fn ingest_files(
         stop,
         threads: (request.options.jobs / workers).max(1),
         writers: &writers,
+        hashes: Mutex::new(BTreeMap::new()),
         state: Mutex::new(State {
             waiting: (0..request.files.len()).collect(),
             running: Vec::new(),
@@ -162,6 +165,7 @@ struct Job<'a> {
     stop: &'a AtomicBool,
     threads: usize,
     writers: &'a BTreeMap<Dataset, (DatasetKey, DatasetWriter)>,
+    hashes: Mutex<BTreeMap<usize, (u64, String)>>,
     state: Mutex<State>,
     freed: Condvar,
 }
@@ -169,10 +173,7 @@ struct Job<'a> {
 impl Job<'_> {
     fn work(&self) {
         while let Some(i) = self.next() {
-            let Some(file) = self.request.files.get(i) else {
-                return;
-            };
-            let outcomes = self.outcomes(file);
+            let outcomes = self.outcomes(i);
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.running.retain(|r| *r != i);
             if let Some(outcomes) = outcomes {
@@ -223,13 +224,14 @@ impl Job<'_> {
     }
 
     /// Works on one file; `None` if the caller asked to stop.
-    fn outcomes(&self, file: &VendorFile) -> Option<Vec<FileOutcome>> {
+    fn outcomes(&self, i: usize) -> Option<Vec<FileOutcome>> {
+        let file = &self.request.files[i];
         let shown = file.path.display().to_string();
         self.progress.started(&file.name);
         let range = whole_days(self.request.range, file.days);
         let days = (range.start.day(), range.end.plus(-1).day());
         let unknown = |dataset| FileOutcome::unknown(dataset, shown.clone(), days);
-        match self.file(file, range) {
+        match self.file(i, range) {
             Ok(done) => Some(
                 done.into_iter()
                     .map(|done| {
@@ -250,24 +252,83 @@ impl Job<'_> {
         }
     }
 
-    fn file(&self, file: &VendorFile, range: TimeRange) -> Result<Vec<Done>, FileError> {
-        let request = self.request;
-        let targets: Vec<Target<'_>> = file
-            .datasets
+    fn targets(&self, file: &VendorFile) -> Vec<Target<'_>> {
+        file.datasets
             .iter()
             .filter_map(|dataset| self.writers.get(dataset))
             .map(|(key, writer)| Target { writer, key })
-            .collect();
-        let sha256 = match &file.sha256 {
-            Some(sha256) => sha256.clone(),
-            None => hash_file(&file.path)?.1,
+            .collect()
+    }
+
+    /// Describes a file and what it continues; hashes what is not hashed yet.
+    fn local(&self, i: usize) -> Result<LocalFile<'_>, FileError> {
+        let file = &self.request.files[i];
+        let context = if file.continues && i > 0 {
+            let before = &self.request.files[i - 1];
+            let (bytes, sha256) = self.hash(i - 1)?;
+            vec![Source {
+                kind: self.request.kind,
+                name: before.name.clone(),
+                url: before.url.clone(),
+                bytes,
+                sha256,
+                checksum_verified: before.sha256.is_some(),
+            }]
+        } else {
+            Vec::new()
         };
-        if receipt::holds(self.lake, &request.key, request.kind, &sha256, &targets) {
+        Ok(LocalFile {
+            path: &file.path,
+            name: file.name.clone(),
+            url: file.url.clone(),
+            kind: self.request.kind,
+            container: file.container.clone(),
+            sha256: match &file.sha256 {
+                Some(published) => published.clone(),
+                None => self.hash(i)?.1,
+            },
+            checksum_verified: file.sha256.is_some(),
+            context,
+            replaces_same_name: true,
+        })
+    }
+
+    fn hash(&self, i: usize) -> Result<(u64, String), FileError> {
+        let known = || self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(&i) {
+            return Ok(found.clone());
+        }
+        let found = hash_file(&self.request.files[i].path)?;
+        known().insert(i, found.clone());
+        Ok(found)
+    }
+
+    /// Returns whether a file need not be read: it is in the lake, and so are all that go on from it.
+    fn is_held(&self, i: usize) -> Result<bool, FileError> {
+        for j in i..self.request.files.len() {
+            let file = &self.request.files[j];
+            if j > i && !file.continues {
+                break;
+            }
+            let (local, targets) = (self.local(j)?, self.targets(file));
+            if !receipt::holds(self.lake, &self.request.key, &local, &targets) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn file(&self, i: usize, range: TimeRange) -> Result<Vec<Done>, FileError> {
+        let request = self.request;
+        let file = &request.files[i];
+        let targets = self.targets(file);
+        if self.is_held(i)? {
             return Ok(targets
                 .iter()
                 .map(|t| Done::current(t.key.dataset))
                 .collect());
         }
+        let local = self.local(i)?;
         let cx = Context {
             lake: self.lake,
             targets: &targets,
@@ -276,16 +337,6 @@ impl Job<'_> {
             stop: self.stop,
             progress: self.progress,
         };
-        let local = LocalFile {
-            path: &file.path,
-            name: file.name.clone(),
-            url: file.url.clone(),
-            kind: request.kind,
-            container: file.container.clone(),
-            sha256: sha256.clone(),
-            checksum_verified: file.sha256.is_some(),
-            replaces_same_name: true,
-        };
         let wanted = Wanted {
             range,
             every_day: file.whole_days,
@@ -293,18 +344,11 @@ impl Job<'_> {
         let done = process(&cx, &local, wanted, &|options| {
             (self.make_parser)(file, options)
         })?;
-        let mut days: BTreeMap<&'static str, Vec<Day>> = BTreeMap::new();
-        for done in &done {
-            days.insert(done.dataset.name(), done.days.clone());
-        }
-        receipt::write(
-            self.lake,
-            &request.key,
-            request.kind,
-            &sha256,
-            &targets,
-            &days,
-        );
+        let days: BTreeMap<&'static str, Vec<Day>> = done
+            .iter()
+            .map(|done| (done.dataset.name(), done.days.clone()))
+            .collect();
+        receipt::write(self.lake, &request.key, &local, &targets, &days);
         Ok(done)
     }
 }

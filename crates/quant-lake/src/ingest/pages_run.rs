@@ -114,6 +114,7 @@ pub fn ingest_pages(
             days: Some((request.days.start.day(), request.days.end.plus(-1).day())),
             whole_days: true,
             sha256: None,
+            continues: false,
         }],
         kind: source.kind,
         parser_version: source.parser_version,

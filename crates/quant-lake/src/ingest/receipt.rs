@@ -8,9 +8,8 @@ use quant_core::market::InstrumentKey;
 use quant_core::time::Day;
 use serde::{Deserialize, Serialize};
 
-use super::unit::Target;
+use super::unit::{LocalFile, Target};
 use crate::layout::{Lake, instrument_path};
-use crate::manifest::SourceKind;
 
 /// What one file became under one parser and one set of parameters.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,21 +26,25 @@ struct DatasetReceipt {
 }
 
 /// Returns where the receipt of a file lies.
-fn path_of(lake: &Lake, key: &InstrumentKey, kind: SourceKind, sha256: &str) -> PathBuf {
+fn path_of(lake: &Lake, key: &InstrumentKey, file: &LocalFile<'_>) -> PathBuf {
     let mut path = lake.root().join(".receipts");
     path.extend(instrument_path(key).split('/'));
-    path.join(format!("{}-{sha256}.json", kind.name()))
+    let mut name = format!("{}-{}", file.kind.name(), file.sha256);
+    for before in &file.context {
+        name.push_str("-after-");
+        name.extend(before.sha256.chars().take(16));
+    }
+    path.join(name + ".json")
 }
 
 /// Returns whether everything a file gives to these targets is in the lake, according to its receipt and the manifests.
 pub(super) fn holds(
     lake: &Lake,
     key: &InstrumentKey,
-    kind: SourceKind,
-    sha256: &str,
+    file: &LocalFile<'_>,
     targets: &[Target<'_>],
 ) -> bool {
-    let Ok(text) = std::fs::read(path_of(lake, key, kind, sha256)) else {
+    let Ok(text) = std::fs::read(path_of(lake, key, file)) else {
         return false;
     };
     let Ok(receipt) = serde_json::from_slice::<Receipt>(&text) else {
@@ -53,10 +56,10 @@ pub(super) fn holds(
         };
         receipt.parser_version == target.writer.parser_version()
             && known.params_hash == target.writer.params_hash()
-            && known
-                .days
-                .iter()
-                .all(|&day| target.writer.is_current(day, &[sha256]))
+            && known.days.iter().all(|&day| {
+                let hashes = file.hashes(target.key.dataset);
+                target.writer.is_current(day, &hashes)
+            })
     })
 }
 
@@ -64,8 +67,7 @@ pub(super) fn holds(
 pub(super) fn write(
     lake: &Lake,
     key: &InstrumentKey,
-    kind: SourceKind,
-    sha256: &str,
+    file: &LocalFile<'_>,
     targets: &[Target<'_>],
     days: &BTreeMap<&'static str, Vec<Day>>,
 ) {
@@ -84,7 +86,7 @@ pub(super) fn write(
             })
             .collect(),
     };
-    let path = path_of(lake, key, kind, sha256);
+    let path = path_of(lake, key, file);
     let temp = path.with_extension(format!("tmp-{}", std::process::id()));
     let written = path
         .parent()

@@ -382,6 +382,7 @@ impl Worker<'_> {
             container: Container::Zip(Pick::Named(file.member())).into(),
             sha256,
             checksum_verified,
+            context: Vec::new(),
             replaces_same_name: true,
         };
         let at = unit.first.start();

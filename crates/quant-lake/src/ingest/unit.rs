@@ -157,8 +157,26 @@ pub(super) struct LocalFile<'a> {
     /// Hash it must have, and whether the vendor said so.
     pub(super) sha256: String,
     pub(super) checksum_verified: bool,
+    /// Other files whose content decided how this one was read (the recording before it).
+    pub(super) context: Vec<Source>,
     /// A file of this name holds the same slice, so a new version replaces the old one instead of being merged.
     pub(super) replaces_same_name: bool,
+}
+
+impl LocalFile<'_> {
+    /// Returns the other files that decided its rows of a dataset: books go on from one recording to the next.
+    fn context_of(&self, dataset: Dataset) -> &[Source] {
+        match dataset {
+            Dataset::L2Deltas | Dataset::L2Snapshots => &self.context,
+            _ => &[],
+        }
+    }
+
+    /// Returns the hashes of all that decided its rows of a dataset.
+    pub(super) fn hashes(&self, dataset: Dataset) -> Vec<&str> {
+        let context = self.context_of(dataset).iter().map(|s| s.sha256.as_str());
+        context.chain([self.sha256.as_str()]).collect()
+    }
 }
 
 /// A dataset that a file may fill.
@@ -258,7 +276,9 @@ pub(super) fn process(
             .iter()
             .map(|t| {
                 let collected = collect.contains(&t.key.dataset);
-                Sink::new(cx, t, file, &source, wanted, collected)
+                let mut sources = file.context_of(t.key.dataset).to_vec();
+                sources.push(source.clone());
+                Sink::new(cx, t, file, sources, wanted, collected)
             })
             .collect();
         let ended = match container::open(file.path, &file.container, cx.options.limits) {
@@ -479,7 +499,7 @@ fn commit(
     let mut days = Vec::with_capacity(summary.ready.len());
     for (day, Ready { staged, merged }) in summary.ready {
         let (rows, content) = (staged.rows(), staged.content_sha256().to_owned());
-        let unchanged = writer.is_current(day, &[&file.sha256]);
+        let unchanged = writer.is_current(day, &file.hashes(key.dataset));
         if !unchanged {
             match writer.commit(staged) {
                 Ok(_) => {}

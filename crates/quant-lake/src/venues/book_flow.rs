@@ -106,7 +106,7 @@ struct Last {
 }
 
 /// The book of one instrument and what is made of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BookFlow {
     options: BookOptions,
     wants_deltas: bool,

@@ -17,7 +17,7 @@ use quant_core::time::{Day, TimeRange, UnixMicros};
 
 pub use self::images::BookImage;
 use self::images::ImageTable;
-use self::table::Table;
+use self::table::{Counted, Table};
 use super::records::{
     AggTrade, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, L2DeltaRow,
     LiquidationRow, MarkKline, OpenInterestRow, PremiumKline, Record, TradeRow,
@@ -325,14 +325,14 @@ impl Tables {
         }
     }
 
-    /// Calls `f` with every table that is asked for.
-    fn flush_all(&mut self) {
-        let (ready, failed) = (&mut self.ready, &mut self.failed);
+    /// Hands on all that the tables hold; returns what they counted.
+    fn flush_all(&mut self) -> Vec<(Dataset, Counted)> {
+        let mut counted = Vec::new();
         macro_rules! flush {
             ($($field:ident),+) => {$(
                 if let Some(table) = &mut self.$field {
-                    let done = table.finish(ready, failed);
-                    self.totals.entry(table.dataset()).or_default().absorb(done);
+                    let done = table.finish(&mut self.ready, &mut self.failed);
+                    counted.push((table.dataset(), done));
                 }
             )+};
         }
@@ -351,6 +351,7 @@ impl Tables {
             open_interest,
             liquidations
         );
+        counted
     }
 }
 
@@ -459,8 +460,13 @@ impl<F: MessageFormat> RowParser for MessageParser<F> {
             });
         }
         self.format.finish(&mut self.tables)?;
-        self.tables.flush_all();
+        let counted = self.tables.flush_all();
         self.drain(out)?;
+        // Only now: days that have just ended must not count their rows twice.
+        for (dataset, counted) in counted {
+            let totals = self.tables.totals.entry(dataset).or_default();
+            totals.absorb(counted);
+        }
         let share = self.options.max_quarantine_share;
         let bad = |t: &Totals| t.quarantined.len() as f64 > share * t.rows as f64;
         if let Some((&dataset, _)) = self.tables.totals.iter().find(|(_, t)| bad(t)) {

@@ -90,6 +90,7 @@ fn ingest(
         container: Container::Plain.into(),
         sha256: hash_file(&path).unwrap().1,
         checksum_verified: false,
+        context: Vec::new(),
         replaces_same_name: true,
     };
     let wanted = Wanted {

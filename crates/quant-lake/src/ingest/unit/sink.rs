@@ -39,7 +39,7 @@ pub(super) struct Sink<'a> {
     cx: &'a Context<'a>,
     target: &'a Target<'a>,
     file: &'a LocalFile<'a>,
-    source: &'a Source,
+    sources: Vec<Source>,
     wanted: Wanted,
     /// The rows come in any order: every day is collected and sorted at the end.
     collect: bool,
@@ -68,7 +68,7 @@ impl<'a> Sink<'a> {
         cx: &'a Context<'a>,
         target: &'a Target<'a>,
         file: &'a LocalFile<'a>,
-        source: &'a Source,
+        sources: Vec<Source>,
         wanted: Wanted,
         collect: bool,
     ) -> Self {
@@ -77,7 +77,7 @@ impl<'a> Sink<'a> {
             cx,
             target,
             file,
-            source,
+            sources,
             wanted,
             collect,
             single,
@@ -183,7 +183,7 @@ impl<'a> Sink<'a> {
             }
         };
         let meta = PartitionMeta {
-            sources: vec![self.source.clone()],
+            sources: self.sources.clone(),
             rows_in,
             quality,
         };

@@ -9,7 +9,8 @@
 
 mod frame;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quant_core::market::book::{BinanceRule, BinanceSync, Step};
 use quant_core::market::{Market, Symbol};
@@ -63,21 +64,52 @@ impl RecordingOptions {
 /// Rows older than the newest time seen minus this are late.
 const WATERMARK_US: i64 = 250_000;
 
-/// Returns the parser of one recording.
+/// Where recordings of one session leave their book for the next one, by the name of the file.
+#[derive(Debug, Default)]
+pub struct Session(Mutex<BTreeMap<String, State>>);
+
+impl Session {
+    fn states(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What goes on from one recording to the next.
+#[derive(Clone, Debug)]
+struct State {
+    sync: BinanceSync,
+    flow: Option<BookFlow>,
+    waiting: VecDeque<Waiting>,
+    venue_ts: Option<i64>,
+}
+
+/// Returns the parser of one recording that may go on where `before` ended.
 pub fn recording_parser(
     options: RecordingOptions,
     datasets: &[Dataset],
     parse: ParseOptions,
+    session: &Arc<Session>,
+    before: Option<&str>,
 ) -> Box<dyn RowParser> {
     let tables = TableOptions {
         datasets: datasets.to_vec(),
         book_levels: options.book.levels,
         watermark_us: Some(WATERMARK_US),
     };
-    Box::new(MessageParser::new(Recording::new(options), &tables, parse))
+    let mut recording = Recording::new(options);
+    recording.session = Arc::clone(session);
+    if let Some(state) = before.and_then(|name| session.states().get(name).cloned()) {
+        recording.sync = state.sync;
+        recording.flow = state.flow;
+        recording.waiting = state.waiting;
+        recording.venue_ts = state.venue_ts;
+        recording.goes_on = true;
+    }
+    Box::new(MessageParser::new(recording, &tables, parse))
 }
 
 /// A depth update that waits for an image.
+#[derive(Clone, Debug)]
 struct Waiting {
     line: Vec<u8>,
     recv: Option<i64>,
@@ -95,6 +127,9 @@ struct Recording {
     levels: Levels,
     depth_frames: u64,
     images: u64,
+    session: Arc<Session>,
+    /// The book goes on from an earlier recording.
+    goes_on: bool,
 }
 
 /// Ids and time of a depth update.
@@ -125,6 +160,8 @@ impl Recording {
             levels: Levels::default(),
             depth_frames: 0,
             images: 0,
+            session: Arc::default(),
+            goes_on: false,
         }
     }
 
@@ -582,10 +619,20 @@ impl MessageFormat for Recording {
     fn finish(&mut self, out: &mut Tables) -> Result<(), ParseError> {
         let left: u64 = self.waiting.iter().map(|w| n_levels(&w.line)).sum();
         out.leave_out(Dataset::L2Deltas, left);
+        // What waits has been counted here; the next recording only needs the state of the book.
+        self.session.states().insert(
+            out.file().to_owned(),
+            State {
+                sync: self.sync.clone(),
+                flow: self.flow.clone(),
+                waiting: VecDeque::new(),
+                venue_ts: self.venue_ts,
+            },
+        );
         for dataset in [Dataset::L2Deltas, Dataset::L2Snapshots] {
             out.diagnose(dataset, "depth_updates", self.depth_frames);
             out.diagnose(dataset, "rest_images", self.images);
-            if self.depth_frames > 0 && self.images == 0 {
+            if self.depth_frames > 0 && self.images == 0 && !self.goes_on {
                 out.remark(
                     dataset,
                     "no REST image of the book in the recording: no update can be applied"
