@@ -154,8 +154,14 @@ impl Recording {
             coin: &self.options.coin,
         };
         match (channel, data) {
-            (Some(b"l2Book"), Some(data)) => self.image(data, received, out),
-            (None, None) if levels => self.image(body, received, out),
+            (Some(b"l2Book"), Some(data)) => {
+                self.image(data, received, out);
+                Ok(())
+            }
+            (None, None) if levels => {
+                self.image(body, received, out);
+                Ok(())
+            }
             (Some(channel), Some(data)) => self.rows.push(channel, data, &cx, out),
             (Some(b"pong"), None) => Ok(()),
             _ => Err(RowProblem::Field {
@@ -165,9 +171,9 @@ impl Recording {
         }
     }
 
-    fn image(&mut self, data: &[u8], received: Option<i64>, out: &mut Tables) -> Read<()> {
+    fn image(&mut self, data: &[u8], received: Option<i64>, out: &mut Tables) {
         if !out.wants(Dataset::L2Deltas) && !out.wants(Dataset::L2Snapshots) {
-            return Ok(());
+            return;
         }
         let options = BookOptions {
             levels: self.options.levels,
@@ -185,7 +191,6 @@ impl Recording {
             Ok(false) => self.rows.of_others += 1,
             Err(problem) => out.refuse(under, data, problem),
         }
-        Ok(())
     }
 }
 
@@ -300,10 +305,10 @@ impl Book {
     }
 
     fn connection_lost(&mut self, out: &mut Tables) {
-        if let Some(flow) = &mut self.flow {
-            if !flow.book().is_empty() {
-                flow.void(out);
-            }
+        if let Some(flow) = &mut self.flow
+            && !flow.book().is_empty()
+        {
+            flow.void(out);
         }
     }
 }

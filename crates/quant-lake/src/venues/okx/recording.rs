@@ -244,7 +244,8 @@ impl Recording {
             .into_iter()
             .find(|c| !c.is_snapshots() && c.name().as_bytes() == channel)
         {
-            self.book.push(channel, push.action, data, &cx, out)
+            self.book.push(channel, push.action, data, &cx, out);
+            Ok(())
         } else {
             self.rows.push(channel, data, &cx, out)
         }

@@ -66,13 +66,13 @@ impl LiveBook {
         data: &[u8],
         cx: &Context<'_>,
         out: &mut Tables,
-    ) -> Result<(), RowProblem> {
+    ) {
         if !out.wants(Dataset::L2Deltas) && !out.wants(Dataset::L2Snapshots) {
-            return Ok(());
+            return;
         }
         if *self.channel.get_or_insert(channel) != channel {
             self.of_other_channels += 1;
-            return Ok(());
+            return;
         }
         let mut flow = match self.flow.take() {
             Some(flow) => flow,
@@ -91,7 +91,6 @@ impl LiveBook {
             out.refuse(flow.reported_under(), cx.text, problem);
         }
         self.flow = Some(flow);
-        Ok(())
     }
 
     fn items(
@@ -174,15 +173,13 @@ impl LiveBook {
         // The number -1 before a snapshot means nothing.
         let prev = head.prev.filter(|prev| *prev >= 0 && !is_snapshot);
         let step = self.sync.on_message(is_snapshot, prev, head.seq);
-        let msg_seq = self.order.number(head.ts, head.seq);
-        let id = head.seq.unwrap_or(msg_seq);
-        let message = BookMessage {
+        let mut message = BookMessage {
             ts_event: head.ts,
             ts_recv: cx.received,
-            msg_seq,
-            ids: (id, id),
+            msg_seq: 0,
+            ids: (0, 0),
             prev_id: prev,
-            update_id: head.seq.filter(|seq| *seq != msg_seq),
+            update_id: None,
             is_snapshot,
             bids: &self.bids,
             asks: &self.asks,
@@ -190,6 +187,7 @@ impl LiveBook {
         match step {
             Step::Replace | Step::Apply => {
                 if self.texts.agrees(is_snapshot, head, flow, out)? {
+                    number(&mut self.order, head, &mut message);
                     flow.apply(&message, out);
                 } else {
                     flow.leave_out(&message, "messages_with_wrong_checksum", out);
@@ -206,6 +204,7 @@ impl LiveBook {
                     });
                 }
                 // It proves that the book still holds at its time.
+                number(&mut self.order, head, &mut message);
                 flow.apply(&message, out);
                 out.diagnose(flow.reported_under(), "keep_alives", 1);
             }
@@ -273,6 +272,14 @@ impl LiveBook {
             out.remark(under, text);
         }
     }
+}
+
+/// Gives a message that is going to be applied its number: those left out take none.
+fn number(order: &mut MessageOrder, head: &Head<'_>, message: &mut BookMessage<'_>) {
+    message.msg_seq = order.number(head.ts, head.seq);
+    let id = head.seq.unwrap_or(message.msg_seq);
+    message.ids = (id, id);
+    message.update_id = head.seq.filter(|seq| *seq != message.msg_seq);
 }
 
 /// The book in the venue's own texts, kept only while the venue sends checksums.

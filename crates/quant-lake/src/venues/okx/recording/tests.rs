@@ -1,7 +1,5 @@
 //! Rules of the live channels, hostile messages, and the way back from the encoder.
 
-#![expect(clippy::float_cmp, reason = "values must come back bit for bit")]
-
 use proptest::prelude::*;
 use quant_core::market::Side;
 
@@ -48,7 +46,7 @@ fn terms() -> Terms {
 }
 
 fn at(ts: i64, message: &str) -> String {
-    format!("{}123456 {message}", ts)
+    format!("{ts}123456 {message}")
 }
 
 fn wire(f: impl FnOnce(&mut Vec<u8>)) -> String {
