@@ -216,6 +216,7 @@ fn okx_book_archives() {
             levels: LEVELS,
             cadence: Cadence::EveryMessage,
             depth: 400,
+            shared: false,
         };
         let job = Job {
             key: instrument("okx", market, inst_id),

@@ -6,6 +6,7 @@ use quant_core::market::{BookLevel, Side};
 use super::{Context, OkxRecordingOptions};
 use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence};
+use crate::venues::capture::Via;
 use crate::venues::json::Json;
 use crate::venues::json_values::{millis, need, set};
 use crate::venues::message_order::MessageOrder;
@@ -20,6 +21,7 @@ pub(super) struct LiveBook {
     levels: u16,
     cadence: Cadence,
     channel: Option<BookChannel>,
+    via: Via,
     sync: OkxSync,
     flow: Option<BookFlow>,
     order: MessageOrder,
@@ -47,6 +49,7 @@ impl LiveBook {
             levels: options.levels,
             cadence: options.cadence,
             channel: options.book_channel,
+            via: Via::default(),
             sync: OkxSync::new(),
             flow: None,
             order: MessageOrder::default(),
@@ -85,6 +88,7 @@ impl LiveBook {
                 out,
             ),
         };
+        self.via.saw(cx.conn);
         let taken = self.items(action, data, cx, &mut flow, out);
         if let Err(problem) = taken {
             self.void(&mut flow, out);
@@ -225,12 +229,18 @@ impl LiveBook {
     /// A line could not be read: it may have been an update, and a stream without ids would not tell.
     pub(super) fn unreadable(&mut self, out: &mut Tables) {
         if self.sync.is_unsequenced() && !self.texts.is_checking() {
-            self.connection_lost(out);
+            self.start_again(out);
         }
     }
 
-    /// Starts again, as after a new connection.
-    pub(super) fn connection_lost(&mut self, out: &mut Tables) {
+    /// Starts again if its connection was opened anew.
+    pub(super) fn connection_lost(&mut self, conn: Option<&[u8]>, out: &mut Tables) {
+        if self.via.is_cut_by(conn) {
+            self.start_again(out);
+        }
+    }
+
+    fn start_again(&mut self, out: &mut Tables) {
         if let Some(mut flow) = self.flow.take() {
             self.void(&mut flow, out);
             self.flow = Some(flow);
