@@ -86,7 +86,7 @@ impl Capture {
                 b"ts" => set(&mut ts, "ts", json.value()?)?,
                 b"data" => set(&mut data, "data", json.value()?)?,
                 b"conn" if json.next_byte() == Some(b'"') => {
-                    set(&mut conn, "conn", json.string()?)?
+                    set(&mut conn, "conn", json.string()?)?;
                 }
                 _ => json.skip()?,
             }

@@ -261,12 +261,14 @@ impl LiveBook {
         };
         flow.finish(out);
         let under = flow.reported_under();
-        out.diagnose(under, "id_resets", self.sync.n_resets());
-        out.diagnose(
-            under,
-            "messages_of_other_book_channels",
-            self.of_other_channels,
-        );
+        for (name, n) in [
+            ("id_resets", self.sync.n_resets()),
+            ("messages_of_other_book_channels", self.of_other_channels),
+        ] {
+            if n > 0 {
+                out.diagnose(under, name, n);
+            }
+        }
         if self.waited > 0 {
             let text = format!(
                 "{} updates came without a snapshot before them",
