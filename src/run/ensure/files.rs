@@ -262,6 +262,10 @@ pub fn okx_manual(
             levels: book.levels,
             cadence: book.cadence,
             depth,
+            // One file for all dated futures of an underlying.
+            shared: files
+                .iter()
+                .any(|f| f.unit.paths.iter().any(|p| p.contains("futureschain"))),
         };
         groups.push(Group {
             files: found_files(&files, "data", true),
@@ -320,10 +324,7 @@ type RowsParser = fn(
     &quant_core::market::Symbol,
     Option<&Instrument>,
     quant_lake::venues::rows::ParseOptions,
-) -> Result<
-    Box<dyn quant_lake::venues::rows::RowParser>,
-    quant_lake::venues::binance::FormatError,
->;
+) -> Result<Box<dyn quant_lake::venues::rows::RowParser>, binance::FormatError>;
 
 /// Returns the group of files of rows: one dataset a file.
 fn rows_group<'a>(

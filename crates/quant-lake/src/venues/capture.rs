@@ -18,15 +18,43 @@ pub enum Frame<'a> {
         /// Body of the answer.
         body: &'a [u8],
     },
-    /// A connection was opened: whatever was in flight on the one before is lost.
-    Connected,
+    /// A connection was opened: whatever was in flight on the one of this name before is lost.
+    Connected {
+        /// Its name, where the capture tells.
+        conn: Option<&'a [u8]>,
+    },
     /// A message of the venue.
     Message {
         /// When it was received, microseconds UTC, rounded down.
         received: Option<i64>,
+        /// Connection it came over, where the capture tells.
+        conn: Option<&'a [u8]>,
         /// The message: JSON, or a word such as `pong`.
         body: &'a [u8],
     },
+}
+
+/// The connection that the messages of one stream come over.
+#[derive(Clone, Debug, Default)]
+pub struct Via {
+    seen: bool,
+    conn: Option<Vec<u8>>,
+}
+
+impl Via {
+    /// Notes the connection of a message.
+    #[inline]
+    pub fn saw(&mut self, conn: Option<&[u8]>) {
+        self.seen = true;
+        if self.conn.as_deref() != conn {
+            self.conn = conn.map(<[u8]>::to_vec);
+        }
+    }
+
+    /// Returns whether the stream was cut by the opening of a connection: one of the same name, or one nobody can tell apart.
+    pub fn is_cut_by(&self, conn: Option<&[u8]>) -> bool {
+        self.seen && (self.conn.is_none() || conn.is_none() || self.conn.as_deref() == conn)
+    }
 }
 
 /// Reads the lines of a recording, and keeps the memory that takes.
@@ -43,16 +71,23 @@ impl Capture {
     pub fn read<'a>(&'a mut self, line: &'a [u8]) -> Result<Frame<'a>, RowProblem> {
         if line.first() != Some(&b'{') {
             let (received, body) = received_in_front(line);
-            return Ok(Frame::Message { received, body });
+            return Ok(Frame::Message {
+                received,
+                conn: None,
+                body,
+            });
         }
         let mut json = Json::new(line);
         json.object()?;
-        let (mut t, mut ts, mut data) = (None, None, None);
+        let (mut t, mut ts, mut data, mut conn) = (None, None, None, None);
         while let Some(key) = json.key()? {
             match key {
                 b"t" if json.next_byte() == Some(b'"') => set(&mut t, "t", json.string()?)?,
                 b"ts" => set(&mut ts, "ts", json.value()?)?,
                 b"data" => set(&mut data, "data", json.value()?)?,
+                b"conn" if json.next_byte() == Some(b'"') => {
+                    set(&mut conn, "conn", json.string()?)?;
+                }
                 _ => json.skip()?,
             }
         }
@@ -60,11 +95,12 @@ impl Capture {
         let Some(t) = t else {
             return Ok(Frame::Message {
                 received: None,
+                conn: None,
                 body: line,
             });
         };
         match t {
-            b"connect" => Ok(Frame::Connected),
+            b"connect" => Ok(Frame::Connected { conn }),
             b"recv" | b"http" => {
                 let received = match ts {
                     Some(ts) => Some(exact_seconds(ts)?),
@@ -84,7 +120,11 @@ impl Capture {
                     bare => bare,
                 };
                 Ok(if t == b"recv" {
-                    Frame::Message { received, body }
+                    Frame::Message {
+                        received,
+                        conn,
+                        body,
+                    }
                 } else {
                     Frame::Http { body }
                 })

@@ -56,14 +56,13 @@ impl MessageOrder {
     pub fn number(&mut self, ts: i64, id: Option<i64>) -> i64 {
         let number = match (self.last, id) {
             (None, None) => ts * 1_000,
-            (None, Some(id)) => id,
             (Some((newest, last)), id) if ts <= newest => {
                 let least = last.saturating_add(1);
                 id.map_or(least, |id| id.max(least))
             }
             (Some((_, last)), None) => (ts * 1_000).max(last.saturating_add(1)),
             // Numbers only order messages of one time, so that a counter the venue lowered is kept as it is.
-            (Some(_), Some(id)) => id,
+            (_, Some(id)) => id,
         };
         let newest = self.last.map_or(ts, |(newest, _)| newest.max(ts));
         self.last = Some((newest, number));

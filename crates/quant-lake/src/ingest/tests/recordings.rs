@@ -1,7 +1,5 @@
 //! OKX and Hyperliquid messages as recorded, end to end: every count is made a second time by `serde_json`.
 
-#![expect(clippy::float_cmp, reason = "values must come back bit for bit")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
@@ -218,6 +216,7 @@ fn okx_book_archives() {
             levels: LEVELS,
             cadence: Cadence::EveryMessage,
             depth: 400,
+            shared: false,
         };
         let job = Job {
             key: instrument("okx", market, inst_id),

@@ -6,7 +6,7 @@ use super::*;
 
 fn read(line: &str) -> Result<(Option<i64>, String), RowProblem> {
     match Capture::default().read(line.as_bytes())? {
-        Frame::Message { received, body } => {
+        Frame::Message { received, body, .. } => {
             Ok((received, String::from_utf8(body.to_vec()).unwrap()))
         }
         other => panic!("{other:?}"),
@@ -57,13 +57,18 @@ fn kinds() {
         (r#"{"t":"header","format":2}"#, Frame::Other),
         (r#"{"t":"send","data":"x"}"#, Frame::Other),
         (r#"{"t":"new","data":"x"}"#, Frame::Other),
-        (r#"{"t":"connect","conn":"a"}"#, Frame::Connected),
+        (
+            r#"{"t":"connect","conn":"a"}"#,
+            Frame::Connected { conn: Some(b"a") },
+        ),
+        (r#"{"t":"connect"}"#, Frame::Connected { conn: None }),
         (r#"{"t":"http","data":"{}"}"#, Frame::Http { body: b"{}" }),
         (
             // A message may have a number called t.
             r#"{"t":5,"data":[]}"#,
             Frame::Message {
                 received: None,
+                conn: None,
                 body: br#"{"t":5,"data":[]}"#,
             },
         ),

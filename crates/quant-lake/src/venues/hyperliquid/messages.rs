@@ -20,7 +20,7 @@ use self::rows::Rows;
 use crate::manifest::IngestParams;
 use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence};
-use crate::venues::capture::{Capture, Frame};
+use crate::venues::capture::{Capture, Frame, Via};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::json::Json;
 use crate::venues::json_values::{level, millis, need, not_negative, positive, set};
@@ -101,6 +101,7 @@ pub fn recording_parser(
 #[derive(Clone, Copy, Debug)]
 struct Context<'a> {
     received: Option<i64>,
+    conn: Option<&'a [u8]>,
     coin: &'a str,
 }
 
@@ -125,14 +126,18 @@ impl Recording {
     }
 
     fn frame(&mut self, frame: Frame<'_>, out: &mut Tables) -> Read<()> {
-        let (received, body) = match frame {
+        let (received, conn, body) = match frame {
             Frame::Other | Frame::Http { .. } => return Ok(()),
-            Frame::Connected => {
-                self.rows.connection_lost(out);
-                self.book.connection_lost(out);
+            Frame::Connected { conn } => {
+                self.rows.connection_lost(conn, out);
+                self.book.connection_lost(conn, out);
                 return Ok(());
             }
-            Frame::Message { received, body } => (received, body),
+            Frame::Message {
+                received,
+                conn,
+                body,
+            } => (received, conn, body),
         };
         let mut json = Json::new(body);
         json.object()?;
@@ -151,11 +156,19 @@ impl Recording {
         json.end()?;
         let cx = Context {
             received,
+            conn,
             coin: &self.options.coin,
         };
         match (channel, data) {
-            (Some(b"l2Book"), Some(data)) => self.image(data, received, out),
-            (None, None) if levels => self.image(body, received, out),
+            (Some(b"l2Book"), Some(data)) => {
+                self.book.via.saw(conn);
+                self.image(data, received, out);
+                Ok(())
+            }
+            (None, None) if levels => {
+                self.image(body, received, out);
+                Ok(())
+            }
             (Some(channel), Some(data)) => self.rows.push(channel, data, &cx, out),
             (Some(b"pong"), None) => Ok(()),
             _ => Err(RowProblem::Field {
@@ -165,9 +178,9 @@ impl Recording {
         }
     }
 
-    fn image(&mut self, data: &[u8], received: Option<i64>, out: &mut Tables) -> Read<()> {
+    fn image(&mut self, data: &[u8], received: Option<i64>, out: &mut Tables) {
         if !out.wants(Dataset::L2Deltas) && !out.wants(Dataset::L2Snapshots) {
-            return Ok(());
+            return;
         }
         let options = BookOptions {
             levels: self.options.levels,
@@ -185,7 +198,6 @@ impl Recording {
             Ok(false) => self.rows.of_others += 1,
             Err(problem) => out.refuse(under, data, problem),
         }
-        Ok(())
     }
 }
 
@@ -217,6 +229,7 @@ impl MessageFormat for Recording {
 #[derive(Debug, Default)]
 struct Book {
     flow: Option<BookFlow>,
+    via: Via,
     order: MessageOrder,
     bids: Vec<BookLevel>,
     asks: Vec<BookLevel>,
@@ -299,11 +312,12 @@ impl Book {
         Ok(true)
     }
 
-    fn connection_lost(&mut self, out: &mut Tables) {
-        if let Some(flow) = &mut self.flow {
-            if !flow.book().is_empty() {
-                flow.void(out);
-            }
+    fn connection_lost(&mut self, conn: Option<&[u8]>, out: &mut Tables) {
+        if self.via.is_cut_by(conn)
+            && let Some(flow) = &mut self.flow
+            && !flow.book().is_empty()
+        {
+            flow.void(out);
         }
     }
 }

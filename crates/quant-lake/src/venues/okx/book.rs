@@ -35,6 +35,8 @@ pub struct OkxBookOptions {
     pub cadence: Cadence,
     /// Levels per side that the product promises, and that a snapshot is compared over: 400 or 5,000.
     pub depth: usize,
+    /// The file holds several instruments (dated futures of one underlying): lines of others are left out, not refused.
+    pub shared: bool,
 }
 
 impl OkxBookOptions {
@@ -50,6 +52,7 @@ impl OkxBookOptions {
             ("levels".to_owned(), json!(self.levels)),
             ("cadence".to_owned(), json!(format!("{:?}", self.cadence))),
             ("depth".to_owned(), json!(self.depth)),
+            ("shared".to_owned(), json!(self.shared)),
         ])
     }
 }
@@ -227,7 +230,13 @@ impl MessageFormat for BookLines {
                 self.take(&head, &mut flow, out);
                 Ok(())
             }
-            Err(RowProblem::OtherSymbol { expected }) => Err(RowProblem::OtherSymbol { expected }),
+            Err(RowProblem::OtherSymbol { .. }) if self.options.shared => {
+                let levels = (self.bids.len() + self.asks.len()) as u64;
+                out.leave_out(Dataset::L2Deltas, levels);
+                out.diagnose(flow.reported_under(), "lines_of_other_instruments", 1);
+                Ok(())
+            }
+            Err(problem @ RowProblem::OtherSymbol { .. }) => Err(problem),
             Err(problem) => {
                 // It may have been an update: without ids only the next snapshot is sure again.
                 if self.sync.is_synced() && self.style != Some(Style::Images) {

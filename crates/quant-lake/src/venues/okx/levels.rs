@@ -7,6 +7,9 @@ use crate::venues::json::Json;
 use crate::venues::json_values::{level, not_negative_text, positive_text};
 use crate::venues::rows::RowProblem;
 
+/// A price and a size, then the texts they came in.
+type TextLevel<'a> = (f64, f64, &'a [u8], &'a [u8]);
+
 /// Most elements of a level that any product ever had.
 const MAX_ELEMENTS: usize = 4;
 
@@ -50,7 +53,7 @@ pub(super) fn for_each_text(
 
 /// Reads one level; returns price, size and their texts.
 #[inline]
-fn read_level<'a>(json: &mut Json<'a>) -> Result<(f64, f64, &'a [u8], &'a [u8]), RowProblem> {
+fn read_level<'a>(json: &mut Json<'a>) -> Result<TextLevel<'a>, RowProblem> {
     json.array()?;
     let mut text = |column: &'static str,
                     read: fn(&[u8], &'static str) -> Result<f64, RowProblem>| {

@@ -131,6 +131,7 @@ struct Context<'a> {
     /// The message, for the quarantine.
     text: &'a [u8],
     received: Option<i64>,
+    conn: Option<&'a [u8]>,
     unit: QtyUnit,
     inst_id: &'a str,
 }
@@ -168,12 +169,16 @@ impl Recording {
                 self.terms(body);
                 Ok(())
             }
-            Frame::Connected => {
-                self.book.connection_lost(out);
-                self.rows.connection_lost(out);
+            Frame::Connected { conn } => {
+                self.book.connection_lost(conn, out);
+                self.rows.connection_lost(conn, out);
                 Ok(())
             }
-            Frame::Message { received, body } => self.push(body, received, out),
+            Frame::Message {
+                received,
+                conn,
+                body,
+            } => self.push(body, received, conn, out),
         }
     }
 
@@ -193,6 +198,7 @@ impl Recording {
         &mut self,
         body: &[u8],
         received: Option<i64>,
+        conn: Option<&[u8]>,
         out: &mut Tables,
     ) -> Result<(), RowProblem> {
         if matches!(body, b"pong" | b"ping") {
@@ -237,6 +243,7 @@ impl Recording {
         let cx = Context {
             text: body,
             received,
+            conn,
             unit,
             inst_id: &self.options.inst_id,
         };
@@ -244,7 +251,8 @@ impl Recording {
             .into_iter()
             .find(|c| !c.is_snapshots() && c.name().as_bytes() == channel)
         {
-            self.book.push(channel, push.action, data, &cx, out)
+            self.book.push(channel, push.action, data, &cx, out);
+            Ok(())
         } else {
             self.rows.push(channel, data, &cx, out)
         }

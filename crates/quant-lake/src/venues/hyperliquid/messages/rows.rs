@@ -4,6 +4,7 @@ use quant_core::time::MICROS_PER_MINUTE;
 
 use super::{Context, HyperliquidOptions, read_level};
 use crate::schema::Dataset;
+use crate::venues::capture::Via;
 use crate::venues::json::Json;
 use crate::venues::json_values::{count, millis, need, not_negative, positive, set};
 use crate::venues::message_order::MessageOrder;
@@ -24,7 +25,8 @@ pub(super) struct Rows {
     /// Stamped by the recorder's clock, which runs behind the venue's: handed out at the end, since they would make rows of
     /// the venue's clock late.
     open_interest: Vec<OpenInterestRow>,
-    seen_trades: bool,
+    trades_via: Via,
+    bars_via: Via,
     pub(super) of_others: u64,
     passed_over: u64,
 }
@@ -76,11 +78,13 @@ impl Rows {
     }
 
     /// What is in flight on a lost connection is missing, and so may be the end of the forming bar.
-    pub(super) fn connection_lost(&mut self, out: &mut Tables) {
-        if self.seen_trades {
+    pub(super) fn connection_lost(&mut self, conn: Option<&[u8]>, out: &mut Tables) {
+        if self.trades_via.is_cut_by(conn) {
             out.gap(Dataset::Trades);
         }
-        self.leave_bar(out);
+        if self.bars_via.is_cut_by(conn) {
+            self.leave_bar(out);
+        }
     }
 
     pub(super) fn finish(&mut self, out: &mut Tables) {
@@ -162,7 +166,7 @@ impl Rows {
             aggressor,
             late: None,
         });
-        self.seen_trades = true;
+        self.trades_via.saw(cx.conn);
         Ok(())
     }
 
@@ -287,6 +291,7 @@ impl Rows {
             None => {}
         }
         self.forming = Some(bar);
+        self.bars_via.saw(cx.conn);
         Ok(())
     }
 

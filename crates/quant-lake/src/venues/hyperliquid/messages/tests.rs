@@ -1,7 +1,5 @@
 //! Rules of the channels, hostile messages, no harm by any bytes.
 
-#![expect(clippy::float_cmp, reason = "values must come back bit for bit")]
-
 use proptest::prelude::*;
 
 use super::*;

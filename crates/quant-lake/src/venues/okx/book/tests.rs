@@ -23,6 +23,7 @@ fn of(unit: QtyUnit, cadence: Cadence) -> OkxBookOptions {
         levels: 3,
         cadence,
         depth: 400,
+        shared: false,
     }
 }
 
@@ -279,6 +280,23 @@ fn lines_of_another_instrument_are_refused_and_leave_the_book() {
     );
     let lines = start().replace("A-B-SWAP", "A-C-SWAP");
     assert!(try_run(parser, lines.as_bytes()).is_err());
+}
+
+#[test]
+fn lines_of_others_in_a_shared_file_are_left_out() {
+    let other = line("update", T + 1, r#"["97","1","1"]"#, "").replace("A-B-SWAP", "A-C-SWAP");
+    let options_of = OkxBookOptions {
+        shared: true,
+        ..of(QtyUnit::Base, Cadence::EveryMessage)
+    };
+    let text = [start(), other].join("\n");
+    let ran = run(book_parser(&options_of, &BOTH, options()), text.as_bytes());
+    let d = Dataset::L2Deltas;
+    assert_eq!((ran.totals(d).rows, ran.totals(d).unwanted), (5, 1));
+    assert_eq!(
+        ran.diagnostic(Dataset::L2Snapshots, "lines_of_other_instruments"),
+        1
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use quant_core::market::{BookLevel, Side};
 use super::{Context, OkxRecordingOptions};
 use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence};
+use crate::venues::capture::Via;
 use crate::venues::json::Json;
 use crate::venues::json_values::{millis, need, set};
 use crate::venues::message_order::MessageOrder;
@@ -20,6 +21,7 @@ pub(super) struct LiveBook {
     levels: u16,
     cadence: Cadence,
     channel: Option<BookChannel>,
+    via: Via,
     sync: OkxSync,
     flow: Option<BookFlow>,
     order: MessageOrder,
@@ -47,6 +49,7 @@ impl LiveBook {
             levels: options.levels,
             cadence: options.cadence,
             channel: options.book_channel,
+            via: Via::default(),
             sync: OkxSync::new(),
             flow: None,
             order: MessageOrder::default(),
@@ -66,13 +69,13 @@ impl LiveBook {
         data: &[u8],
         cx: &Context<'_>,
         out: &mut Tables,
-    ) -> Result<(), RowProblem> {
+    ) {
         if !out.wants(Dataset::L2Deltas) && !out.wants(Dataset::L2Snapshots) {
-            return Ok(());
+            return;
         }
         if *self.channel.get_or_insert(channel) != channel {
             self.of_other_channels += 1;
-            return Ok(());
+            return;
         }
         let mut flow = match self.flow.take() {
             Some(flow) => flow,
@@ -85,13 +88,13 @@ impl LiveBook {
                 out,
             ),
         };
+        self.via.saw(cx.conn);
         let taken = self.items(action, data, cx, &mut flow, out);
         if let Err(problem) = taken {
             self.void(&mut flow, out);
             out.refuse(flow.reported_under(), cx.text, problem);
         }
         self.flow = Some(flow);
-        Ok(())
     }
 
     fn items(
@@ -174,15 +177,13 @@ impl LiveBook {
         // The number -1 before a snapshot means nothing.
         let prev = head.prev.filter(|prev| *prev >= 0 && !is_snapshot);
         let step = self.sync.on_message(is_snapshot, prev, head.seq);
-        let msg_seq = self.order.number(head.ts, head.seq);
-        let id = head.seq.unwrap_or(msg_seq);
-        let message = BookMessage {
+        let mut message = BookMessage {
             ts_event: head.ts,
             ts_recv: cx.received,
-            msg_seq,
-            ids: (id, id),
+            msg_seq: 0,
+            ids: (0, 0),
             prev_id: prev,
-            update_id: head.seq.filter(|seq| *seq != msg_seq),
+            update_id: None,
             is_snapshot,
             bids: &self.bids,
             asks: &self.asks,
@@ -190,6 +191,7 @@ impl LiveBook {
         match step {
             Step::Replace | Step::Apply => {
                 if self.texts.agrees(is_snapshot, head, flow, out)? {
+                    number(&mut self.order, head, &mut message);
                     flow.apply(&message, out);
                 } else {
                     flow.leave_out(&message, "messages_with_wrong_checksum", out);
@@ -206,6 +208,7 @@ impl LiveBook {
                     });
                 }
                 // It proves that the book still holds at its time.
+                number(&mut self.order, head, &mut message);
                 flow.apply(&message, out);
                 out.diagnose(flow.reported_under(), "keep_alives", 1);
             }
@@ -226,12 +229,18 @@ impl LiveBook {
     /// A line could not be read: it may have been an update, and a stream without ids would not tell.
     pub(super) fn unreadable(&mut self, out: &mut Tables) {
         if self.sync.is_unsequenced() && !self.texts.is_checking() {
-            self.connection_lost(out);
+            self.start_again(out);
         }
     }
 
-    /// Starts again, as after a new connection.
-    pub(super) fn connection_lost(&mut self, out: &mut Tables) {
+    /// Starts again if its connection was opened anew.
+    pub(super) fn connection_lost(&mut self, conn: Option<&[u8]>, out: &mut Tables) {
+        if self.via.is_cut_by(conn) {
+            self.start_again(out);
+        }
+    }
+
+    fn start_again(&mut self, out: &mut Tables) {
         if let Some(mut flow) = self.flow.take() {
             self.void(&mut flow, out);
             self.flow = Some(flow);
@@ -252,12 +261,14 @@ impl LiveBook {
         };
         flow.finish(out);
         let under = flow.reported_under();
-        out.diagnose(under, "id_resets", self.sync.n_resets());
-        out.diagnose(
-            under,
-            "messages_of_other_book_channels",
-            self.of_other_channels,
-        );
+        for (name, n) in [
+            ("id_resets", self.sync.n_resets()),
+            ("messages_of_other_book_channels", self.of_other_channels),
+        ] {
+            if n > 0 {
+                out.diagnose(under, name, n);
+            }
+        }
         if self.waited > 0 {
             let text = format!(
                 "{} updates came without a snapshot before them",
@@ -273,6 +284,14 @@ impl LiveBook {
             out.remark(under, text);
         }
     }
+}
+
+/// Gives a message that is going to be applied its number: those left out take none.
+fn number(order: &mut MessageOrder, head: &Head<'_>, message: &mut BookMessage<'_>) {
+    message.msg_seq = order.number(head.ts, head.seq);
+    let id = head.seq.unwrap_or(message.msg_seq);
+    message.ids = (id, id);
+    message.update_id = head.seq.filter(|seq| *seq != message.msg_seq);
 }
 
 /// The book in the venue's own texts, kept only while the venue sends checksums.

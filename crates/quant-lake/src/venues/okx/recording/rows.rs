@@ -4,6 +4,7 @@ use quant_core::time::MICROS_PER_MINUTE;
 
 use super::Context;
 use crate::schema::Dataset;
+use crate::venues::capture::Via;
 use crate::venues::json::Json;
 use crate::venues::json_values::{base_qty, count, millis, need, not_negative, positive, set};
 use crate::venues::message_order::MessageOrder;
@@ -33,8 +34,8 @@ pub(super) struct LiveRows {
     quotes: MessageOrder,
     order: MessageOrder,
     recent: Vec<LiquidationRow>,
-    seen_trades: bool,
-    seen_quotes: bool,
+    trades_via: Via,
+    quotes_via: Via,
     pub(super) of_others: u64,
     pub(super) events: u64,
     pub(super) errors: u64,
@@ -99,11 +100,11 @@ impl LiveRows {
     }
 
     /// What is in flight on a lost connection is missing.
-    pub(super) fn connection_lost(&mut self, out: &mut Tables) {
-        if self.seen_trades {
+    pub(super) fn connection_lost(&mut self, conn: Option<&[u8]>, out: &mut Tables) {
+        if self.trades_via.is_cut_by(conn) {
             out.gap(Dataset::Trades);
         }
-        if self.seen_quotes {
+        if self.quotes_via.is_cut_by(conn) {
             out.gap(Dataset::BookTicker);
         }
     }
@@ -160,7 +161,7 @@ impl LiveRows {
             aggressor: need(side, "side")?,
             late: None,
         });
-        self.seen_trades = true;
+        self.trades_via.saw(cx.conn);
         Ok(())
     }
 
@@ -203,7 +204,7 @@ impl LiveRows {
             ask_qty: base_qty(ask.1, ask.0, cx.unit, "asks")?,
             late: None,
         });
-        self.seen_quotes = true;
+        self.quotes_via.saw(cx.conn);
         Ok(())
     }
 

@@ -1,7 +1,5 @@
 //! Rules of the live channels, hostile messages, and the way back from the encoder.
 
-#![expect(clippy::float_cmp, reason = "values must come back bit for bit")]
-
 use proptest::prelude::*;
 use quant_core::market::Side;
 
@@ -48,7 +46,7 @@ fn terms() -> Terms {
 }
 
 fn at(ts: i64, message: &str) -> String {
-    format!("{}123456 {message}", ts)
+    format!("{ts}123456 {message}")
 }
 
 fn wire(f: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -244,6 +242,34 @@ fn a_new_connection_starts_again() {
         [100, 100, 100, 100, 105, 106, 107, 107]
     );
     assert_eq!(ran.integers(L2, "last_id")[6..], [106, 106]);
+}
+
+#[test]
+fn another_connection_cuts_nothing() {
+    let over = |conn: &str, line: &str| {
+        let message = serde_json::to_string(line.split_once(' ').unwrap().1).unwrap();
+        format!(r#"{{"t":"recv","conn":"{conn}","ts":1652459225.5,"data":{message}}}"#)
+    };
+    let open = |conn: &str| format!(r#"{{"t":"connect","conn":"{conn}","ts":1652459225.4}}"#);
+    let (stream, _) = stream();
+    let text = wire(|out| push_trades(out, &terms(), TradesForm::Old, &[trade(2, T)]).unwrap());
+    let lines = |second: &str| {
+        vec![
+            open("books"),
+            over("books", &stream[0]),
+            open("trades"),
+            over("trades", &at(T, &text)),
+            over("books", &stream[1]),
+            open(second),
+            over("books", &stream[2]),
+        ]
+    };
+    let ran = read(&lines("trades"));
+    assert_eq!((ran.gaps(L2), ran.gaps(Dataset::Trades)), (0, 1));
+    assert_eq!(ran.totals(L2).unwanted, 0);
+    let ran = read(&lines("books"));
+    assert_eq!((ran.gaps(L2), ran.gaps(Dataset::Trades)), (1, 0));
+    assert_eq!(ran.totals(L2).unwanted, 1);
 }
 
 /// Three messages with the checksums of 2022.
