@@ -116,7 +116,12 @@ mod tests {
 
     #[test]
     fn a_long_line_comes_whole() {
-        for total in [CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, MAX_LINE_BYTES] {
+        for total in [
+            CHUNK_BYTES,
+            CHUNK_BYTES + 1,
+            3 * CHUNK_BYTES,
+            MAX_LINE_BYTES,
+        ] {
             let mut text = b"a\n".to_vec();
             text.extend(std::iter::repeat_n(b'x', total - 1));
             text.extend_from_slice(b"\nb\nc");

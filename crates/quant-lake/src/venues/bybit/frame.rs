@@ -57,7 +57,10 @@ pub(super) fn read_time(text: &[u8]) -> Option<(i64, TimeUnit)> {
 }
 
 /// Takes a time of a message.
-pub(super) fn time(json: &mut Json<'_>, column: &'static str) -> Result<(i64, TimeUnit), RowProblem> {
+pub(super) fn time(
+    json: &mut Json<'_>,
+    column: &'static str,
+) -> Result<(i64, TimeUnit), RowProblem> {
     let text = json.number_text()?;
     read_time(text).ok_or(RowProblem::NotATime {
         column,
@@ -128,7 +131,10 @@ pub(super) fn book_topic(topic: &[u8]) -> Option<(u16, &[u8])> {
 }
 
 /// Reads a message; its levels replace those in `sides`.
-pub(super) fn read_book<'a>(line: &'a [u8], sides: &mut Sides) -> Result<BookFrame<'a>, RowProblem> {
+pub(super) fn read_book<'a>(
+    line: &'a [u8],
+    sides: &mut Sides,
+) -> Result<BookFrame<'a>, RowProblem> {
     let mut json = Json::new(line);
     json.object()?;
     let mut seen = Seen::default();

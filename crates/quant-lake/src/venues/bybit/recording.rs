@@ -84,7 +84,11 @@ pub fn recording_parser(recording: &Recording, parse: ParseOptions) -> Box<dyn R
         state: State {
             market: recording.market,
             options: recording.book,
-            reported: recording.datasets.first().copied().unwrap_or(Dataset::Trades),
+            reported: recording
+                .datasets
+                .first()
+                .copied()
+                .unwrap_or(Dataset::Trades),
             fixed_depth: recording.depth,
             depth: None,
             book_conn: Vec::new(),

@@ -125,7 +125,7 @@ impl BookStream {
             bids: &sides.bids,
             asks: &sides.asks,
         };
-        let before = self.sync.last_ids();
+        let mut before = self.sync.last_ids();
         let mut step = self.sync.on_message(frame.is_snapshot, frame.u, frame.seq);
         if let Step::Break(reason) = step {
             match reason.kind {
@@ -134,6 +134,7 @@ impl BookStream {
                 _ => counts.gaps += 1,
             }
             flow.void(out);
+            before = None;
             if frame.is_snapshot {
                 // It is whole by itself, and what came before it is forgotten: it begins a new chain.
                 step = self.sync.on_message(true, frame.u, frame.seq);
@@ -247,7 +248,10 @@ impl BookStream {
             );
         }
         if c.snapshots > 0 && c.snapshots == c.empty_snapshots && c.empty_deltas == c.deltas {
-            out.remark(dataset, "every message is empty: there is no book".to_owned());
+            out.remark(
+                dataset,
+                "every message is empty: there is no book".to_owned(),
+            );
         }
         Ok(())
     }

@@ -67,8 +67,7 @@ impl Json<'_> {
         let (qty, at) = plain_number(text, at + 3)?;
         // The sign is judged by the general reader, which can say what is wrong.
         let in_range = px > 0.0 && px <= MAX_POSITIVE && (0.0..=MAX_POSITIVE).contains(&qty);
-        (text.get(at..at + 2)? == b"\"]" && in_range)
-            .then_some((BookLevel { px, qty }, at + 2))
+        (text.get(at..at + 2)? == b"\"]" && in_range).then_some((BookLevel { px, qty }, at + 2))
     }
 
     /// Takes a level in any spelling.
