@@ -8,7 +8,7 @@ use std::time::Instant;
 use quant_core::market::{InstrumentKey, Market};
 use quant_core::time::{Day, UnixMicros};
 
-use super::fixture::{Fixture, day};
+use super::fixture::{Fixture, day, zip_of};
 use super::shared_data::shared;
 use crate::ingest::container::{Container, ContainerSpec, Pick};
 use crate::ingest::*;
@@ -257,4 +257,68 @@ fn one_large_book_archive() {
         let text = format!("{seconds:.3} s, {} rows, {d:?}", report.counts().written);
         writeln!(std::io::stderr(), "{text}").unwrap();
     }
+}
+
+fn put(fixture: &Fixture, lines: &[String]) -> PathBuf {
+    let path = fixture
+        .root
+        .path()
+        .join("2024-12-04_HYPEUSDT_ob500.data.zip");
+    let text = lines.join("\n");
+    let member = "2024-12-04_HYPEUSDT_ob500.data";
+    std::fs::write(&path, zip_of(&[(member, text.as_bytes())])).unwrap();
+    path
+}
+
+fn frame(ms: i64, u: i64, bids: &str) -> String {
+    format!(
+        r#"{{"topic":"orderbook.500.HYPEUSDT","type":"snapshot","ts":{ms},"data":{{"s":"HYPEUSDT","b":[{bids}],"a":[],"u":{u},"seq":{u}}},"cts":{ms}}}"#
+    )
+}
+
+#[test]
+fn a_day_of_empty_snapshots_is_an_empty_partition() {
+    let fixture = Fixture::new();
+    let ms = 1_733_270_400_000;
+    let path = put(&fixture, &[frame(ms, 5, ""), frame(ms + 5_000, 6, "")]);
+    let of_day = ("HYPEUSDT", day("2024-12-04"), 500);
+    let report = archive(&fixture, &path, of_day, &BOTH);
+    for file in &report.files {
+        let FileStatus::Written { days } = &file.status else {
+            panic!("{report:?}");
+        };
+        assert_eq!((days.len(), days[0].rows), (1, 0), "{report:?}");
+    }
+    let images = of(&report, Dataset::L2Snapshots);
+    assert_eq!(images.diagnostics["empty_snapshots"], 2);
+    assert!(
+        images.notes.iter().any(|n| n.contains("no book")),
+        "{images:?}"
+    );
+}
+
+#[test]
+fn a_file_of_two_time_units_is_refused_and_the_lake_stays_as_it_was() {
+    let fixture = Fixture::new();
+    let ms = 1_733_270_400_000;
+    let bids = r#"["20.5","1"]"#;
+    let path = put(
+        &fixture,
+        &[frame(ms, 5, bids), frame((ms + 5_000) * 1_000, 6, bids)],
+    );
+    let report = archive(&fixture, &path, ("HYPEUSDT", day("2024-12-04"), 500), &BOTH);
+    let (_, error) = report.failures().next().expect("refused");
+    let text = error.to_string();
+    assert!(
+        text.contains("times are in microseconds, in milliseconds before"),
+        "{text}"
+    );
+    assert!(text.contains("hint:"), "{text}");
+    let partitions = fixture.listing().into_keys();
+    assert_eq!(
+        partitions
+            .filter(|p| p.extension().is_some_and(|e| e == "parquet"))
+            .count(),
+        0
+    );
 }

@@ -190,22 +190,20 @@ impl State {
     }
 
     /// Notes the market of a connection.
-    fn learn(&mut self, conn: &[u8], addr: &[u8]) -> Option<&mut Connection> {
+    fn learn(&mut self, conn: &[u8], addr: &[u8]) -> &mut Connection {
         if !self.connections.contains_key(conn) && self.connections.len() >= MAX_CONNECTIONS {
             self.connections.pop_first();
         }
         let known = self.connections.entry(conn.to_vec()).or_default();
         let at = memchr::memmem::rfind(addr, b"/v5/public/").map(|at| at + 11);
         known.category = at.map(|at| String::from_utf8_lossy(&addr[at..]).into_owned());
-        Some(known)
+        known
     }
 
     /// A connection begins: what it brought before is over.
     fn connect(&mut self, conn: &[u8], addr: &[u8], out: &mut Tables) {
         self.count("connections");
-        let was_used = self
-            .learn(conn, addr)
-            .is_some_and(|known| std::mem::take(&mut known.was_used));
+        let was_used = std::mem::take(&mut self.learn(conn, addr).was_used);
         if !was_used {
             return;
         }

@@ -252,13 +252,18 @@ pub(super) fn read_klines(
         let mut prices = [None; 4];
         let (mut volume, mut turnover) = (None, None);
         while let Some(key) = json.key()? {
-            let price = [&b"open"[..], b"high", b"low", b"close"]
-                .iter()
-                .position(|name| *name == key);
-            if let Some(i) = price {
-                let name = ["open", "high", "low", "close"][i];
-                seen.mark(i as u32, name)?;
-                prices[i] = Some(positive(json, name)?);
+            let price = match key {
+                b"open" => Some((0, "open")),
+                b"high" => Some((1, "high")),
+                b"low" => Some((2, "low")),
+                b"close" => Some((3, "close")),
+                _ => None,
+            };
+            if let Some((bit, name)) = price {
+                seen.mark(bit, name)?;
+                if let Some(slot) = prices.get_mut(bit as usize) {
+                    *slot = Some(positive(json, name)?);
+                }
                 continue;
             }
             match key {
