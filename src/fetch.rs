@@ -3,6 +3,7 @@
 //! Knows nothing of what is inside a file; ingestion verifies checksums before anything is committed.
 
 mod archive;
+pub(crate) mod http;
 
 pub use archive::HttpArchive;
 
@@ -19,6 +20,8 @@ use reqwest::header;
 const MAX_TEXT_BYTES: u64 = 1 << 20;
 /// Longest pause between two tries; a longer `Retry-After` ends the download instead of hammering on.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
+/// How long a ban is taken to last when the server does not say.
+const BAN: Duration = Duration::from_mins(2);
 
 /// Why a download failed for good.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +79,16 @@ pub enum FetchError {
         /// The address.
         url: String,
     },
+    /// The server redirects to another host, out of https, or in circles.
+    #[error(
+        "`{url}`: {problem}\nhint: redirects are followed on the same host only; give the final address with `--base-url`"
+    )]
+    Redirected {
+        /// The address.
+        url: String,
+        /// What it did.
+        problem: String,
+    },
     /// The local file cannot be written.
     #[error("cannot write download `{}`: {source}", path.display())]
     Io {
@@ -117,31 +130,8 @@ impl HttpHost {
     /// # Errors
     /// `BadBaseUrl` unless it is http or https; `Setup` if TLS cannot be initialised.
     pub fn new(base_url: &str, retries: u32, timeout: Duration) -> Result<Self, FetchError> {
-        let base_url = base_url.trim_end_matches('/').to_owned();
-        let is_http = base_url.starts_with("https://") || base_url.starts_with("http://");
-        if !is_http || base_url.contains(char::is_whitespace) {
-            return Err(FetchError::BadBaseUrl { url: base_url });
-        }
-        // Another part of the process may have installed a provider already: either one will do.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder()
-            .user_agent(concat!("quant/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(timeout)
-            // The blocking client applies this to each wait for data, not to the whole body.
-            .timeout(timeout)
-            .tcp_keepalive(Duration::from_secs(30))
-            // A file host has no reason to send us elsewhere more than once or twice, or from https to http.
-            .redirect(reqwest::redirect::Policy::custom(|attempt| {
-                let downgrade = attempt.previous().iter().any(|u| u.scheme() == "https")
-                    && attempt.url().scheme() != "https";
-                if downgrade || attempt.previous().len() > 3 {
-                    attempt.error("redirect loop or downgrade")
-                } else {
-                    attempt.follow()
-                }
-            }))
-            .build()
-            .map_err(|source| FetchError::Setup { source })?;
+        let base_url = http::base_url(base_url)?;
+        let client = http::client(timeout, timeout)?;
         Ok(Self {
             client,
             base_url,
@@ -245,14 +235,14 @@ impl HttpHost {
         if from > 0 {
             request = request.header(header::RANGE, format!("bytes={from}-"));
         }
-        let response = request.send().map_err(retry)?;
+        let response = request.send().map_err(|e| not_sent(e, url))?;
         let status = response.status();
         match status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Some(response)),
             StatusCode::NOT_FOUND => Ok(None),
             // Our range starts at or past the end: the file is whole, or not the one we began. Start afresh.
             StatusCode::RANGE_NOT_SATISFIABLE => {
-                let whole = self.client.get(url).send().map_err(retry)?;
+                let whole = self.client.get(url).send().map_err(|e| not_sent(e, url))?;
                 if whole.status().is_success() {
                     Ok(Some(whole))
                 } else {
@@ -262,10 +252,14 @@ impl HttpHost {
                     }))
                 }
             }
-            StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::IM_A_TEAPOT => {
-                let pause = retry_after(&response);
+            // Banned: every further request makes it longer.
+            StatusCode::IM_A_TEAPOT => Err(Failure::Final(FetchError::RateLimited {
+                url: url.to_owned(),
+                status: status.as_u16(),
+                seconds: pause_of(&response).unwrap_or(BAN).as_secs(),
+            })),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                let pause = pause_of(&response);
                 match pause {
                     Some(wait) if wait > MAX_PAUSE => {
                         Err(Failure::Final(FetchError::RateLimited {
@@ -299,7 +293,7 @@ impl HttpHost {
         stop: &AtomicBool,
         mut attempt: impl FnMut() -> Result<T, Failure>,
     ) -> Result<T, FetchError> {
-        let mut pause = self.first_pause;
+        let mut backoff = http::Backoff::new(self.first_pause, MAX_PAUSE, http::seed_of(url));
         let tries = self.retries.saturating_add(1);
         let mut last = String::new();
         for n in 0..tries {
@@ -318,8 +312,8 @@ impl HttpHost {
                     tracing::debug!(url, n, reason, "download will be retried");
                     last = reason;
                     if n + 1 < tries {
-                        sleep(asked.unwrap_or(pause), stop);
-                        pause = (pause * 2).min(MAX_PAUSE);
+                        let pause = asked.map(|asked| asked + backoff.extra());
+                        sleep(pause.unwrap_or_else(|| backoff.pause()), stop);
                     }
                 }
             }
@@ -333,26 +327,30 @@ impl HttpHost {
 }
 
 fn retry(error: impl std::error::Error) -> Failure {
-    let mut reason = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        reason = format!("{reason}: {cause}");
-        source = cause.source();
-    }
     Failure::Retry {
-        reason,
+        reason: http::reason_of(&error),
         pause: None,
     }
 }
 
-/// Reads `Retry-After` in seconds; dates and nonsense count as absent, so the ordinary backoff applies.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse::<u64>().ok().map(Duration::from_secs)
+/// Turns a request that got no answer into another try, unless the server sent us where we do not go.
+fn not_sent(error: reqwest::Error, url: &str) -> Failure {
+    if error.is_redirect() {
+        Failure::Final(FetchError::Redirected {
+            url: url.to_owned(),
+            problem: http::reason_of(&error),
+        })
+    } else {
+        retry(error)
+    }
+}
+
+fn pause_of(response: &Response) -> Option<Duration> {
+    http::retry_after(response.headers(), crate::run::wall_clock())
 }
 
 /// Sleeps in short steps, so that an interrupt is felt at once.
-fn sleep(mut left: Duration, stop: &AtomicBool) {
+pub(crate) fn sleep(mut left: Duration, stop: &AtomicBool) {
     let step = Duration::from_millis(50);
     while !left.is_zero() && !stop.load(Ordering::Relaxed) {
         let nap = left.min(step);

@@ -10,5 +10,6 @@ pub mod facts;
 pub mod fetch;
 pub mod mock;
 pub mod report;
+pub mod rest;
 pub mod run;
 pub mod synth;

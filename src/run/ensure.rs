@@ -1,5 +1,9 @@
 //! Brings the history a config asks for into the lake, from the source it names.
 
+pub mod files;
+pub mod okx_hist;
+pub mod rest;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

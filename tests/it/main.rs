@@ -33,6 +33,8 @@ mod mock;
 mod provenance;
 /// Recorded market data, where there is some.
 mod real_data;
+/// The REST client against hosts that misbehave.
+mod rest_faults;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
 /// Runs the binary, makes archives, reads what was written.

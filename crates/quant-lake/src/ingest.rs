@@ -9,7 +9,9 @@ pub mod chunks;
 mod collect;
 pub mod container;
 mod csv_run;
+pub mod discover;
 mod files;
+mod pages_run;
 mod pipeline;
 pub mod plan;
 mod quarantine;
@@ -21,6 +23,7 @@ mod unit;
 
 pub use csv_run::{CsvRequest, ingest_csv};
 pub use files::{FilesRequest, MakeFileParser, VendorFile, ingest_files};
+pub use pages_run::{PageSource, PagesRequest, has_pages, ingest_pages};
 pub use plan::{PlanOptions, Unit, plan_vision};
 pub use report::{
     DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts,

@@ -5,16 +5,25 @@
 pub mod binance;
 pub mod book_flow;
 pub mod bybit;
+pub mod capture;
 pub mod contracts;
 pub mod csv;
 pub mod deepcoin;
+pub mod hyperliquid;
 pub mod json;
+pub(crate) mod json_values;
+#[cfg(test)]
+pub(crate) mod message_fixture;
+pub mod message_order;
 pub mod number;
+pub(crate) mod numbering;
 pub mod okx;
 pub mod pack;
+pub mod pages;
 mod plain;
 pub mod records;
 pub(crate) mod row_values;
 pub mod rows;
+pub mod stamp;
 pub mod tables;
 pub mod wire;

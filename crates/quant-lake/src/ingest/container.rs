@@ -232,6 +232,8 @@ impl Inner {
 impl Stream {
     /// Fills `out` with the next bytes of the text; fewer only at its end, where every check has been made.
     ///
+    /// Give it large blocks: what is packed twice is told by the first one, a tar by its first 512 bytes.
+    ///
     /// # Errors
     /// `ArchiveError`: damage, an early end that is not accepted, a size or a ratio beyond the limits, or `Io`.
     pub fn fill(&mut self, out: &mut [u8]) -> Result<usize, ArchiveError> {

@@ -253,3 +253,6 @@ fn end(
 fn from_parse(error: ParseError) -> FileError {
     FileError::Parse(error)
 }
+
+#[cfg(test)]
+mod tests;

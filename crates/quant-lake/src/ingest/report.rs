@@ -102,7 +102,7 @@ pub struct FileOutcome {
 
 impl FileOutcome {
     /// Returns the outcome of a file before anything is known about it.
-    pub(super) fn unknown(dataset: Dataset, file: String, days: (Day, Day)) -> Self {
+    pub fn unknown(dataset: Dataset, file: String, days: (Day, Day)) -> Self {
         Self {
             dataset,
             file,

@@ -49,6 +49,12 @@ pub enum SourceError {
         /// Limit.
         limit: u64,
     },
+    /// The source says in its own words why there is nothing to ingest.
+    #[error("{problem}")]
+    Refused {
+        /// Its words, with a hint.
+        problem: String,
+    },
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,

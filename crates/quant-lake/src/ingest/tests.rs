@@ -5,5 +5,7 @@ mod bybit;
 mod csv;
 mod fixture;
 mod good_input;
+mod recordings;
 mod shared_data;
 mod speed;
+mod venue_files;

@@ -4,7 +4,9 @@
 
 mod archive;
 pub mod encode;
+pub mod pages;
 mod parse;
+pub mod recording;
 
 pub use archive::{
     ArchiveFile, Cadence, NotPublished, Period, Published, VisionType, archive_file, published,

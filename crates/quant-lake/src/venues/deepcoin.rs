@@ -3,3 +3,4 @@
 //! The encoders are in [`encode`]; parsers belong beside it (`parse`), not into it.
 
 pub mod encode;
+pub mod pages;

@@ -301,6 +301,16 @@ impl Tables {
         }
     }
 
+    /// Refuses the whole file; what follows is not read.
+    pub fn fail(&mut self, error: ParseError) {
+        self.failed.get_or_insert(error);
+    }
+
+    /// Returns the name of the file in messages.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Adds a remark to the report of a dataset.
     pub fn remark(&mut self, dataset: Dataset, text: String) {
         if let Some(totals) = self.totals.get_mut(&dataset) {
@@ -434,6 +444,9 @@ impl<F: MessageFormat> RowParser for MessageParser<F> {
             };
             if let Err(reason) = read {
                 self.tables.refuse(self.tables.primary, line, reason);
+            }
+            if self.tables.failed.is_some() {
+                break;
             }
         }
         self.drain(out)

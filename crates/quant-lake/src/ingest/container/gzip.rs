@@ -233,8 +233,11 @@ fn header(data: &[u8]) -> Header {
         }
         at += 2;
     }
-    if data.len() < at {
-        return Header::Incomplete;
+    if at > MAX_HEADER_BYTES {
+        Header::Bad("endless gzip header")
+    } else if data.len() < at {
+        Header::Incomplete
+    } else {
+        Header::Bytes(at)
     }
-    Header::Bytes(at)
 }

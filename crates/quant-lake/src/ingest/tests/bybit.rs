@@ -232,7 +232,7 @@ fn a_recording_becomes_partitions_of_the_market_asked_for() {
     let (_, error) = report.failures().next().expect("refused");
     let text = error.to_string();
     assert!(
-        text.contains("messages of market linear, spot, asked for inverse"),
+        text.contains("connections of market linear, spot, not inverse"),
         "{text}"
     );
 }

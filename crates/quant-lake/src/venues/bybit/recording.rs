@@ -95,6 +95,7 @@ pub fn recording_parser(recording: &Recording, parse: ParseOptions) -> Box<dyn R
             stream: BookStream::new(recording.book),
             has_book: false,
             connections: BTreeMap::new(),
+            first_connection: 0,
             sides: Sides::default(),
             ids: TradeIds::default(),
             klines: Vec::new(),
@@ -133,6 +134,8 @@ struct State {
     stream: BookStream,
     has_book: bool,
     connections: BTreeMap<Vec<u8>, Connection>,
+    /// Line of the first connection.
+    first_connection: u64,
     sides: Sides,
     ids: TradeIds,
     klines: Vec<Kline>,
@@ -203,6 +206,9 @@ impl State {
     /// A connection begins: what it brought before is over.
     fn connect(&mut self, conn: &[u8], addr: &[u8], out: &mut Tables) {
         self.count("connections");
+        if self.first_connection == 0 {
+            self.first_connection = out.line();
+        }
         let was_used = std::mem::take(&mut self.learn(conn, addr).was_used);
         if !was_used {
             return;
@@ -392,10 +398,13 @@ impl State {
         if found.is_empty() || found.contains(expected) {
             return Ok(());
         }
-        Err(ParseError::OtherMarket {
+        let found: Vec<&str> = found.into_iter().collect();
+        Err(ParseError::OtherSource {
             file: file.to_owned(),
-            expected,
-            found: found.into_iter().collect::<Vec<_>>().join(", "),
+            line: self.first_connection,
+            found: format!("connections of market {}", found.join(", ")),
+            asked: expected.to_owned(),
+            hint: "pass the market that was recorded with --market",
         })
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Table<R: Record> {
     /// The pending rows are in order so far.
     sorted: bool,
     columns: R::Columns,
+    /// Rows kept and not yet spread over the columns.
+    staged: Vec<R>,
     last: Option<(R, R::Key)>,
     day: Option<Day>,
     counted: Counted,
@@ -61,6 +63,7 @@ impl<R: Record> Table<R> {
             lines: Vec::new(),
             sorted: true,
             columns: R::Columns::default(),
+            staged: Vec::new(),
             last: None,
             day: None,
             counted: Counted::default(),
@@ -181,7 +184,7 @@ impl<R: Record> Table<R> {
         let counts = self.counted.days.entry(day).or_default();
         counts.kept += 1;
         counts.late += u64::from(row.is_late());
-        self.columns.extend(&[row]);
+        self.staged.push(row);
         self.last = Some((row, key));
     }
 
@@ -209,6 +212,8 @@ impl<R: Record> Table<R> {
     }
 
     fn flush(&mut self, ready: &mut Vec<Parsed>, failed: &mut Option<ParseError>) {
+        self.columns.extend(&self.staged);
+        self.staged.clear();
         if let Some(day) = self.day
             && !self.columns.is_empty()
         {

@@ -225,7 +225,7 @@ fn a_recording_of_other_markets_is_refused() {
         .unwrap()
         .to_string();
     assert!(
-        error.contains("messages of market spot, asked for linear"),
+        error.contains("row 1: connections of market spot, not linear"),
         "{error}"
     );
     assert!(error.contains("hint:"), "{error}");

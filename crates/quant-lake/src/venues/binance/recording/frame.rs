@@ -1,0 +1,269 @@
+//! One frame, taken apart in one pass: its fields as slices of the line, the levels of its book read.
+
+use quant_core::market::{BookLevel, Symbol};
+
+use crate::venues::json::Json;
+use crate::venues::row_values::MAX_POSITIVE;
+use crate::venues::rows::RowProblem;
+
+/// What a frame is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channel {
+    Trade,
+    AggTrade,
+    BookTicker,
+    Depth,
+    PartialDepth,
+    RestImage,
+    Kline,
+    ForceOrder,
+    Other,
+}
+
+/// Levels of the frame read last; the buffers are used again.
+#[derive(Debug, Default)]
+pub(super) struct Levels {
+    pub(super) bids: Vec<BookLevel>,
+    pub(super) asks: Vec<BookLevel>,
+}
+
+impl Levels {
+    pub(super) fn len(&self) -> u64 {
+        (self.bids.len() + self.asks.len()) as u64
+    }
+
+    /// Refuses prices that are no prices and sizes that are no sizes.
+    pub(super) fn check(&self) -> Result<(), RowProblem> {
+        for level in self.bids.iter().chain(&self.asks) {
+            if !(level.px > 0.0 && level.px <= MAX_POSITIVE) {
+                return Err(RowProblem::BadSign {
+                    column: "price of a level",
+                    required: "positive, at most 1e15",
+                });
+            }
+            if !(0.0..=MAX_POSITIVE).contains(&level.qty) {
+                return Err(RowProblem::BadSign {
+                    column: "size of a level",
+                    required: "0 to 1e15",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The fields of a frame, unread. Names follow the venue's keys, which mean different things per event.
+#[derive(Debug, Default)]
+pub(super) struct Frame<'a> {
+    stream: Option<&'a [u8]>,
+    event: Option<&'a [u8]>,
+    pub(super) symbol: Option<&'a [u8]>,
+    pub(super) event_time: Option<&'a [u8]>,
+    pub(super) trade_time: Option<&'a [u8]>,
+    pub(super) first_id: Option<&'a [u8]>,
+    pub(super) last_id: Option<&'a [u8]>,
+    pub(super) prev_id: Option<&'a [u8]>,
+    pub(super) last_update_id: Option<&'a [u8]>,
+    pub(super) bid: Option<&'a [u8]>,
+    pub(super) bid_qty: Option<&'a [u8]>,
+    /// Ask price of a bookTicker; id of an aggTrade.
+    pub(super) ask: Option<&'a [u8]>,
+    pub(super) ask_qty: Option<&'a [u8]>,
+    pub(super) id: Option<&'a [u8]>,
+    pub(super) price: Option<&'a [u8]>,
+    pub(super) qty: Option<&'a [u8]>,
+    pub(super) first_trade: Option<&'a [u8]>,
+    pub(super) last_trade: Option<&'a [u8]>,
+    pub(super) maker: Option<&'a [u8]>,
+    /// `X` of a trade.
+    pub(super) kind: Option<&'a [u8]>,
+    kline: Option<&'a [u8]>,
+    order: Option<&'a [u8]>,
+    has_levels: bool,
+}
+
+fn set<'a>(
+    slot: &mut Option<&'a [u8]>,
+    value: &'a [u8],
+    field: &'static str,
+) -> Result<(), RowProblem> {
+    if slot.replace(value).is_some() {
+        return Err(RowProblem::Field {
+            field,
+            problem: "given twice",
+        });
+    }
+    Ok(())
+}
+
+/// Takes a value as it stands: the inside of a string, or the text of a number or flag.
+fn scalar<'a>(json: &mut Json<'a>) -> Result<&'a [u8], RowProblem> {
+    match json.next_byte() {
+        Some(b'"') => json.string(),
+        _ => json.value(),
+    }
+}
+
+fn levels(json: &mut Json<'_>, into: &mut Vec<BookLevel>) -> Result<(), RowProblem> {
+    json.array()?;
+    while json.element()? {
+        json.array()?;
+        let mut pair = [0.0; 2];
+        let mut n = 0;
+        while json.element()? {
+            match pair.get_mut(n) {
+                Some(slot) => *slot = json.decimal("level")?,
+                None => json.skip()?,
+            }
+            n += 1;
+        }
+        if n < 2 {
+            return Err(RowProblem::FieldCount {
+                expected: 2,
+                found: n,
+            });
+        }
+        into.push(BookLevel {
+            px: pair[0],
+            qty: pair[1],
+        });
+    }
+    Ok(())
+}
+
+impl<'a> Frame<'a> {
+    /// Reads a frame, combined (`stream`, `data`) or bare; its levels replace those in `into`.
+    pub(super) fn read(text: &'a [u8], into: &mut Levels) -> Result<Self, RowProblem> {
+        into.bids.clear();
+        into.asks.clear();
+        let mut frame = Self::default();
+        let mut json = Json::new(text);
+        frame.object(&mut json, into, true)?;
+        json.end()?;
+        Ok(frame)
+    }
+
+    fn object(
+        &mut self,
+        json: &mut Json<'a>,
+        into: &mut Levels,
+        outer: bool,
+    ) -> Result<(), RowProblem> {
+        json.object()?;
+        while let Some(key) = json.key()? {
+            match key {
+                b"stream" if outer => set(&mut self.stream, scalar(json)?, "stream")?,
+                b"data" if outer && json.next_byte() == Some(b'{') => {
+                    self.object(json, into, false)?;
+                }
+                b"b" | b"bids" if json.next_byte() == Some(b'[') => {
+                    self.has_levels = true;
+                    levels(json, &mut into.bids)?;
+                }
+                b"a" | b"asks" if json.next_byte() == Some(b'[') => {
+                    self.has_levels = true;
+                    levels(json, &mut into.asks)?;
+                }
+                b"e" => set(&mut self.event, scalar(json)?, "e")?,
+                b"E" => set(&mut self.event_time, scalar(json)?, "E")?,
+                b"T" => set(&mut self.trade_time, scalar(json)?, "T")?,
+                b"s" => set(&mut self.symbol, scalar(json)?, "s")?,
+                b"U" => set(&mut self.first_id, scalar(json)?, "U")?,
+                b"u" => set(&mut self.last_id, scalar(json)?, "u")?,
+                b"pu" => set(&mut self.prev_id, scalar(json)?, "pu")?,
+                b"lastUpdateId" => set(&mut self.last_update_id, scalar(json)?, "lastUpdateId")?,
+                b"b" => set(&mut self.bid, scalar(json)?, "b")?,
+                b"B" => set(&mut self.bid_qty, scalar(json)?, "B")?,
+                b"a" => set(&mut self.ask, scalar(json)?, "a")?,
+                b"A" => set(&mut self.ask_qty, scalar(json)?, "A")?,
+                b"t" => set(&mut self.id, scalar(json)?, "t")?,
+                b"p" => set(&mut self.price, scalar(json)?, "p")?,
+                b"q" => set(&mut self.qty, scalar(json)?, "q")?,
+                b"f" => set(&mut self.first_trade, scalar(json)?, "f")?,
+                b"l" => set(&mut self.last_trade, scalar(json)?, "l")?,
+                b"m" => set(&mut self.maker, scalar(json)?, "m")?,
+                b"X" => set(&mut self.kind, scalar(json)?, "X")?,
+                b"k" => set(&mut self.kline, json.value()?, "k")?,
+                b"o" => set(&mut self.order, json.value()?, "o")?,
+                _ => json.skip()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what the frame is about, from its event name, else from the stream's name and the fields it has.
+    pub(super) fn channel(&self) -> Channel {
+        let topic = self.stream.and_then(|s| {
+            let at = memchr::memchr(b'@', s)?;
+            s.get(at + 1..)
+        });
+        let is_partial = topic.is_some_and(|t| {
+            t.strip_prefix(b"depth")
+                .and_then(|rest| rest.first())
+                .is_some_and(u8::is_ascii_digit)
+        });
+        match self.event {
+            Some(b"depthUpdate") if is_partial => Channel::PartialDepth,
+            Some(b"depthUpdate") => Channel::Depth,
+            Some(b"trade") => Channel::Trade,
+            Some(b"aggTrade") => Channel::AggTrade,
+            Some(b"bookTicker") => Channel::BookTicker,
+            Some(b"kline") => Channel::Kline,
+            Some(b"forceOrder") => Channel::ForceOrder,
+            Some(_) => Channel::Other,
+            None if is_partial => Channel::PartialDepth,
+            None if self.last_update_id.is_some() && self.has_levels => Channel::RestImage,
+            None if topic == Some(b"bookTicker") || (self.bid.is_some() && self.ask.is_some()) => {
+                Channel::BookTicker
+            }
+            None => Channel::Other,
+        }
+    }
+
+    /// Returns whether the stream's name is of another symbol; false without a stream.
+    pub(super) fn stream_is_of_another(&self, symbol: &Symbol) -> bool {
+        self.stream.is_some_and(|s| {
+            let name = s.split(|b| *b == b'@').next().unwrap_or_default();
+            !name.eq_ignore_ascii_case(symbol.as_str().as_bytes())
+        })
+    }
+
+    /// Returns the named fields of the kline inside; `None` without one.
+    pub(super) fn kline<const N: usize>(
+        &self,
+        names: &[&[u8]; N],
+    ) -> Result<Option<[Option<&'a [u8]>; N]>, RowProblem> {
+        self.kline.map(|text| pick(text, names)).transpose()
+    }
+
+    /// Returns the named fields of the forced order inside; `None` without one.
+    pub(super) fn order<const N: usize>(
+        &self,
+        names: &[&[u8]; N],
+    ) -> Result<Option<[Option<&'a [u8]>; N]>, RowProblem> {
+        self.order.map(|text| pick(text, names)).transpose()
+    }
+}
+
+/// Returns the named fields of an object.
+fn pick<'a, const N: usize>(
+    text: &'a [u8],
+    names: &[&[u8]; N],
+) -> Result<[Option<&'a [u8]>; N], RowProblem> {
+    let mut out = [None; N];
+    let mut json = Json::new(text);
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match names.iter().position(|n| *n == key) {
+            Some(i) => {
+                let value = scalar(&mut json)?;
+                if let Some(slot) = out.get_mut(i) {
+                    set(slot, value, "field of an inner object")?;
+                }
+            }
+            None => json.skip()?,
+        }
+    }
+    json.end()?;
+    Ok(out)
+}

@@ -1,0 +1,4 @@
+//! Hyperliquid: pages of its `/info` endpoint, recordings of its public socket.
+
+pub mod messages;
+pub mod pages;

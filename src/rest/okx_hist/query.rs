@@ -1,0 +1,94 @@
+//! Which stretches of days are still to be asked, and in how small pieces.
+
+use quant_core::market::{InstrumentKey, Market};
+use quant_core::time::Day;
+use quant_lake::venues::okx::encode::names::Module;
+
+use crate::rest::governor::OKX_HISTORY;
+use crate::rest::request::Request;
+
+/// Days of one request: the document says 20, eleven are refused already.
+const MAX_DAYS: i32 = 10;
+const DAY_MS: i64 = 86_400_000;
+
+/// Asks for stretches of days, oldest first; a stretch that is too long is asked for in halves.
+#[derive(Debug)]
+pub struct HistQuery {
+    kind: &'static str,
+    list: &'static str,
+    name: String,
+    module: Module,
+    /// Stretches to ask, the next one last.
+    left: Vec<(Day, Day)>,
+}
+
+impl HistQuery {
+    /// Returns the query for the files of these days (ascending, by the calendar of the product).
+    pub fn new(key: &InstrumentKey, module: Module, days: &[Day]) -> Self {
+        let symbol = key.symbol.as_str();
+        let (kind, list) = match key.market {
+            Market::Spot => ("SPOT", "instIdList"),
+            _ => ("SWAP", "instFamilyList"),
+        };
+        // One daily file holds the funding of all swaps, and only as that it can be asked for.
+        let name = if module == Module::Funding {
+            "ANY"
+        } else {
+            symbol.strip_suffix("-SWAP").unwrap_or(symbol)
+        };
+        let mut left: Vec<(Day, Day)> = Vec::new();
+        for &day in days {
+            match left.last_mut() {
+                Some((first, last)) if last.0 + 1 == day.0 && day.0 - first.0 < MAX_DAYS => {
+                    *last = day;
+                }
+                _ => left.push((day, day)),
+            }
+        }
+        left.reverse();
+        Self {
+            kind,
+            list,
+            name: name.to_owned(),
+            module,
+            left,
+        }
+    }
+
+    /// Returns the next request and the days it asks for.
+    pub fn next_request(&self) -> Option<(Request, (Day, Day))> {
+        let (first, last) = *self.left.last()?;
+        // Only the date counts, by whichever calendar: noon of UTC+8 is the same date in both.
+        let noon = |day: Day| i64::from(day.0) * DAY_MS + DAY_MS / 2 - DAY_MS / 3;
+        let request = Request::get("/api/v5/public/market-data-history", OKX_HISTORY, 1)
+            .with("module", self.module.number())
+            .with("instType", self.kind)
+            .with(self.list, &self.name)
+            .with("dateAggrType", "daily")
+            .with("begin", noon(first))
+            .with("end", noon(last));
+        Some((request, (first, last)))
+    }
+
+    /// The last request was answered.
+    pub fn answered(&mut self) {
+        self.left.pop();
+    }
+
+    /// The last request was too long: asks for it in two halves; false if it was a single day.
+    pub fn halve(&mut self) -> bool {
+        match self.left.pop() {
+            Some((first, last)) if first < last => {
+                let middle = Day(first.0 + (last.0 - first.0) / 2);
+                self.left.push((middle.plus(1), last));
+                self.left.push((first, middle));
+                true
+            }
+            Some(single) => {
+                self.left.push(single);
+                false
+            }
+            None => false,
+        }
+    }
+}

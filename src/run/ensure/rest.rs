@@ -1,0 +1,477 @@
+//! Brings days of REST history into the lake: what is there already is not asked for, each day is one page file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quant_core::market::{Instrument, InstrumentKey};
+use quant_core::time::{Day, TimeRange, UnixMicros};
+use quant_lake::commit::{DatasetWriter, WriterOptions};
+use quant_lake::ingest::{
+    FileError, FileOutcome, FileStatus, IngestReport, PagesRequest, RowCounts, SourceError,
+    has_pages, ingest_pages,
+};
+use quant_lake::instruments::to_batch;
+use quant_lake::layout::{DatasetKey, PartitionSetSpec};
+use quant_lake::manifest::{IngestParams, Source, SourceKind};
+use quant_lake::quality::Quality;
+use quant_lake::schema::Dataset;
+use quant_lake::venues::contracts::QtyUnit;
+use quant_lake::write::PartitionMeta;
+
+use super::{IngestContext, ingest_error};
+use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::rest::fetch::ask;
+use crate::rest::venues::{self, Job, Unavailable, VenueCx};
+use crate::rest::{
+    FetchPagesError, Governor, RestClient, RestError, RestOptions, SystemTimer, fetch_pages,
+    governor::quotas_of,
+};
+use crate::run::identity::sha256_hex;
+
+/// Bans and long pauses, in the lake's folder.
+const HOLDS_FILE: &str = ".rest-holds.json";
+/// Version of what writes terms into the lake.
+const TERMS_VERSION: &str = "instruments-rest-1";
+
+/// How a command wants its host to be talked to.
+#[derive(Clone, Debug)]
+pub struct RestArgs {
+    /// Another host than the venue's.
+    pub base_url: Option<String>,
+    /// Tries after the first one.
+    pub retries: u32,
+    /// Longest silence of the host.
+    pub timeout: Duration,
+}
+
+/// One venue's host, shared by all instruments of a command.
+#[derive(Debug)]
+pub struct RestSource {
+    client: RestClient,
+}
+
+impl RestSource {
+    /// Connects to the host of an exchange's market; asks it nothing, unless it is not the venue's own.
+    ///
+    /// # Errors
+    /// Configuration errors: no such API, a bad address, simulated data under a real name or the other way round.
+    pub fn open(
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+        args: &RestArgs,
+    ) -> CommandResult<Self> {
+        let venue = key.exchange.venue;
+        let Some(host) = venues::default_host(venue, key.market) else {
+            return Err(CommandError::text(
+                ErrorKind::Config,
+                &format!("`{}` has no REST history on {}", key.exchange, key.market),
+            )
+            .hint("REST history is known of binance (spot, um, cm), okx, deepcoin and hyperliquid (swap)"));
+        };
+        let timer = Arc::new(SystemTimer::default());
+        let options = RestOptions {
+            retries: args.retries,
+            silence: args.timeout,
+            seed: u64::from(std::process::id()) ^ context.created_at.0.cast_unsigned(),
+            holds: Some(context.lake.root().join(HOLDS_FILE)),
+            ..RestOptions::default()
+        };
+        let base_url = args.base_url.as_deref().unwrap_or(host);
+        let governor = Arc::new(Governor::new(quotas_of(venue)));
+        let client = RestClient::new(base_url, options, governor, timer).config_error()?;
+        let source = Self { client };
+        let simulated = args.base_url.is_some() && source.is_simulated(context)?;
+        match (simulated, key.exchange.simulated) {
+            (true, false) => Err(super::simulated_as_real(base_url, key)),
+            (false, true) => Err(CommandError::text(
+                ErrorKind::Config,
+                &format!("`{}` is simulated and `{base_url}` is not", key.exchange),
+            )
+            .hint(
+                "serve a simulated market with `quant mock-exchange` and name it with `--base-url`",
+            )),
+            _ => Ok(source),
+        }
+    }
+
+    /// Returns the client of the host.
+    pub const fn client(&self) -> &RestClient {
+        &self.client
+    }
+
+    /// Asks whether a mock exchange answers at this address.
+    fn is_simulated(&self, context: &IngestContext<'_>) -> CommandResult<bool> {
+        let request = crate::rest::Request::get("/_mock/status", "", 0);
+        match self.client.send(&request, context.stop) {
+            Ok(answer) => {
+                let status: serde_json::Value =
+                    serde_json::from_slice(&answer.body).unwrap_or_default();
+                Ok(answer.status == 200 && status["simulated"] == true)
+            }
+            // A page of another kind is no mock; whatever else is wrong shows itself with the first request.
+            Err(RestError::NotJson { .. }) => Ok(false),
+            Err(error) => Err(rest_error(error)),
+        }
+    }
+
+    /// Ingests the days of an instrument that the lake has not got whole.
+    ///
+    /// # Errors
+    /// Data errors of the host or the lake as a whole; those of single days are in the report.
+    pub fn ingest(
+        &self,
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+        datasets: &[Dataset],
+        range: TimeRange,
+        terms: &[Instrument],
+    ) -> CommandResult<IngestReport> {
+        crate::run::space::require(context.lake.root(), 0)?;
+        let days: Vec<Day> = range.days().collect();
+        let mut work = Work {
+            client: &self.client,
+            context,
+            key,
+            terms,
+            cx: None,
+        };
+        let mut report = IngestReport::default();
+        context.progress.planned(datasets.len() * days.len());
+        'all: for &dataset in datasets {
+            for &day in &days {
+                if dataset == Dataset::Instruments && Some(&day) != days.last() {
+                    continue;
+                }
+                match work.day(dataset, day)? {
+                    Some(outcome) => report.files.push(outcome),
+                    None => {
+                        report.stopped = true;
+                        break 'all;
+                    }
+                }
+            }
+        }
+        // Stays if something else is in it.
+        drop(std::fs::remove_dir(work.downloads()));
+        Ok(report)
+    }
+}
+
+/// The work on one instrument.
+struct Work<'a> {
+    client: &'a RestClient,
+    context: &'a IngestContext<'a>,
+    key: &'a InstrumentKey,
+    terms: &'a [Instrument],
+    /// Known once the venue had to be asked.
+    cx: Option<VenueCx>,
+}
+
+/// How one day ended early.
+enum Early {
+    Stopped,
+    Status(FileStatus),
+    Command(CommandError),
+}
+
+impl From<FetchPagesError> for Early {
+    fn from(error: FetchPagesError) -> Self {
+        match error {
+            FetchPagesError::Rest(RestError::Interrupted { .. }) => Self::Stopped,
+            FetchPagesError::Rest(error) if is_final(&error) => Self::Command(rest_error(error)),
+            other => Self::Status(failed(&other)),
+        }
+    }
+}
+
+impl From<CommandError> for Early {
+    fn from(error: CommandError) -> Self {
+        Self::Command(error)
+    }
+}
+
+/// Returns whether an error concerns the host, so that no other day can do better.
+const fn is_final(error: &RestError) -> bool {
+    matches!(
+        error,
+        RestError::Banned { .. } | RestError::Held { .. } | RestError::Forbidden { .. }
+    )
+}
+
+fn rest_error(error: RestError) -> CommandError {
+    match error {
+        RestError::Interrupted { .. } => CommandError::new(ErrorKind::Interrupted, &error),
+        other => CommandError::new(ErrorKind::Data, &other),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> FileStatus {
+    FileStatus::Failed {
+        error: FileError::Source(SourceError::Refused {
+            problem: error.to_string(),
+        }),
+    }
+}
+
+impl Work<'_> {
+    fn downloads(&self) -> PathBuf {
+        self.context.lake.root().join("downloads")
+    }
+
+    /// Brings one day; `None` if the caller asked to stop.
+    fn day(&mut self, dataset: Dataset, day: Day) -> CommandResult<Option<FileOutcome>> {
+        let name = format!(
+            "{}-{}-{}-{dataset}-{day}.pages",
+            self.key.exchange, self.key.market, self.key.symbol
+        );
+        let mut outcome = FileOutcome::unknown(dataset, name.clone(), (day, day));
+        let result = if dataset == Dataset::Instruments {
+            self.instruments(&mut outcome).map(|()| None)
+        } else {
+            self.pages(dataset, day, &name, &mut outcome)
+        };
+        match result {
+            Ok(Some(done)) => return Ok(Some(done)),
+            Ok(None) => {}
+            Err(Early::Stopped) => return Ok(None),
+            Err(Early::Command(error)) => return Err(error),
+            Err(Early::Status(status)) => outcome.status = status,
+        }
+        self.context.progress.finished(&outcome);
+        Ok(Some(outcome))
+    }
+
+    fn pages(
+        &mut self,
+        dataset: Dataset,
+        day: Day,
+        name: &str,
+        outcome: &mut FileOutcome,
+    ) -> Result<Option<FileOutcome>, Early> {
+        if self.is_current(dataset, day)? {
+            return Err(Early::Status(FileStatus::Current));
+        }
+        let cx = self.venue()?;
+        let mut job = venues::job(&cx, dataset, day).map_err(|error| {
+            Early::Status(match error {
+                Unavailable::NotYet { .. } | Unavailable::OnlyNow { .. } => {
+                    FileStatus::NotPublished {
+                        reason: error.to_string(),
+                    }
+                }
+                _ => failed(&error),
+            })
+        })?;
+        outcome.notes.append(&mut job.notes);
+        if !job.complete {
+            outcome
+                .notes
+                .push("the day is not whole and will be asked for again".to_owned());
+        }
+        let downloads = self.downloads();
+        std::fs::create_dir_all(&downloads)
+            .map_err(|e| CommandError::io("create", &downloads, &e))?;
+        // Samples of the present add to each other, everything else replaces what its name brought before.
+        let name = if job.stamped {
+            name.replace(".pages", &format!("T{}.pages", self.context.created_at.0))
+        } else {
+            name.to_owned()
+        };
+        let path = downloads.join(format!("{name}.{}", std::process::id()));
+        let fetched = fetch_pages(
+            self.client,
+            job.pager.as_mut(),
+            (job.format)().as_mut(),
+            &path,
+            job.stamped,
+            self.context.stop,
+        )?;
+        if fetched.rows == 0 {
+            drop(std::fs::remove_file(&path));
+            return Err(Early::Status(FileStatus::NotPublished {
+                reason: "the venue has no rows of this day (yet)".to_owned(),
+            }));
+        }
+        outcome.notes.push(format!(
+            "{} page(s), {} request(s)",
+            fetched.pages, fetched.attempts
+        ));
+        let request = PagesRequest {
+            source: job.source,
+            path: path.clone(),
+            name,
+            url: fetched.url,
+            days: day.range(),
+            options: self.context.options.clone(),
+            created_at: self.context.created_at,
+        };
+        let report = ingest_pages(
+            self.context.lake,
+            &request,
+            &*job.format,
+            self.context.progress,
+            self.context.stop,
+        );
+        drop(std::fs::remove_file(&path));
+        let mut report = report.map_err(|e| ingest_error(&e))?;
+        match report.files.pop() {
+            Some(mut done) => {
+                done.notes.splice(0..0, outcome.notes.drain(..));
+                Ok(Some(done))
+            }
+            None => Err(Early::Stopped),
+        }
+    }
+
+    /// Returns whether the lake has the whole day, from this kind of source; nothing is asked.
+    fn is_current(&self, dataset: Dataset, day: Day) -> Result<bool, Early> {
+        let then = VenueCx {
+            key: self.key.clone(),
+            // The earliest moment at which the day is over.
+            now: day.end(),
+            unit: QtyUnit::Base,
+        };
+        let Ok(Job {
+            source, complete, ..
+        }) = venues::job(&then, dataset, day)
+        else {
+            return Ok(false);
+        };
+        let has = has_pages(self.context.lake, &source, day)
+            .map_err(|e| CommandError::new(ErrorKind::Data, &e))?;
+        Ok(complete && has)
+    }
+
+    /// Asks the venue for its clock and, where quantities are contracts, for what they are worth.
+    fn venue(&mut self) -> Result<VenueCx, Early> {
+        if let Some(cx) = &self.cx {
+            return Ok(cx.clone());
+        }
+        let venue = self.key.exchange.venue;
+        let now = match venues::time_request(self.key) {
+            None => self.client.timer().wall(),
+            Some(request) => {
+                let (_, now) = ask(self.client, &request, self.context.stop, &mut 0, |a| {
+                    venues::read_time(venue, &a.body)
+                })?;
+                now
+            }
+        };
+        let unit = if venues::needs_contract(self.key) {
+            let found = self.fetch_terms(now, (0.0, 0.0))?;
+            QtyUnit::of(self.key.market, Some(&found)).ok_or_else(|| {
+                CommandError::text(
+                    ErrorKind::Data,
+                    &format!(
+                        "the venue does not say what a contract of `{}` is worth",
+                        self.key
+                    ),
+                )
+            })?
+        } else {
+            QtyUnit::Base
+        };
+        let cx = VenueCx {
+            key: self.key.clone(),
+            now,
+            unit,
+        };
+        self.cx = Some(cx.clone());
+        Ok(cx)
+    }
+
+    fn fetch_terms(&self, at: UnixMicros, fees_bps: (f64, f64)) -> Result<Instrument, Early> {
+        let unlisted = || {
+            CommandError::text(
+                ErrorKind::Config,
+                &format!("the venue does not list `{}`", self.key),
+            )
+            .hint("check `--symbol` and `--market`; OKX and Deepcoin write BTC-USDT-SWAP")
+        };
+        let request = venues::terms_request(self.key).ok_or_else(unlisted)?;
+        let (_, found) = ask(self.client, &request, self.context.stop, &mut 0, |a| {
+            venues::read_terms(&a.body, self.key, at, fees_bps)
+        })?;
+        Ok(found.ok_or_else(unlisted)?)
+    }
+
+    /// Writes the venue's terms of today into the lake's `instruments`.
+    fn instruments(&mut self, outcome: &mut FileOutcome) -> Result<(), Early> {
+        let cx = self.venue()?;
+        let day = cx.now.day();
+        // Venues do not publish their fees there.
+        let known = self.terms.iter().rfind(|row| row.key == *self.key);
+        let Some(fees) = known.map(|row| (row.maker_bps, row.taker_bps)) else {
+            return Err(Early::Status(failed(&SourceError::Refused {
+                problem: format!(
+                    "the venue publishes no fees and the instrument table has none of `{}`\nhint: copy `configs/instruments.yaml`, add an entry with its fees, and name the copy with --set paths.instruments=FILE",
+                    self.key
+                ),
+            })));
+        };
+        // From midnight: the same terms asked for twice a day are the same row.
+        let row = self.fetch_terms(day.start(), fees)?;
+        (outcome.first_day, outcome.last_day) = (day, day);
+        outcome.status = self.write_terms(day, row)?;
+        if matches!(outcome.status, FileStatus::Written { .. }) {
+            outcome.counts = RowCounts {
+                rows_in: 1,
+                written: 1,
+                ..RowCounts::default()
+            };
+        }
+        Ok(())
+    }
+
+    fn write_terms(&self, day: Day, row: Instrument) -> CommandResult<FileStatus> {
+        let key = DatasetKey {
+            instrument: self.key.clone(),
+            dataset: Dataset::Instruments,
+        };
+        let mut options =
+            WriterOptions::new(TERMS_VERSION, IngestParams::new(), self.context.created_at);
+        options.replace_source = self.context.options.replace_source;
+        let writer =
+            DatasetWriter::open(self.context.lake, PartitionSetSpec::raw(&key, 0), options)
+                .data_error()?;
+        writer
+            .check_source_kind(day, SourceKind::Rest)
+            .data_error()?;
+        let rows = [row];
+        let body = serde_json::to_vec(&rows).internal_error()?;
+        let url = venues::terms_request(self.key).map(|r| self.client.url(&r));
+        let source = Source {
+            kind: SourceKind::Rest,
+            name: "terms".to_owned(),
+            url,
+            bytes: body.len() as u64,
+            sha256: sha256_hex(&body),
+            checksum_verified: false,
+        };
+        if writer.is_current(day, &[source.sha256.as_str()]) {
+            return Ok(FileStatus::Current);
+        }
+        let mut partition = writer.begin(day).data_error()?;
+        partition
+            .write(&to_batch(self.key, &rows).data_error()?)
+            .data_error()?;
+        let meta = PartitionMeta {
+            sources: vec![source],
+            rows_in: partition.rows(),
+            quality: Quality::default(),
+        };
+        let done = writer
+            .commit(partition.finish(meta).data_error()?)
+            .data_error()?;
+        Ok(FileStatus::Written {
+            days: vec![quant_lake::ingest::DayOutcome {
+                day,
+                rows: done.rows,
+                content_sha256: done.content_sha256,
+                merged: false,
+                unchanged: false,
+            }],
+        })
+    }
+}
