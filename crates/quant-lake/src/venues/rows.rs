@@ -234,20 +234,6 @@ pub enum ParseError {
         /// First row out of order.
         line: u64,
     },
-    /// Times change their unit within the file.
-    #[error(
-        "{file}, row {line}: times are in {found}, in {before} before\nhint: the file is pieced together; split it where the unit changes"
-    )]
-    MixedTimeUnits {
-        /// File.
-        file: String,
-        /// First row in the other unit.
-        line: u64,
-        /// Unit before.
-        before: &'static str,
-        /// Unit of the row.
-        found: &'static str,
-    },
     /// The built columns do not fit the schema: a bug, not a property of the file.
     #[error("{file}: columns do not fit the schema")]
     Batch {

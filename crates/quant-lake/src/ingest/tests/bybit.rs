@@ -310,7 +310,7 @@ fn a_file_of_two_time_units_is_refused_and_the_lake_stays_as_it_was() {
     let (_, error) = report.failures().next().expect("refused");
     let text = error.to_string();
     assert!(
-        text.contains("times are in microseconds, in milliseconds before"),
+        text.contains("times are in microseconds, not in milliseconds as before"),
         "{text}"
     );
     assert!(text.contains("hint:"), "{text}");

@@ -19,6 +19,7 @@ use crate::manifest::IngestParams;
 use crate::schema::Dataset;
 use crate::venues::book_flow::BookOptions;
 use crate::venues::json::Json;
+use crate::venues::message_order::MessageOrder;
 use crate::venues::records::{Kline, LiquidationRow};
 use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
@@ -98,6 +99,7 @@ pub fn recording_parser(recording: &Recording, parse: ParseOptions) -> Box<dyn R
             first_connection: 0,
             sides: Sides::default(),
             ids: TradeIds::default(),
+            times: MessageOrder::default(),
             klines: Vec::new(),
             liquidations: Vec::new(),
             counts: BTreeMap::new(),
@@ -138,6 +140,8 @@ struct State {
     first_connection: u64,
     sides: Sides,
     ids: TradeIds,
+    /// Refuses times of trades, klines and liquidations that cannot be.
+    times: MessageOrder,
     klines: Vec<Kline>,
     liquidations: Vec<LiquidationRow>,
     counts: BTreeMap<&'static str, u64>,
@@ -265,10 +269,10 @@ impl State {
             self.trades(ts_recv, text, symbol, out)
                 .map_err(|reason| (Dataset::Trades, reason))
         } else if topic.starts_with(b"kline.1.") {
-            self.klines(text, out)
+            self.klines(ts_recv, text, out)
                 .map_err(|reason| (Dataset::Klines1m, reason))
         } else if topic.starts_with(b"allLiquidation.") {
-            self.liquidations(text, symbol, out)
+            self.liquidations(ts_recv, text, symbol, out)
                 .map_err(|reason| (Dataset::Liquidations, reason))
         } else {
             self.count(if topic.starts_with(b"tickers.") {
@@ -338,6 +342,9 @@ impl State {
         }
         let trades = read_trades(text, symbol)?;
         let unit = self.options.unit;
+        for trade in &trades {
+            self.times.check(trade.ts, ts_recv, "T")?;
+        }
         // All of them must be rows before the first one is.
         let rows: Result<Vec<_>, RowProblem> = trades
             .iter()
@@ -359,11 +366,19 @@ impl State {
         Ok(())
     }
 
-    fn klines(&mut self, text: &[u8], out: &mut Tables) -> Result<(), RowProblem> {
+    fn klines(
+        &mut self,
+        ts_recv: Option<i64>,
+        text: &[u8],
+        out: &mut Tables,
+    ) -> Result<(), RowProblem> {
         if !out.wants(Dataset::Klines1m) {
             return Ok(());
         }
         let forming = read_klines(text, self.options.unit, &mut self.klines)?;
+        for row in &self.klines {
+            self.times.check(row.ts_close.0, ts_recv, "end")?;
+        }
         *self.counts.entry("forming_klines").or_default() += forming;
         for row in self.klines.drain(..) {
             out.kline(row);
@@ -373,6 +388,7 @@ impl State {
 
     fn liquidations(
         &mut self,
+        ts_recv: Option<i64>,
         text: &[u8],
         symbol: &str,
         out: &mut Tables,
@@ -381,6 +397,9 @@ impl State {
             return Ok(());
         }
         read_liquidations(text, symbol, self.options.unit, &mut self.liquidations)?;
+        for row in &self.liquidations {
+            self.times.check(row.ts_event.0, ts_recv, "T")?;
+        }
         for row in self.liquidations.drain(..) {
             out.liquidation(row);
         }

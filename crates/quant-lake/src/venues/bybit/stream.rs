@@ -11,6 +11,7 @@ use super::frame::{BookFrame, Sides, TimeUnit};
 use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions};
 use crate::venues::contracts::QtyUnit;
+use crate::venues::message_order::MessageOrder;
 use crate::venues::rows::{ParseError, RowProblem};
 use crate::venues::tables::Tables;
 
@@ -43,40 +44,26 @@ pub(super) struct BookStream {
     units: [Option<TimeUnit>; 2],
     /// Line, unit before and unit there of the first message in another unit.
     mixed: Option<(u64, TimeUnit, TimeUnit)>,
+    /// Refuses times that cannot be, and numbers the messages.
+    times: MessageOrder,
     first_ts: i64,
     newest: i64,
-    last_seq: i64,
     counts: Counts,
 }
 
 impl BookStream {
     /// Returns a stream that waits for a snapshot.
-    pub(super) const fn new(options: BookOptions) -> Self {
+    pub(super) fn new(options: BookOptions) -> Self {
         Self {
             options,
             flow: None,
             sync: BybitSync::new(),
             units: [None; 2],
             mixed: None,
+            times: MessageOrder::default(),
             first_ts: i64::MIN,
             newest: i64::MIN,
-            last_seq: i64::MIN,
-            counts: Counts {
-                messages: 0,
-                snapshots: 0,
-                deltas: 0,
-                empty_snapshots: 0,
-                empty_deltas: 0,
-                gaps: 0,
-                rewinds: 0,
-                seq_rewinds: 0,
-                restarts: 0,
-                waits: 0,
-                duplicates: 0,
-                snapshots_after_gap: 0,
-                without_cts: 0,
-                msg_seq_raised: 0,
-            },
+            counts: Counts::default(),
         }
     }
 
@@ -96,6 +83,9 @@ impl BookStream {
             self.check_unit(1, unit, out.line())?;
         }
         check_quantities(self.options.unit, sides)?;
+        // The matching engine's time joins the trades; without it that of the gateway is the nearest.
+        let ts_event = frame.cts.unwrap_or(frame.ts).0;
+        self.times.check(ts_event, ts_recv, "cts")?;
         let options = self.options;
         let flow = self.flow.get_or_insert_with(|| BookFlow::new(options, out));
         let counts = &mut self.counts;
@@ -108,8 +98,6 @@ impl BookStream {
             counts.deltas += 1;
             counts.empty_deltas += u64::from(is_empty);
         }
-        // The matching engine's time joins the trades; without it that of the gateway is the nearest.
-        let ts_event = frame.cts.unwrap_or(frame.ts).0;
         counts.without_cts += u64::from(frame.cts.is_none());
         if self.first_ts == i64::MIN {
             self.first_ts = ts_event;
@@ -167,12 +155,9 @@ impl BookStream {
                 return Ok(());
             }
         }
-        if ts_event <= self.newest && message.msg_seq <= self.last_seq {
-            message.msg_seq = self.last_seq + 1;
-            counts.msg_seq_raised += 1;
-        }
+        message.msg_seq = self.times.number(ts_event, Some(frame.seq));
+        counts.msg_seq_raised += u64::from(message.msg_seq != frame.seq);
         self.newest = self.newest.max(ts_event);
-        self.last_seq = message.msg_seq;
         flow.apply(&message, out);
         Ok(())
     }
@@ -195,14 +180,15 @@ impl BookStream {
     /// Reports what was counted.
     ///
     /// # Errors
-    /// `MixedTimeUnits`.
+    /// `OtherSource` if the unit of times changed.
     pub(super) fn finish(&mut self, file: &str, out: &mut Tables) -> Result<(), ParseError> {
         if let Some((line, before, found)) = self.mixed {
-            return Err(ParseError::MixedTimeUnits {
+            return Err(ParseError::OtherSource {
                 file: file.to_owned(),
                 line,
-                before: before.name(),
-                found: found.name(),
+                found: format!("times are in {}", found.name()),
+                asked: format!("in {} as before", before.name()),
+                hint: "the file is pieced together: split it where the unit changes",
             });
         }
         let options = self.options;

@@ -299,6 +299,17 @@ fn times_are_read_by_magnitude() {
 }
 
 #[test]
+fn one_time_far_from_the_others_does_not_move_what_follows() {
+    let far = delta(1, r#"["1.95","1"]"#, "").replace("17330112001", "19330112001");
+    let later = line("snapshot", 200, (30, 130), r#"["1.5","1"]"#, "");
+    let ran = read(&[first(), far, later]);
+    assert_eq!(ran.refusals().len(), 1);
+    let at = |ms: i64| Some((T0 + ms) * 1000);
+    assert_eq!(ran.times(S, "ts_event"), [at(0), at(200)]);
+    assert_eq!(ran.gaps(S), 1);
+}
+
+#[test]
 fn a_file_whose_unit_changes_is_refused() {
     let other = delta(1, "", "").replace(&format!("\"cts\":{}", T0 + 100), "\"cts\":1733011200");
     let text = [first(), other].join("\n");
@@ -307,7 +318,7 @@ fn a_file_whose_unit_changes_is_refused() {
         .unwrap();
     let text = error.to_string();
     assert!(
-        text.contains("row 2: times are in seconds, in milliseconds before"),
+        text.contains("row 2: times are in seconds, not in milliseconds as before"),
         "{text}"
     );
 }
