@@ -46,7 +46,7 @@ impl LineChunks {
             return Ok(None);
         }
         let carried = self.carry.len();
-        buffer.resize(CHUNK_BYTES.max(2 * carried), 0);
+        grow(buffer, CHUNK_BYTES.max(2 * carried));
         buffer[..carried].copy_from_slice(&self.carry);
         self.carry.clear();
         let mut filled = carried;
@@ -65,13 +65,20 @@ impl LineChunks {
             if cut > 0 || self.ended {
                 break cut;
             }
-            buffer.resize(2 * buffer.len(), 0);
+            grow(buffer, 2 * buffer.len());
         };
         let len = if self.ended { filled } else { cut };
         self.carry.extend_from_slice(&buffer[len..filled]);
         self.offset += len as u64;
         Ok((len > 0).then_some(len))
     }
+}
+
+/// Sets the length of a buffer, at most as much as the longest line and a chunk need.
+fn grow(buffer: &mut Vec<u8>, len: usize) {
+    let len = len.min(MAX_LINE_BYTES + CHUNK_BYTES);
+    buffer.reserve_exact(len.saturating_sub(buffer.len()));
+    buffer.resize(len, 0);
 }
 
 #[cfg(test)]
