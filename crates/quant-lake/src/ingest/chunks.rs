@@ -2,9 +2,8 @@
 
 use memchr::memrchr;
 
-/// Longest line that can be market data: a page of 2,000 klines has 260 kB, a book of 5,000 levels a side 400 kB. Less than
-/// [`CHUNK_BYTES`], so that a chunk always ends a line.
-pub const MAX_LINE_BYTES: usize = 448 * 1024;
+/// Longest line that can be market data: a recorded page of a thousand instruments has 0.8 MB in one line.
+pub const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Size of a chunk: small enough for the second-level cache, large enough to amortise a hand-over.
 pub const CHUNK_BYTES: usize = 512 * 1024;
@@ -31,8 +30,8 @@ pub struct LineChunks {
 pub type NextChunk<E> = Result<Option<usize>, E>;
 
 impl LineChunks {
-    /// Puts the next whole lines at the front of `buffer` (at least [`CHUNK_BYTES`] long after the call) and returns how
-    /// many bytes they are; `None` at the end. Only the last chunk may lack its final newline.
+    /// Puts the next whole lines at the front of `buffer` (at least [`CHUNK_BYTES`] long after the call, longer only for a
+    /// longer line) and returns how many bytes they are; `None` at the end. Only the last chunk may lack its final newline.
     ///
     /// `fill` fills a slice completely unless the stream ends.
     ///
@@ -46,27 +45,40 @@ impl LineChunks {
         if self.ended {
             return Ok(None);
         }
-        buffer.resize(CHUNK_BYTES, 0);
         let carried = self.carry.len();
+        grow(buffer, CHUNK_BYTES.max(2 * carried));
         buffer[..carried].copy_from_slice(&self.carry);
         self.carry.clear();
-        let filled = carried + fill(&mut buffer[carried..])?;
-        self.ended = filled < buffer.len();
-        let cut = match memrchr(b'\n', &buffer[..filled]) {
-            Some(at) => at + 1,
-            None => 0,
-        };
-        if filled - cut > MAX_LINE_BYTES {
-            return Err(LineTooLong {
-                at: self.offset + cut as u64,
+        let mut filled = carried;
+        let cut = loop {
+            let before = filled;
+            filled += fill(&mut buffer[before..])?;
+            self.ended = filled < buffer.len();
+            // What was there before holds no line end.
+            let cut = memrchr(b'\n', &buffer[before..filled]).map_or(0, |at| before + at + 1);
+            if filled - cut > MAX_LINE_BYTES {
+                return Err(LineTooLong {
+                    at: self.offset + cut as u64,
+                }
+                .into());
             }
-            .into());
-        }
+            if cut > 0 || self.ended {
+                break cut;
+            }
+            grow(buffer, 2 * buffer.len());
+        };
         let len = if self.ended { filled } else { cut };
         self.carry.extend_from_slice(&buffer[len..filled]);
         self.offset += len as u64;
         Ok((len > 0).then_some(len))
     }
+}
+
+/// Sets the length of a buffer, at most as much as the longest line and a chunk need.
+fn grow(buffer: &mut Vec<u8>, len: usize) {
+    let len = len.min(MAX_LINE_BYTES + CHUNK_BYTES);
+    buffer.reserve_exact(len.saturating_sub(buffer.len()));
+    buffer.resize(len, 0);
 }
 
 #[cfg(test)]
@@ -110,10 +122,29 @@ mod tests {
     }
 
     #[test]
+    fn a_long_line_comes_whole() {
+        for total in [
+            CHUNK_BYTES,
+            CHUNK_BYTES + 1,
+            3 * CHUNK_BYTES,
+            MAX_LINE_BYTES,
+        ] {
+            let mut text = b"a\n".to_vec();
+            text.extend(std::iter::repeat_n(b'x', total - 1));
+            text.extend_from_slice(b"\nb\nc");
+            let chunks = split(&text).unwrap();
+            assert_eq!(chunks.concat(), text, "{total}");
+            for chunk in chunks.iter().rev().skip(1) {
+                assert_eq!(chunk.last(), Some(&b'\n'));
+            }
+        }
+    }
+
+    #[test]
     fn refuses_endless_lines() {
         let mut text = b"a\n".to_vec();
         text.extend(std::iter::repeat_n(b'x', MAX_LINE_BYTES));
-        assert_eq!(split(&text).unwrap().len(), 1);
+        assert_eq!(split(&text).unwrap().concat(), text);
         text.push(b'x');
         assert_eq!(split(&text), Err(LineTooLong { at: 2 }));
         text.extend(std::iter::repeat_n(b'x', 4 * CHUNK_BYTES));

@@ -1,6 +1,7 @@
 //! Ingestion from end to end on archives made here: good files, every kind of bad file, and what stays in the lake.
 
 mod bad_input;
+mod bybit;
 mod csv;
 mod fixture;
 mod good_input;

@@ -8,6 +8,8 @@
 use super::number::{parse_decimal, parse_digits};
 use super::rows::RowProblem;
 
+mod levels;
+
 /// Deepest nesting that is followed; venue messages have at most six levels.
 pub const MAX_DEPTH: u32 = 32;
 

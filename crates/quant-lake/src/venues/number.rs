@@ -122,13 +122,7 @@ pub fn parse_decimal(text: &[u8]) -> Option<f64> {
 fn plain_decimal(text: &[u8]) -> Option<f64> {
     let n = text.len();
     if n <= 8 {
-        let (digits, point) = without_point(short_word(text));
-        let n_digits = if point < n { n - 1 } else { n };
-        if n_digits == 0 {
-            return None;
-        }
-        let mantissa = short_digits(digits, n_digits)?;
-        return Some(scaled(mantissa, n_digits - point.min(n_digits)));
+        return word_decimal(short_word(text), n);
     }
     if n > 16 {
         return None;
@@ -160,6 +154,18 @@ fn plain_decimal(text: &[u8]) -> Option<f64> {
     };
     // Both operands of the division must be exact.
     (mantissa <= MAX_EXACT).then(|| scaled(mantissa, scale))
+}
+
+/// Reads the first `n` (at most 8) bytes of a word that is zero beyond them, as [`plain_decimal`] does.
+#[inline]
+pub(crate) fn word_decimal(word: u64, n: usize) -> Option<f64> {
+    let (digits, point) = without_point(word);
+    let n_digits = if point < n { n - 1 } else { n };
+    if n_digits == 0 {
+        return None;
+    }
+    let mantissa = short_digits(digits, n_digits)?;
+    Some(scaled(mantissa, n_digits - point.min(n_digits)))
 }
 
 /// Divides two exact numbers: rounds once. `scale` is at most 15.

@@ -135,7 +135,85 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+/// The same array by the general methods alone.
+fn levels_slowly(text: &[u8]) -> Result<(Vec<(u64, u64)>, usize), RowProblem> {
+    let mut json = Json::new(text);
+    json.array()?;
+    let mut out = Vec::new();
+    while json.element()? {
+        json.array()?;
+        let mut pair = Vec::new();
+        while json.element()? {
+            let column = ["price", "qty"]
+                .get(pair.len())
+                .ok_or(json.bad("the end of a level"))?;
+            pair.push(json.decimal(column)?);
+        }
+        let [px, qty] = pair[..] else {
+            return Err(json.bad("a price and a quantity"));
+        };
+        for (bad, column, required) in [
+            (px <= 0.0, "price", "positive"),
+            (qty < 0.0, "qty", "not negative"),
+            (px > 1e15, "price", "at most 1e15"),
+            (qty > 1e15, "qty", "at most 1e15"),
+        ] {
+            if bad {
+                return Err(RowProblem::BadSign { column, required });
+            }
+        }
+        out.push((px.to_bits(), qty.to_bits()));
+    }
+    Ok((out, json.position()))
+}
+
+fn levels_fast(text: &[u8]) -> Result<(Vec<(u64, u64)>, usize), RowProblem> {
+    let mut json = Json::new(text);
+    let mut out = Vec::new();
+    json.levels(&mut out)?;
+    let bits = out.iter().map(|l| (l.px.to_bits(), l.qty.to_bits()));
+    Ok((bits.collect(), json.position()))
+}
+
+fn number_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => "[0-9]{1,6}(\\.[0-9]{1,8})?",
+        1 => "[0-9]{0,18}(\\.[0-9]{0,24})?",
+        1 => "-?[0-9]{1,3}(\\.[0-9]{1,3})?(e-?[0-9]{1,3})?",
+        1 => Just(String::new()),
+        1 => "[0-9.]{1,9}",
+    ]
+}
+
 proptest! {
+    /// Levels in the plain spelling and in any other, whole and damaged, are read as the general methods read them; the
+    /// place an error is reported at may differ.
+    #[test]
+    fn levels_agree_with_the_general_methods(
+        pairs in proptest::collection::vec((number_text(), number_text(), 0_u8..12), 0..9),
+        damage in proptest::option::of((0_usize..200, any::<u8>(), any::<bool>())),
+    ) {
+        let level = |(px, qty, form): &(String, String, u8)| match form {
+            0 => format!("[{px},{qty}]"),
+            1 => format!(" [ \"{px}\" , \"{qty}\" ] "),
+            2 => format!("[\"{px}\"]"),
+            3 => format!("[\"{px}\",\"{qty}\",\"0\"]"),
+            _ => format!("[\"{px}\",\"{qty}\"]"),
+        };
+        let inner: Vec<String> = pairs.iter().map(level).collect();
+        let mut text = format!("[{}]}}", inner.join(",")).into_bytes();
+        if let Some((at, byte, cut)) = damage {
+            let at = at % text.len();
+            if cut { text.truncate(at); } else { text[at] = byte; }
+        }
+        let (fast, slow) = (levels_fast(&text), levels_slowly(&text));
+        let kind = |p: RowProblem| match p {
+            RowProblem::NotJson { .. } => RowProblem::NotJson { at: 0, expected: "" },
+            other => other,
+        };
+        prop_assert_eq!(fast.map_err(kind), slow.map_err(kind), "{}", String::from_utf8_lossy(&text));
+    }
+
     #[test]
     fn takes_all_json(value in value()) {
         prop_assert!(is_json(value.to_string().as_bytes()));
