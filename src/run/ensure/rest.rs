@@ -363,7 +363,10 @@ impl Work<'_> {
             QtyUnit::of(self.key.market, Some(&found)).ok_or_else(|| {
                 CommandError::text(
                     ErrorKind::Data,
-                    &format!("the venue does not say what a contract of `{}` is worth", self.key),
+                    &format!(
+                        "the venue does not say what a contract of `{}` is worth",
+                        self.key
+                    ),
                 )
             })?
         } else {
