@@ -88,6 +88,7 @@ pub(crate) fn batch(
         Arc::new(Int8Array::from(vec![1; n])),
         Arc::new(Int64Array::from(ids.to_vec())),
         Arc::new(Int64Array::from(ids.to_vec())),
+        new_null_array(schema.field(9).data_type(), n),
     ];
     RecordBatch::try_new(nullable, columns).unwrap()
 }
@@ -137,6 +138,7 @@ pub(crate) fn realistic(n: usize) -> RecordBatch {
         Arc::new(Int8Array::from(sides)),
         Arc::new(Int64Array::from(firsts)),
         Arc::new(Int64Array::from(lasts)),
+        new_null_array(schema.field(9).data_type(), n),
     ];
     RecordBatch::try_new(schema, columns).unwrap()
 }
