@@ -148,23 +148,23 @@ fn the_cache_remembers_between_runs_but_not_what_may_still_come() {
         size_mb: 1.5,
     };
     let mut cache = Cache::open(dir.path(), "https://a");
-    cache.put(&swap, Module::Trades, Day(1), Some(file.clone()));
-    cache.put(&swap, Module::Trades, Day(2), None);
-    cache.put_for_now(&swap, Module::Trades, Day(3));
-    assert_eq!(cache.get(&swap, Module::Trades, Day(3)), Some(None));
+    cache.put(&swap, Module::Trades, "1", Some(file.clone()));
+    cache.put(&swap, Module::Trades, "2", None);
+    cache.put_for_now(&swap, Module::Trades, "3");
+    assert_eq!(cache.get(&swap, Module::Trades, "3"), Some(None));
     cache.save().unwrap();
     let again = Cache::open(dir.path(), "https://a");
-    assert_eq!(again.get(&swap, Module::Trades, Day(1)), Some(Some(file)));
-    assert_eq!(again.get(&swap, Module::Trades, Day(2)), Some(None));
-    assert_eq!(again.get(&swap, Module::Trades, Day(3)), None);
-    assert_eq!(again.get(&swap, Module::Candles, Day(1)), None);
+    assert_eq!(again.get(&swap, Module::Trades, "1"), Some(Some(file)));
+    assert_eq!(again.get(&swap, Module::Trades, "2"), Some(None));
+    assert_eq!(again.get(&swap, Module::Trades, "3"), None);
+    assert_eq!(again.get(&swap, Module::Candles, "1"), None);
     assert_eq!(
-        Cache::open(dir.path(), "https://b").get(&swap, Module::Trades, Day(1)),
+        Cache::open(dir.path(), "https://b").get(&swap, Module::Trades, "1"),
         None
     );
     std::fs::write(dir.path().join("okx_hist_files.json"), "{").unwrap();
     assert_eq!(
-        Cache::open(dir.path(), "https://a").get(&swap, Module::Trades, Day(1)),
+        Cache::open(dir.path(), "https://a").get(&swap, Module::Trades, "1"),
         None
     );
 }
