@@ -1,56 +1,34 @@
-"""Ingestion of one day of aggregated trades: `quant build-dataset` against DuckDB, same file, same machine, one sitting.
+"""Ingestion of one day of aggregated trades: `quant build-dataset` against DuckDB and Polars, same file, same machine, one sitting.
 
 usage: python3 benches/ingest_vs_duckdb.py [--peers DIR] [--rows 3000000] [--runs 5] [--jobs 1,2] [--quant PATH]
 
-Pair 1, zip -> sorted zstd Parquet: the peer script `ingest.py duckdb` extracts, parses, sorts and writes; ours reads
+Pair 1, zip -> sorted zstd Parquet: the peer script `ingest.py duckdb|polars` extracts, parses, sorts and writes; ours reads
 the zip as a stream, checks its sha256, parses, checks, writes, hashes and commits with a manifest. Contenders take
-turns, so that a busy moment hits all. Ours is timed as a whole process; the peer by its own clock, which starts after
-Python has (the difference is to the peer's advantage).
+turns, so that a busy moment hits all. Ours is timed as a whole process; the peers by their own clock, which starts after
+Python has (the difference is to the peers' advantage).
 Pair 2, inflated CSV -> Parquet: isolates parsing and writing from inflation; ours reads it through the csv source.
 
-Prints a Markdown table: best and median wall time, largest resident set, rows/s of the best, ratio to DuckDB's best.
-Needs the peer scripts (`make_aggtrades.py`, `ingest.py`; --peers or PEERS_DIR) and Python with numpy and duckdb.
+Prints a Markdown table: best and median wall time, largest resident set, rows/s of the best, ratios to the peers' best; then the
+limits of the zip pair at the largest --jobs: a third of both peers' times, 128 MiB, no larger a file. Exit code 1 if one is missed.
+Needs the peer scripts (`make_aggtrades.py`, `ingest.py`; --peers or PEERS_DIR) and Python with numpy, duckdb and polars.
 """
 
 import argparse
 import hashlib
 import os
 import pathlib
-import platform
-import re
-import shlex
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+import measure
+
+ROOT = measure.ROOT
 DAY = "2025-01-01"  # the day make_aggtrades.py stamps
 STEM = f"BTCUSDT-aggTrades-{DAY}"
-
-
-def timed(command, log):
-    """Runs a command; returns (seconds, peak RSS in MiB of this child). A peer prints its own seconds."""
-    log.seek(0)
-    log.truncate()
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    # wait4 reports this child alone, where RUSAGE_CHILDREN is the maximum over all children so far.
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        log.flush()
-        sys.stderr.write(pathlib.Path(log.name).read_text()[-4000:])
-        raise SystemExit(f"failed with {process.returncode}: {shlex.join(map(str, command))}")
-    own = re.search(r"duckdb ingest ([0-9.]+)s", pathlib.Path(log.name).read_text())
-    if own:
-        wall = float(own.group(1))
-    kib = usage.ru_maxrss / 1024 if sys.platform == "darwin" else usage.ru_maxrss
-    return wall, kib / 1024
+PEERS = ("duckdb", "polars")
 
 
 def prepare(work, peers, rows):
@@ -67,19 +45,35 @@ def prepare(work, peers, rows):
     return work / "archive", archive, csv
 
 
-def peer_zip(peers, archive, out):
-    return [sys.executable, peers / "ingest.py", "duckdb", archive, out]
-
-
 def ours_zip(quant, root, lake, jobs):
     return [
-        quant, "build-dataset", "--exchange", "binance", "--market", "um", "--symbol", "BTCUSDT",
-        "--start", DAY, "--end", "2025-01-02", "--source", "vision", "--root", root,
-        "--datasets", "agg_trades", "--lake", lake, "--jobs", str(jobs),
-    ]  # fmt: skip
+        quant,
+        "build-dataset",
+        "--exchange",
+        "binance",
+        "--market",
+        "um",
+        "--symbol",
+        "BTCUSDT",
+        "--start",
+        DAY,
+        "--end",
+        "2025-01-02",
+        "--source",
+        "vision",
+        "--root",
+        root,
+        "--datasets",
+        "agg_trades",
+        "--lake",
+        lake,
+        "--jobs",
+        str(jobs),
+    ]
 
 
-PEER_CSV = """
+PEER_CSV = {
+    "duckdb": """
 import sys, time
 t = time.perf_counter()
 import duckdb
@@ -87,26 +81,55 @@ duckdb.sql(f\"\"\"COPY (SELECT agg_trade_id, price, quantity, first_trade_id, la
     make_timestamp(transact_time*1000)::TIMESTAMPTZ AS ts_event, is_buyer_maker FROM read_csv('{sys.argv[1]}')
     ORDER BY ts_event, agg_trade_id) TO '{sys.argv[2]}' (FORMAT parquet, COMPRESSION zstd)\"\"\")
 print(f"duckdb ingest {time.perf_counter()-t:.3f}s")
-"""
+""",
+    "polars": """
+import sys, time
+t = time.perf_counter()
+import polars as pl
+(pl.scan_csv(sys.argv[1]).with_columns((pl.col("transact_time") * 1000).cast(pl.Datetime("us", "UTC")).alias("ts_event"))
+   .drop("transact_time").sort("ts_event", "agg_trade_id").sink_parquet(sys.argv[2], compression="zstd"))
+print(f"polars ingest {time.perf_counter()-t:.3f}s")
+""",
+}
 
 
 def ours_csv(quant, csv, lake, jobs):
     """The inflated file through the csv source, as a user's own trades."""
     return [
-        quant, "build-dataset", "--exchange", "csv", "--market", "um", "--symbol", "BTCUSD",
-        "--start", DAY, "--end", "2025-01-02", "--source", "csv", "--config", ROOT / "benches/agg_trades_csv.yaml",
-        "--set", f"ingest.csv.path={csv}", "--lake", lake, "--jobs", str(jobs),
-    ]  # fmt: skip
+        quant,
+        "build-dataset",
+        "--exchange",
+        "csv",
+        "--market",
+        "um",
+        "--symbol",
+        "BTCUSD",
+        "--start",
+        DAY,
+        "--end",
+        "2025-01-02",
+        "--source",
+        "csv",
+        "--config",
+        ROOT / "benches/agg_trades_csv.yaml",
+        "--set",
+        f"ingest.csv.path={csv}",
+        "--lake",
+        lake,
+        "--jobs",
+        str(jobs),
+    ]
 
 
 def check_rows(lake, rows):
-    """A fast ingest that lost rows is not fast: counts what the lake holds."""
+    """A fast ingest that lost rows is not fast: counts what the lake holds; returns the bytes of the files."""
     import duckdb
 
-    files = f"{lake}/raw/*/um/*/*trades/*/*.parquet"
-    found = duckdb.sql(f"SELECT count(*) FROM '{files}'").fetchall()[0][0]
+    files = list(lake.glob("raw/*/um/*/*trades/*/*.parquet"))
+    found = duckdb.sql(f"SELECT count(*) FROM read_parquet({[str(f) for f in files]})").fetchall()[0][0]
     if found != rows:
         raise SystemExit(f"the lake holds {found} rows; expected {rows}")
+    return sum(f.stat().st_size for f in files)
 
 
 def main():
@@ -121,46 +144,68 @@ def main():
     if not (peers / "make_aggtrades.py").is_file():
         raise SystemExit(f"no make_aggtrades.py in {peers}; pass --peers DIR or set PEERS_DIR")
     jobs = [int(j) for j in args.jobs.split(",")]
-    quant = args.quant
-    if quant is None:
-        subprocess.run(["cargo", "build", "--release", "--locked"], cwd=ROOT, check=True)
-        quant = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/quant"
+    quant = measure.quant_binary(args.quant)
 
-    with tempfile.TemporaryDirectory() as tmp, open(pathlib.Path(tmp) / "log", "w") as log:
+    with tempfile.TemporaryDirectory() as tmp:
         work = pathlib.Path(tmp)
         root, archive, csv = prepare(work, peers, args.rows)
-        out, lake = work / "peer.parquet", work / "lake"
+        lake, sizes = work / "lake", {}
 
         def fresh_lake():
             shutil.rmtree(lake, ignore_errors=True)
             return lake
 
-        contenders = {"zip: duckdb (peer)": lambda: peer_zip(peers, archive, out)}
-        for j in jobs:
-            contenders[f"zip: quant --jobs {j}"] = lambda j=j: ours_zip(quant, root, fresh_lake(), j)
-        contenders["csv: duckdb (peer)"] = lambda: [sys.executable, "-c", PEER_CSV, csv, out]
-        for j in jobs:
-            contenders[f"csv: quant --jobs {j}"] = lambda j=j: ours_csv(quant, csv, fresh_lake(), j)
+        contenders = {}
+        for kind, source in (("zip", archive), ("csv", csv)):
+            for peer in PEERS:
+                out = work / f"{kind}-{peer}.parquet"
+                command = (
+                    [sys.executable, peers / "ingest.py", peer, source, out]
+                    if kind == "zip"
+                    else [sys.executable, "-c", PEER_CSV[peer], source, out]
+                )
+                contenders[f"{kind}: {peer} (peer)"] = lambda c=command, p=peer: (c, rf"{p} ingest ([0-9.]+)s")
+            ours = ours_zip if kind == "zip" else ours_csv
+            for j in jobs:
+                contenders[f"{kind}: quant --jobs {j}"] = lambda f=ours, s=(root if kind == "zip" else csv), j=j: (
+                    f(quant, s, fresh_lake(), j),
+                    None,
+                )
 
-        seen = {name: [] for name in contenders}
-        for _ in range(args.runs):
-            for name, command in contenders.items():
-                seen[name].append(timed(command(), log))
-                if name.startswith("zip: quant"):
-                    check_rows(lake, args.rows)
+        def after(name):
+            if "quant" in name:
+                sizes[name] = check_rows(lake, args.rows)
+            else:
+                sizes[name] = (work / f"{name[:3]}-{name.split()[1]}.parquet").stat().st_size
 
-        size = archive.stat().st_size
-        print(f"\n{args.rows:,} rows, zip {size / 2**20:.1f} MiB, csv {csv.stat().st_size / 2**20:.1f} MiB; "
-              f"{args.runs} runs each, alternating; {os.cpu_count()} cores, {platform.machine()}, "
-              f"load {os.getloadavg()[0]:.1f}\n")
-        print("| job | best s | median s | peak RSS MiB | M rows/s | duckdb best / this best |")
-        print("|---|---:|---:|---:|---:|---:|")
-        for name, results in seen.items():
-            walls = [wall for wall, _ in results]
-            peer = min(wall for wall, _ in seen[f"{name[:3]}: duckdb (peer)"])
-            print(f"| {name} | {min(walls):.2f} | {statistics.median(walls):.2f} | {max(r for _, r in results):.0f} "
-                  f"| {args.rows / min(walls) / 1e6:.2f} | {peer / min(walls):.2f} |")
+        seen = measure.alternate(contenders, args.runs, after)
+        print(
+            f"\n{args.rows:,} rows, zip {archive.stat().st_size / 2**20:.1f} MiB, csv {csv.stat().st_size / 2**20:.1f} MiB; "
+            f"{measure.machine(args.runs)}\n"
+        )
+
+        def ratio(name, peer):
+            return measure.best(seen, f"{name[:3]}: {peer} (peer)") / measure.best(seen, name)
+
+        measure.print_table(
+            seen,
+            ["M rows/s", *(f"{peer} best / this best" for peer in PEERS), "file MB"],
+            lambda name: [
+                f"{args.rows / measure.best(seen, name) / 1e6:.2f}",
+                *(f"{ratio(name, peer):.2f}" for peer in PEERS),
+                f"{sizes[name] / 1e6:.1f}",
+            ],
+        )
+        name = f"zip: quant --jobs {max(jobs)}"
+        peer_sizes = [sizes[f"zip: {peer} (peer)"] for peer in PEERS]
+        return measure.judge(
+            [
+                *((f"{name}, {peer}'s best over ours", ratio(name, peer), ">=", 3) for peer in PEERS),
+                (f"{name}, peak RSS MiB", max(peak for _, peak in seen[name]), "<=", 128),
+                (f"{name}, file over the smaller peer's", sizes[name] / min(peer_sizes), "<=", 1),
+            ]
+        )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,6 +9,7 @@ pub mod chunks;
 mod collect;
 pub mod container;
 mod csv_run;
+pub mod discover;
 mod files;
 mod pages_run;
 mod pipeline;

@@ -6,12 +6,13 @@ use core::cmp::Ordering;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int8Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array as _, ArrayRef, Int32Array, RecordBatch, UInt64Array};
+use arrow_array::{Array as _, ArrayRef, Int32Array, Int64Array, RecordBatch, UInt64Array};
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take;
 
 use crate::schema::Dataset;
+use crate::venues::numbering::TradeNumbers;
 use crate::venues::records::ordered_bits;
 
 /// A sorted day.
@@ -177,6 +178,40 @@ pub(super) fn sort_day(
         conflicts,
         input,
     })
+}
+
+/// Gives the trades of a day, collected with provisional ids, the ids that follow from their time and position.
+///
+/// The rows come in file order; with `descending` they (and `lines`) are turned around first, so that the position counts
+/// in true time order. Rows of one time that share a provisional id are one trade and get one id: sorting then counts
+/// them as a duplicate or a conflict.
+pub(super) fn number_trades(
+    batches: &[RecordBatch],
+    lines: &mut [u64],
+    descending: bool,
+) -> Result<RecordBatch, ArrowError> {
+    let schema = batches
+        .first()
+        .map_or_else(|| Dataset::Trades.arrow_schema(0), RecordBatch::schema);
+    let mut input = concat_batches(&schema, batches)?;
+    if descending {
+        let backward: Vec<usize> = (0..input.num_rows()).rev().collect();
+        input = take_rows(&input, &backward)?;
+        lines.reverse();
+    }
+    let times = column(&input, "ts_event")?.values;
+    let mut ids = column(&input, "trade_id")?.values;
+    let mut order: Vec<usize> = (0..input.num_rows()).collect();
+    // Stable: rows of one time keep their order.
+    order.sort_by_key(|&i| times[i]);
+    let mut numbers = TradeNumbers::default();
+    for i in order {
+        ids[i] = numbers.next(times[i], ids[i]);
+    }
+    let at = schema.index_of("trade_id")?;
+    let mut arrays = input.columns().to_vec();
+    arrays[at] = std::sync::Arc::new(Int64Array::from(ids));
+    RecordBatch::try_new(schema, arrays)
 }
 
 fn take_rows(batch: &RecordBatch, rows: &[usize]) -> Result<RecordBatch, ArrowError> {

@@ -6,3 +6,4 @@ mod fixture;
 mod good_input;
 mod shared_data;
 mod speed;
+mod venue_files;

@@ -305,7 +305,9 @@ pub(super) fn process(
     for (sink, target) in sinks.into_iter().zip(cx.targets) {
         let totals = of.remove(&target.key.dataset).unwrap_or_default();
         let summary = sink.finish(&totals)?;
-        let mut notes = notes_of(&totals);
+        let other_days = totals.filtered.saturating_sub(totals.unwanted);
+        let mut notes = totals.notes.lines(other_days);
+        notes.extend(totals.remarks.iter().cloned());
         if file.checksum_verified {
             notes.insert(0, "sha256 matches the published checksum".to_owned());
         }
@@ -516,30 +518,4 @@ fn commit(
         notes,
         diagnostics: totals.diagnostics,
     })
-}
-
-fn notes_of(totals: &Totals) -> Vec<String> {
-    let mut out = Vec::new();
-    let notes = totals.notes;
-    if notes.bom {
-        out.push("starts with a byte order mark".to_owned());
-    }
-    if notes.crlf > 0 {
-        out.push(format!("{} lines end in CRLF", notes.crlf));
-    }
-    if notes.reordered_header {
-        out.push("columns are in another order than usual; mapped by name".to_owned());
-    }
-    if notes.millis > 0 && notes.micros > 0 {
-        out.push(format!(
-            "mixed time units: {} rows in milliseconds, {} in microseconds",
-            notes.millis, notes.micros
-        ));
-    }
-    let other_days = totals.filtered.saturating_sub(totals.unwanted);
-    if other_days > 0 {
-        out.push(format!("{other_days} rows of other days left out"));
-    }
-    out.extend(totals.remarks.iter().cloned());
-    out
 }

@@ -87,3 +87,5 @@ impl QtyUnit {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_shared;

@@ -1,5 +1,8 @@
 //! Values of single fields with their sign rules, shared by all row formats.
 
+use quant_core::market::Side;
+
+use crate::venues::contracts::QtyUnit;
 use crate::venues::number::{parse_decimal, parse_digits};
 use crate::venues::rows::{Fields, RowProblem};
 
@@ -47,6 +50,41 @@ pub(crate) fn not_negative(fields: &Fields<'_>, i: usize, column: &'static str) 
             column,
             required: "not negative",
         })
+    }
+}
+
+/// Reads the side that took liquidity: `buy` or `sell` in any case, no synonyms.
+#[inline]
+pub(crate) fn taker_side(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<i8> {
+    let text = fields.get(i);
+    if text.eq_ignore_ascii_case(b"buy") {
+        Ok(Side::Buy.sign())
+    } else if text.eq_ignore_ascii_case(b"sell") {
+        Ok(Side::Sell.sign())
+    } else {
+        Err(RowProblem::UnknownName {
+            column,
+            expected: "buy or sell",
+        })
+    }
+}
+
+/// Reads a quantity above zero in a venue's unit; returns base units and what was sent if that is another unit.
+#[inline]
+pub(crate) fn quantity(
+    fields: &Fields<'_>,
+    i: usize,
+    column: &'static str,
+    price: f64,
+    unit: QtyUnit,
+) -> Row<(f64, Option<f64>)> {
+    let sent = positive(fields, i, column)?;
+    let base = unit.base(sent, price);
+    if base > 0.0 && base <= MAX_POSITIVE {
+        Ok((base, unit.raw(sent)))
+    } else {
+        // Absurd operands: the quotient underflows to nothing or overflows.
+        Err(RowProblem::NotANumber { column })
     }
 }
 

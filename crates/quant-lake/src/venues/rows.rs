@@ -14,7 +14,9 @@ use super::records::{Columns as _, Record};
 use crate::schema::Dataset;
 
 mod fields;
+mod notes;
 pub use fields::{Fields, MAX_FIELDS};
+pub use notes::{LeftOut, Notes};
 
 /// Rows per batch: large enough to amortise a batch, small enough to stay in cache.
 const BATCH_ROWS: usize = 32_768;
@@ -112,6 +114,19 @@ pub enum RowProblem {
     /// Same key as an earlier row, other values.
     #[error("same key as an earlier row but other values")]
     Conflict,
+    /// Two columns state one quantity in different units and contradict each other.
+    #[error(
+        "columns `{column}` and `{other}` contradict each other under the known contract value"
+    )]
+    Contradiction {
+        /// Column.
+        column: &'static str,
+        /// The other column.
+        other: &'static str,
+    },
+    /// The row is sound but not asked for: it is counted as filtered and noted, not quarantined.
+    #[error("left out: {0}")]
+    LeftOut(LeftOut),
 }
 
 /// A row that was refused.
@@ -243,6 +258,20 @@ pub trait RowFormat: Send {
     }
     /// Returns the expected column names, in the order [`RowFormat::parse`] asks for them.
     fn columns(&self) -> Vec<&str>;
+    /// Returns the columns that may be absent, in the order they follow [`RowFormat::columns`] in [`RowFormat::parse`];
+    /// an absent one reads as empty.
+    fn optional(&self) -> &[&'static str] {
+        &[]
+    }
+    /// Reads a header that names its columns in another way (older files of a vendor); returns the field of each column
+    /// and optional column, `usize::MAX` where absent. Asked only if the names are not the usual ones.
+    fn place(&self, _header: &Fields<'_>) -> Option<Vec<usize>> {
+        None
+    }
+    /// Returns whether ids are provisional: made while collecting, to be replaced when the whole day is in order.
+    fn has_provisional_ids(&self) -> bool {
+        false
+    }
     /// Returns whether extra columns are allowed (a user's own file), or must be refused (a vendor's).
     fn allows_extra(&self) -> bool {
         false
@@ -266,27 +295,12 @@ pub trait RowFormat: Send {
     }
 }
 
-/// Observations that are not errors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Notes {
-    /// The file starts with a byte order mark.
-    pub bom: bool,
-    /// Lines that end in `\r\n`.
-    pub crlf: u64,
-    /// Rows stamped in milliseconds.
-    pub millis: u64,
-    /// Rows stamped in microseconds.
-    pub micros: u64,
-    /// The header names the columns in another order than usual.
-    pub reordered_header: bool,
-}
-
 /// Every row of a file, once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Data rows in the file: the sum of `filtered`, `quarantined` and, over the days, `kept` and `duplicates`. Without a usable row `days` is empty.
     pub rows: u64,
-    /// Rows outside the wanted time range.
+    /// Rows outside the wanted time range, and rows the format leaves out (`notes` says which).
     pub filtered: u64,
     /// Rows refused.
     pub quarantined: Vec<Quarantined>,
@@ -414,6 +428,8 @@ pub struct Parser<F: RowFormat> {
     day_range: (i64, i64),
     counts: DayCounts,
     prev: Option<(F::Record, <F::Record as Record>::Key)>,
+    /// Latest time kept.
+    latest: i64,
     line: u64,
     totals: Totals,
     started: bool,
@@ -438,6 +454,7 @@ impl<F: RowFormat> Parser<F> {
             day_range: (0, 0),
             counts: DayCounts::default(),
             prev: None,
+            latest: i64::MIN,
             line: 0,
             totals: Totals::default(),
             started: false,
@@ -480,14 +497,21 @@ impl<F: RowFormat> Parser<F> {
             .filter(|name| !names.iter().any(|n| n == *name))
             .map(|&name| name.to_owned())
             .collect();
+        let optional = self.format.optional();
         let mut unknown = Vec::new();
         for (i, name) in names.iter().enumerate() {
-            let known = expected.contains(&name.as_str());
+            let known = expected.contains(&name.as_str()) || optional.contains(&name.as_str());
             if (!known && !self.format.allows_extra()) || (known && names[..i].contains(name)) {
                 unknown.push(excerpt(name.as_bytes(), 64));
             }
         }
         if !missing.is_empty() || !unknown.is_empty() || fields.overflowed() {
+            if let Some(order) = self.format.place(&fields).filter(|_| !fields.overflowed()) {
+                self.totals.notes.other_header = true;
+                self.order = Some(order);
+                self.n_fields = fields.len();
+                return Ok(true);
+            }
             unknown.truncate(MAX_FIELDS);
             return Err(ParseError::Header {
                 file: self.file(),
@@ -497,12 +521,21 @@ impl<F: RowFormat> Parser<F> {
                 unknown,
             });
         }
-        let order: Vec<usize> = expected
-            .iter()
-            .filter_map(|name| names.iter().position(|n| n == name))
-            .collect();
-        if order.iter().enumerate().any(|(i, &at)| i != at) {
-            self.totals.notes.reordered_header = true;
+        let place = |name: &&str| names.iter().position(|n| n == name);
+        let mut order: Vec<usize> = expected.iter().filter_map(place).collect();
+        // Optional columns may stand anywhere; only the order among the others is a trait of the format.
+        let is_usual = if optional.is_empty() {
+            order.iter().enumerate().all(|(i, &at)| i == at)
+        } else {
+            order.is_sorted()
+        };
+        self.totals.notes.reordered_header = !is_usual;
+        if !is_usual || !optional.is_empty() {
+            order.extend(
+                optional
+                    .iter()
+                    .map(|name| place(name).unwrap_or(usize::MAX)),
+            );
             self.order = Some(order);
         }
         self.n_fields = names.len();
@@ -574,6 +607,11 @@ impl<F: RowFormat> Parser<F> {
         }
         let row = match self.format.parse(&fields, &mut self.totals.notes) {
             Ok(row) => row,
+            Err(RowProblem::LeftOut(why)) => {
+                self.totals.filtered += 1;
+                self.totals.notes.leave_out(why);
+                return Ok(());
+            }
             Err(reason) => return self.quarantine(line, reason),
         };
         self.accept(line, row, out)
@@ -599,7 +637,12 @@ impl<F: RowFormat> Parser<F> {
             if !rises {
                 if self.collect {
                     // The caller sorts and drops repetitions; the largest key so far stays the yardstick.
-                    if key < *prev_key {
+                    let is_late = if self.format.has_provisional_ids() {
+                        ts < self.latest
+                    } else {
+                        key < *prev_key
+                    };
+                    if is_late {
                         self.counts.out_of_order += 1;
                     }
                     return self.keep(row, (*prev_key).max(key), out);
@@ -672,6 +715,7 @@ impl<F: RowFormat> Parser<F> {
         }
         self.counts.kept += 1;
         self.prev = Some((row, key));
+        self.latest = self.latest.max(ts);
         Ok(())
     }
 }
@@ -760,3 +804,5 @@ pub fn boxed<F: RowFormat + 'static>(format: F, options: ParseOptions) -> Box<dy
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_shared;

@@ -7,12 +7,12 @@ use arrow_schema::ArrowError;
 use quant_core::time::Day;
 
 use super::{Context, FileError, LocalFile, Target, Wanted};
-use crate::ingest::collect::{SortedDay, Winner, render, sort_day};
+use crate::ingest::collect::{SortedDay, Winner, number_trades, render, sort_day};
 use crate::manifest::{Partition, Source};
 use crate::quality::Quality;
 use crate::read::{HashMemo, PartitionSet};
 use crate::schema::Dataset;
-use crate::venues::rows::{DayCounts, Quarantined, RowProblem, Totals};
+use crate::venues::rows::{DayCounts, Notes, Quarantined, RowProblem, Totals};
 use crate::write::{PartitionMeta, PartitionWriter, StagedPartition};
 
 /// Rows per batch read back from the lake.
@@ -48,6 +48,8 @@ pub(super) struct Sink<'a> {
     open: Option<(Day, PartitionWriter)>,
     collected: BTreeMap<Day, (Vec<RecordBatch>, Vec<u64>)>,
     n_collected: u64,
+    /// What the parser observed; known at the end.
+    notes: Notes,
     out: Summary,
 }
 
@@ -82,6 +84,7 @@ impl<'a> Sink<'a> {
             open: None,
             collected: BTreeMap::new(),
             n_collected: 0,
+            notes: Notes::default(),
             out: Summary::default(),
         }
     }
@@ -143,6 +146,7 @@ impl<'a> Sink<'a> {
 
     /// Stages the days that are still open.
     pub(super) fn finish(mut self, totals: &Totals) -> Result<Summary, FileError> {
+        self.notes = totals.notes;
         let mut days: Vec<Day> = totals.days.keys().copied().collect();
         if self.wanted.every_day {
             days = self.wanted.range.days().collect();
@@ -158,7 +162,9 @@ impl<'a> Sink<'a> {
             }
             if self.single {
                 quality.filtered = totals.filtered;
-                quality.other_day = totals.filtered;
+                quality.other_day = totals
+                    .filtered
+                    .saturating_sub(totals.notes.left_out() + totals.unwanted);
             }
             self.stage(day, counts.kept, quality)?;
         }
@@ -200,7 +206,11 @@ impl<'a> Sink<'a> {
     fn stage_collected(&mut self, day: Day, mut meta: PartitionMeta) -> Result<Ready, FileError> {
         let dataset = self.target.key.dataset;
         self.target.writer.check_source_kind(day, self.file.kind)?;
-        let (batches, lines) = self.collected.remove(&day).unwrap_or_default();
+        let (mut batches, mut lines) = self.collected.remove(&day).unwrap_or_default();
+        if self.collect && self.notes.provisional_ids {
+            let order = self.notes.is_descending();
+            batches = vec![number_trades(&batches, &mut lines, order).map_err(self.arrow())?];
+        }
         let sorted = sort_day(dataset, &batches, Winner::First, true).map_err(self.arrow())?;
         drop(batches);
         self.n_collected = self

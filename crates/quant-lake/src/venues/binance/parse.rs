@@ -26,6 +26,16 @@ pub enum FormatError {
         /// Market.
         market: Market,
     },
+    /// Another venue's archive has no such product.
+    #[error("the {archive} archive has no rows of {dataset} for market {market}")]
+    NotInArchive {
+        /// Archive.
+        archive: &'static str,
+        /// Dataset.
+        dataset: Dataset,
+        /// Market.
+        market: Market,
+    },
     /// A user's mapping is unusable.
     #[error(transparent)]
     Mapping(crate::venues::csv::MappingError),

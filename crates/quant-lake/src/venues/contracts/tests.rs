@@ -1,32 +1,10 @@
 //! Tests of the conversion of quantities against worked examples of the venues and against the instruments table.
 
-use proptest::prelude::*;
-use quant_core::market::Instrument;
+#![expect(clippy::float_cmp, reason = "values must be exact")]
 
+use super::tests_shared::terms;
 use super::*;
-
-fn terms(market: &str, contract_value: f64, inverse: bool) -> Instrument {
-    Instrument {
-        key: quant_core::market::InstrumentKey {
-            exchange: "okx".parse().unwrap(),
-            market: market.parse().unwrap(),
-            symbol: "BTC-USDT-SWAP".parse().unwrap(),
-        },
-        valid_from: quant_core::time::UnixMicros(0),
-        valid_to: None,
-        tick_size: "0.1".parse().unwrap(),
-        lot_size: "0.01".parse().unwrap(),
-        min_notional: 0.0,
-        contract_value,
-        inverse,
-        funding_interval_h: Some(8),
-        maker_bps: 2.0,
-        taker_bps: 5.0,
-        onboard: None,
-        delist: None,
-        source: "test".to_owned(),
-    }
-}
+use proptest::prelude::*;
 
 #[test]
 fn contracts_become_coins_as_the_venues_document() {

@@ -10,11 +10,7 @@ use crate::venues::number::{parse_digits, parse_flag};
 use crate::venues::records::{Kline, TradeRow, Ts};
 use crate::venues::row_values::{check_candle, count, not_negative, positive};
 use crate::venues::rows::{Fields, Notes, ParseOptions, RowFormat, RowParser, RowProblem, boxed};
-
-/// Earliest believable time, 2009-01-01: an earlier one means a wrong unit.
-const EARLIEST: i64 = 1_230_768_000_000_000;
-/// First unbelievable time, 2100-01-01.
-const LATEST: i64 = 4_102_444_800_000_000;
+use crate::venues::stamp::{EARLIEST, LATEST};
 
 /// Returns the parser of one file.
 ///

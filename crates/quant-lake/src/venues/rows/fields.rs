@@ -3,6 +3,9 @@
 /// Most fields a line is split into; further ones are only counted.
 pub const MAX_FIELDS: usize = 32;
 
+/// Span of a field the line does not have.
+const ABSENT: (u32, u32) = (u32::MAX, u32::MAX);
+
 /// The fields of one line.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
@@ -112,7 +115,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Returns the fields in another order: place `i` takes field `order[i]`.
+    /// Returns whether a place was filled with no field of the line (see [`Fields::permuted`]), rather than with an empty
+    /// one.
+    pub fn is_absent(&self, i: usize) -> bool {
+        self.spans.get(i).is_none_or(|&span| span == ABSENT) || i >= self.len
+    }
+
+    /// Returns the fields in another order: place `i` takes field `order[i]`, or stays absent if there is no such field.
     #[must_use]
     pub fn permuted(&self, order: &[usize]) -> Self {
         let mut out = Self {
@@ -121,7 +130,8 @@ impl<'a> Fields<'a> {
             len: order.len(),
         };
         for (slot, &from) in out.spans.iter_mut().zip(order) {
-            *slot = self.spans.get(from).copied().unwrap_or_default();
+            let span = self.spans.get(from).filter(|_| from < self.len);
+            *slot = span.copied().unwrap_or(ABSENT);
         }
         out
     }
