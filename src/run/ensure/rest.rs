@@ -136,25 +136,11 @@ impl RestSource {
             terms,
             cx: None,
         };
-        let mut report = IngestReport::default();
         context.progress.planned(datasets.len() * days.len());
-        'all: for &dataset in datasets {
-            for &day in &days {
-                if dataset == Dataset::Instruments && Some(&day) != days.last() {
-                    continue;
-                }
-                match work.day(dataset, day)? {
-                    Some(outcome) => report.files.push(outcome),
-                    None => {
-                        report.stopped = true;
-                        break 'all;
-                    }
-                }
-            }
-        }
+        let report = work.all(datasets, &days);
         // Stays if something else is in it.
         drop(std::fs::remove_dir(work.downloads()));
-        Ok(report)
+        report
     }
 }
 
@@ -217,6 +203,26 @@ fn failed(error: &dyn std::error::Error) -> FileStatus {
 impl Work<'_> {
     fn downloads(&self) -> PathBuf {
         self.context.lake.root().join("downloads")
+    }
+
+    fn all(&mut self, datasets: &[Dataset], days: &[Day]) -> CommandResult<IngestReport> {
+        let mut report = IngestReport::default();
+        for &dataset in datasets {
+            for &day in days {
+                // Terms are those of now, once.
+                if dataset == Dataset::Instruments && Some(&day) != days.last() {
+                    continue;
+                }
+                match self.day(dataset, day)? {
+                    Some(outcome) => report.files.push(outcome),
+                    None => {
+                        report.stopped = true;
+                        return Ok(report);
+                    }
+                }
+            }
+        }
+        Ok(report)
     }
 
     /// Brings one day; `None` if the caller asked to stop.
