@@ -41,7 +41,7 @@ fn recorded_candles_count_contracts_whatever_the_column_is_called() {
     );
     assert_eq!(
         (k.volume_raw, k.quote_volume),
-        (Some(20_084.0), Some(1_925_967.4841))
+        (Some(20_084.0), Some(1_925_967.484_1))
     );
     // The turnover tells the unit: coins times the price must give it.
     for k in rows {
