@@ -60,9 +60,45 @@ pub(crate) enum SourceArg {
     Rest,
     /// REST history of deepcoin
     Deepcoin,
-    /// OKX's historical archive: finds its files and brings them to --cache-dir
+    /// OKX's historical archive: finds its files, brings them to --cache-dir and ingests what is there
     #[value(alias = "okx_hist")]
     OkxHist,
+    /// Files of OKX's archive downloaded by hand, from --root or --okx-manual-...-dir
+    #[value(alias = "okx_manual")]
+    OkxManual,
+    /// Files of Bybit's archives downloaded by hand, from --root
+    #[value(alias = "bybit_manual")]
+    BybitManual,
+    /// Recorded sessions named by --input
+    Recording,
+}
+
+/// When images of a book are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BookImages {
+    /// At every multiple of --book-cadence-ms
+    Cadence,
+    /// After every message
+    Message,
+    /// After every image the venue sends
+    Snapshot,
+}
+
+/// How books become rows.
+#[derive(Debug, Args)]
+pub(crate) struct BookArgs {
+    /// Levels per side of `l2_snapshots`
+    #[arg(long, value_name = "N", default_value_t = 50, aliases = ["okx-store-top-levels", "bybit-store-top-levels"], value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) book_levels: u16,
+    /// Milliseconds between two images
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    pub(crate) book_cadence_ms: u32,
+    /// When images are taken
+    #[arg(long, value_enum, default_value = "cadence")]
+    pub(crate) book_images: BookImages,
+    /// Take no image of a book whose last message is older than this
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    pub(crate) book_max_stale_ms: u32,
 }
 
 #[derive(Debug, Args)]
@@ -76,23 +112,45 @@ pub(crate) struct BuildDataset {
     /// The exchange's own symbol; several separated by commas
     #[arg(long, value_delimiter = ',', required = true)]
     pub(crate) symbol: Vec<Symbol>,
-    /// Inclusive start: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
-    #[arg(long)]
-    pub(crate) start: UnixMicros,
+    /// Inclusive start: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ; recordings are taken whole without it
+    #[arg(long, required_unless_present_any = ["input"])]
+    pub(crate) start: Option<UnixMicros>,
     /// Exclusive end: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
-    #[arg(long)]
-    pub(crate) end: UnixMicros,
+    #[arg(long, requires = "start")]
+    pub(crate) end: Option<UnixMicros>,
     /// Where vendor files come from
     #[arg(long, value_enum, default_value = "vision", alias = "mode")]
     pub(crate) source: SourceArg,
     /// Folder in the archive's own layout (local files instead of the network)
-    #[arg(long, value_name = "DIR", conflicts_with = "base_url")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "base_url",
+        alias = "bybit-manual-root"
+    )]
     pub(crate) root: Option<PathBuf>,
+    /// Recording, or folder of recordings; may be given several times
+    #[arg(long, value_name = "PATH", conflicts_with = "root")]
+    pub(crate) input: Vec<PathBuf>,
+    /// Folder of OKX candles downloaded by hand
+    #[arg(long, value_name = "DIR")]
+    pub(crate) okx_manual_candles_dir: Option<PathBuf>,
+    /// Folder of OKX trades downloaded by hand
+    #[arg(long, value_name = "DIR")]
+    pub(crate) okx_manual_trades_dir: Option<PathBuf>,
+    /// Folder of OKX order books downloaded by hand
+    #[arg(long, value_name = "DIR")]
+    pub(crate) okx_manual_book_dir: Option<PathBuf>,
+    /// Folder of OKX funding rates downloaded by hand
+    #[arg(long, value_name = "DIR")]
+    pub(crate) okx_manual_funding_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) book: BookArgs,
     /// Host that serves the archive
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
-    /// Datasets, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "klines_1m,agg_trades", value_parser = parse_dataset)]
+    /// Datasets, separated by commas [default: `klines_1m,agg_trades`; of files at hand all that they hold]
+    #[arg(long, value_delimiter = ',', value_parser = parse_dataset)]
     pub(crate) datasets: Vec<Dataset>,
     /// Lake folder
     #[arg(long, value_name = "DIR", default_value = "data")]

@@ -1,18 +1,25 @@
 //! `quant build-dataset`: exchange history into the lake.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use quant_core::market::{InstrumentKey, Venue};
+use quant_core::market::{Instrument, InstrumentKey, Venue};
 use quant_core::time::TimeRange;
+use quant_lake::ingest::discover::Folders;
 use quant_lake::ingest::{FileOutcome, FileStatus, IngestOptions, IngestReport, RowCounts};
 use quant_lake::layout::Lake;
+use quant_lake::manifest::SourceKind;
+use quant_lake::schema::Dataset;
+use quant_lake::venues::book_flow::Cadence;
 use serde::Serialize;
 
-use super::args::{BuildDataset, SourceArg};
+use super::args::{BookArgs, BookImages, BuildDataset, SourceArg};
 use super::ui::{IngestBar, Ui};
 use crate::config::{Config, RawVision};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::run::ensure::files::{self, Asked, BookChoice};
 use crate::run::ensure::okx_hist::{self, HistArgs};
 use crate::run::ensure::rest::{RestArgs, RestSource};
 use crate::run::ensure::{self, IngestContext};
@@ -28,10 +35,21 @@ struct FileLine {
     detail: String,
     rows: RowCounts,
     notes: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    diagnostics: BTreeMap<&'static str, u64>,
 }
 
 pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
-    let range = TimeRange::new(args.start, args.end).config_error()?;
+    let given = match (args.start, args.end) {
+        (Some(start), Some(end)) => Some(TimeRange::new(start, end).config_error()?),
+        (None, None) if args.source == SourceArg::Recording => None,
+        _ => {
+            return Err(
+                CommandError::text(ErrorKind::Config, "the range of days is missing")
+                    .hint("give --start and --end; only recordings are taken whole without them"),
+            );
+        }
+    };
     let config = match &args.config {
         Some(file) => Some(Config::load(file, &args.set)?),
         None if args.source == SourceArg::Csv => {
@@ -71,46 +89,57 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     let mut lines = Vec::new();
     let mut outcome = Ok(());
     let mut rest = None;
+    let defaults = [Dataset::Klines1m, Dataset::AggTrades];
+    let datasets = match args.datasets.as_slice() {
+        [] => &defaults[..],
+        asked => asked,
+    };
     for symbol in &args.symbol {
         let key = InstrumentKey {
             exchange: args.exchange,
             market: args.market,
             symbol: symbol.clone(),
         };
-        let report = match (
-            args.source,
-            config.as_ref().and_then(|c| c.raw.ingest.csv.as_ref()),
-        ) {
-            (SourceArg::Vision, _) => {
-                let vision = vision_source(args, config.as_ref());
-                ensure::vision(
-                    &context,
-                    &vision,
-                    &key,
-                    &args.datasets,
-                    range,
-                    table.rows_of(&key),
-                )?
+        let terms = table.rows_of(&key);
+        let report = match (args.source, given) {
+            (SourceArg::Recording, _) => {
+                let asked = asked(args, &key, given, terms);
+                files::recordings(&context, &asked, &args.input, book_choice(&args.book))?
             }
-            (SourceArg::Csv, Some(csv)) => {
+            (SourceArg::OkxManual, _) => {
+                let (asked, folders) = (asked(args, &key, given, terms), folders(args));
+                let kind = SourceKind::OkxManual;
+                files::okx_manual(&context, &asked, &folders, kind, book_choice(&args.book))?
+            }
+            (SourceArg::BybitManual, _) => {
+                let (asked, folders) = (asked(args, &key, given, terms), folders(args));
+                files::bybit_manual(&context, &asked, &folders, book_choice(&args.book))?
+            }
+            (_, None) => IngestReport::default(),
+            (SourceArg::Vision, Some(range)) => {
+                let vision = vision_source(args, config.as_ref());
+                ensure::vision(&context, &vision, &key, datasets, range, terms)?
+            }
+            (SourceArg::Csv, Some(range)) => {
+                let Some(csv) = config.as_ref().and_then(|c| c.raw.ingest.csv.as_ref()) else {
+                    return Err(CommandError::text(
+                        ErrorKind::Config,
+                        "the config has no `ingest.csv`",
+                    ));
+                };
                 let terms = table.at(&key, range.start).config_error()?.clone();
                 ensure::csv(&context, csv, &key, Some(range), &terms)?
             }
-            (SourceArg::Rest | SourceArg::Deepcoin, _) => {
+            (SourceArg::Rest | SourceArg::Deepcoin, Some(range)) => {
                 // One host for all symbols: they share its limits.
                 let host = match rest.take() {
                     Some(host) => host,
                     None => rest_source(args, config.as_ref(), &context, &key)?,
                 };
-                rest.insert(host).ingest(
-                    &context,
-                    &key,
-                    &args.datasets,
-                    range,
-                    table.rows_of(&key),
-                )?
+                rest.insert(host)
+                    .ingest(&context, &key, datasets, range, terms)?
             }
-            (SourceArg::OkxHist, _) => {
+            (SourceArg::OkxHist, Some(range)) => {
                 let host = match rest.take() {
                     Some(host) => host,
                     None => rest_source(args, config.as_ref(), &context, &key)?,
@@ -120,14 +149,24 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
                     cache_dir: args.cache_dir.clone(),
                     download: args.okx_auto_download,
                 };
-                let run = okx_hist::fetch(&context, host, &key, &args.datasets, range, &hist)?;
-                okx_hist::missing(&run)
-            }
-            (SourceArg::Csv, None) => {
-                return Err(CommandError::text(
-                    ErrorKind::Config,
-                    "the config has no `ingest.csv`",
-                ));
+                let run = okx_hist::fetch(&context, host, &key, datasets, range, &hist)?;
+                let cache = Folders {
+                    any: vec![hist.cache_dir(&context)],
+                    ..Folders::default()
+                };
+                let asked = Asked {
+                    datasets,
+                    ..asked(args, &key, given, terms)
+                };
+                let kind = SourceKind::OkxHist;
+                let mut report =
+                    files::okx_manual(&context, &asked, &cache, kind, book_choice(&args.book))?;
+                // What the archive's own list says about a hole is the better reason.
+                report
+                    .files
+                    .retain(|f| !matches!(f.status, FileStatus::NotFound));
+                report.files.extend(okx_hist::missing(&run).files);
+                report
             }
         };
         // Also when all days were there already: an earlier command may have ended between data and terms.
@@ -154,6 +193,47 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     let text = text_of(&lines, &total);
     ui.answer(&serde_json::json!({"files": lines, "rows": total}), &text)?;
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+fn asked<'a>(
+    args: &'a BuildDataset,
+    key: &'a InstrumentKey,
+    range: Option<TimeRange>,
+    terms: &'a [Instrument],
+) -> Asked<'a> {
+    Asked {
+        key,
+        datasets: &args.datasets,
+        range,
+        terms,
+    }
+}
+
+/// Returns the folders of files downloaded by hand.
+fn folders(args: &BuildDataset) -> Folders {
+    let one = |dir: &Option<PathBuf>| dir.iter().cloned().collect();
+    Folders {
+        any: one(&args.root),
+        trades: one(&args.okx_manual_trades_dir),
+        candles: one(&args.okx_manual_candles_dir),
+        funding: one(&args.okx_manual_funding_dir),
+        books: one(&args.okx_manual_book_dir),
+    }
+}
+
+fn book_choice(args: &BookArgs) -> BookChoice {
+    let us = |ms: u32| i64::from(ms) * 1_000;
+    BookChoice {
+        levels: args.book_levels,
+        cadence: match args.book_images {
+            BookImages::Cadence => Cadence::Every {
+                us: us(args.book_cadence_ms),
+                max_stale_us: us(args.book_max_stale_ms),
+            },
+            BookImages::Message => Cadence::EveryMessage,
+            BookImages::Snapshot => Cadence::EverySnapshot,
+        },
+    }
 }
 
 fn vision_source(args: &BuildDataset, config: Option<&Config>) -> RawVision {
@@ -228,6 +308,7 @@ fn file_lines(symbol: &str, report: &IngestReport) -> Vec<FileLine> {
                 detail,
                 rows: file.counts,
                 notes: file.notes.clone(),
+                diagnostics: file.diagnostics.clone(),
             }
         })
         .collect()
@@ -268,6 +349,11 @@ fn text_of(lines: &[FileLine], total: &RowCounts) -> String {
             out.push(format!("    {}", line.detail.replace('\n', "\n    ")));
         }
         out.extend(line.notes.iter().map(|n| format!("    note: {n}")));
+        if !line.diagnostics.is_empty() {
+            let counts = line.diagnostics.iter().filter(|(_, n)| **n > 0);
+            let counts: Vec<String> = counts.map(|(name, n)| format!("{name} {n}")).collect();
+            out.push(format!("    counts: {}", counts.join(", ")));
+        }
         at += n;
     }
     out.push(format!("total: {}", rows_text(total)));

@@ -1,5 +1,6 @@
 //! Brings the history a config asks for into the lake, from the source it names.
 
+pub mod files;
 pub mod okx_hist;
 pub mod rest;
 

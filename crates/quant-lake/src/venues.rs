@@ -5,11 +5,16 @@
 pub mod binance;
 pub mod book_flow;
 pub mod bybit;
+pub mod capture;
 pub mod contracts;
 pub mod csv;
 pub mod deepcoin;
 pub mod hyperliquid;
 pub mod json;
+pub(crate) mod json_values;
+#[cfg(test)]
+pub(crate) mod message_fixture;
+pub mod message_order;
 pub mod number;
 pub(crate) mod numbering;
 pub mod okx;

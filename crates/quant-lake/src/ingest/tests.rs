@@ -4,6 +4,7 @@ mod bad_input;
 mod csv;
 mod fixture;
 mod good_input;
+mod recordings;
 mod shared_data;
 mod speed;
 mod venue_files;

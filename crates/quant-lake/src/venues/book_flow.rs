@@ -14,6 +14,7 @@ use quant_core::market::{BookLevel, Side};
 use super::contracts::QtyUnit;
 use super::records::{L2DeltaRow, Ts};
 use super::tables::{BookImage, Tables};
+use crate::manifest::IngestParams;
 use crate::schema::Dataset;
 
 /// When images of the book are taken.
@@ -47,6 +48,29 @@ pub struct BookOptions {
     pub cadence: Cadence,
     /// Unit of the venue's quantities.
     pub unit: QtyUnit,
+}
+
+impl BookOptions {
+    /// Returns everything about books that decides rows, for the manifest.
+    pub fn params(&self) -> IngestParams {
+        let cadence = match self.cadence {
+            Cadence::Every { us, max_stale_us } => {
+                serde_json::json!({"every_us": us, "max_stale_us": max_stale_us})
+            }
+            Cadence::EveryMessage => serde_json::json!("message"),
+            Cadence::EverySnapshot => serde_json::json!("snapshot"),
+        };
+        let unit = match self.unit {
+            QtyUnit::Base => serde_json::json!("base"),
+            QtyUnit::Linear { ctval } => serde_json::json!({"base_per_contract": ctval}),
+            QtyUnit::Inverse { usd } => serde_json::json!({"quote_per_contract": usd}),
+        };
+        IngestParams::from([
+            ("book_cadence".to_owned(), cadence),
+            ("book_levels".to_owned(), self.levels.into()),
+            ("unit".to_owned(), unit),
+        ])
+    }
 }
 
 /// One message about a book, levels in the venue's units and order.

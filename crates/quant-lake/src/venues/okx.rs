@@ -2,6 +2,7 @@
 //!
 //! The encoders are in [`encode`]; [`parser`] reads the trade, candle and funding archives they write.
 
+pub mod book;
 pub mod encode;
 pub mod pages;
 mod parse;
@@ -10,3 +11,6 @@ pub use parse::parser;
 
 /// Version of the OKX archive parsers: part of the idempotence key, raised when the same bytes give other rows.
 pub const PARSER_VERSION: &str = "okx-archives-1";
+pub mod instruments;
+mod levels;
+pub mod recording;

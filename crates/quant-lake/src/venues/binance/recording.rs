@@ -15,6 +15,7 @@ use quant_core::market::book::{BinanceRule, BinanceSync, Step};
 use quant_core::market::{Market, Symbol};
 
 use self::frame::{Channel, Frame, Levels};
+use crate::manifest::IngestParams;
 use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions};
 use crate::venues::contracts::QtyUnit;
@@ -52,13 +53,28 @@ pub struct RecordingOptions {
     pub book: BookOptions,
 }
 
+impl RecordingOptions {
+    /// Returns everything that decides the rows besides the bytes.
+    pub fn params(&self) -> IngestParams {
+        self.book.params()
+    }
+}
+
+/// Rows older than the newest time seen minus this are late.
+const WATERMARK_US: i64 = 250_000;
+
 /// Returns the parser of one recording.
 pub fn recording_parser(
     options: RecordingOptions,
-    tables: &TableOptions,
+    datasets: &[Dataset],
     parse: ParseOptions,
 ) -> Box<dyn RowParser> {
-    Box::new(MessageParser::new(Recording::new(options), tables, parse))
+    let tables = TableOptions {
+        datasets: datasets.to_vec(),
+        book_levels: options.book.levels,
+        watermark_us: Some(WATERMARK_US),
+    };
+    Box::new(MessageParser::new(Recording::new(options), &tables, parse))
 }
 
 /// A depth update that waits for an image.

@@ -1,0 +1,603 @@
+//! Brings files at hand into the lake: recordings, and archives of OKX and Bybit that were downloaded by hand.
+
+use std::path::{Path, PathBuf};
+
+use quant_core::market::{Instrument, InstrumentKey, Venue};
+use quant_core::time::{TimeRange, UnixMicros};
+use quant_lake::ingest::container::{Container, ContainerSpec, Pick, sniff};
+use quant_lake::ingest::discover::{
+    Discovery, FileKind, FileUnit, Folders, FoundFile, Packing, discover, plan_bybit, plan_okx,
+};
+use quant_lake::ingest::{
+    FileOutcome, FileStatus, FilesRequest, IngestReport, MakeFileParser, RowCounts, VendorFile,
+    ingest_files,
+};
+use quant_lake::manifest::{IngestParams, SourceKind};
+use quant_lake::schema::Dataset;
+use quant_lake::venues::book_flow::{BookOptions, Cadence};
+use quant_lake::venues::contracts::QtyUnit;
+use quant_lake::venues::{binance, bybit, hyperliquid, okx};
+
+use super::{IngestContext, ingest_error, simulated_as_real};
+use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::synth::is_simulated;
+
+/// Folders above a file that are looked at for the simulator's marker.
+const MARKER_DEPTH: usize = 6;
+
+/// How books become rows.
+#[derive(Clone, Copy, Debug)]
+pub struct BookChoice {
+    /// Levels per side of an image.
+    pub levels: u16,
+    /// When images are taken.
+    pub cadence: Cadence,
+}
+
+/// One instrument and the days asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The instrument.
+    pub key: &'a InstrumentKey,
+    /// Datasets; all that the source can fill if empty.
+    pub datasets: &'a [Dataset],
+    /// Days; all that the files hold if absent.
+    pub range: Option<TimeRange>,
+    /// What is known of the instrument over time.
+    pub terms: &'a [Instrument],
+}
+
+impl Asked<'_> {
+    /// Returns the terms valid at an instant, else the only ones there are.
+    fn terms_at(&self, at: Option<UnixMicros>) -> Option<&Instrument> {
+        let valid = at.and_then(|at| self.terms.iter().find(|t| t.is_valid_at(at)));
+        valid.or(match self.terms {
+            [only] => Some(only),
+            _ => None,
+        })
+    }
+
+    fn unit(&self) -> Option<QtyUnit> {
+        QtyUnit::of(self.key.market, self.terms_at(self.range.map(|r| r.start)))
+    }
+
+    /// Returns the unit of quantities, or what is missing to know it.
+    fn known_unit(&self) -> CommandResult<QtyUnit> {
+        self.unit().ok_or_else(|| {
+            CommandError::text(
+                ErrorKind::Config,
+                &format!(
+                    "quantities of `{}` are contracts and their worth is unknown",
+                    self.key
+                ),
+            )
+            .hint("add its `contract_value` to the instruments table (`paths.instruments` of a config)")
+        })
+    }
+
+    /// Returns the asked datasets that a source can fill, or why there are none.
+    fn of(&self, possible: &[Dataset]) -> CommandResult<Vec<Dataset>> {
+        if self.datasets.is_empty() {
+            return Ok(possible.to_vec());
+        }
+        match self.datasets.iter().find(|d| !possible.contains(d)) {
+            None => Ok(self.datasets.to_vec()),
+            Some(other) => {
+                let names: Vec<&str> = possible.iter().map(|d| d.name()).collect();
+                Err(CommandError::text(
+                    ErrorKind::Config,
+                    &format!("this source of `{}` has no `{other}`", self.key),
+                )
+                .hint(format!("it can fill {}", names.join(", "))))
+            }
+        }
+    }
+}
+
+/// Files that one parser reads.
+struct Group<'a> {
+    files: Vec<VendorFile>,
+    kind: SourceKind,
+    version: &'static str,
+    params: IngestParams,
+    levels: u16,
+    make: Box<MakeFileParser<'a>>,
+}
+
+/// Ingests recordings of one instrument: each may hold several datasets and days.
+///
+/// # Errors
+/// Configuration errors: no file, a dataset recordings do not have, unknown terms, simulated files under a real name.
+pub fn recordings(
+    context: &IngestContext<'_>,
+    asked: &Asked<'_>,
+    paths: &[PathBuf],
+    book: BookChoice,
+) -> CommandResult<IngestReport> {
+    let files = recording_files(asked.key, paths)?;
+    let key = asked.key;
+    let group = match key.exchange.venue {
+        Venue::Binance => {
+            let datasets = asked.of(&binance::recording::RECORDED)?;
+            let options = binance::recording::RecordingOptions {
+                market: key.market,
+                symbol: key.symbol.clone(),
+                book: book_options(asked.known_unit()?, book),
+            };
+            Group {
+                files: vendor_files(&files, &datasets)?,
+                kind: SourceKind::Recording,
+                version: binance::recording::RECORDING_VERSION,
+                params: options.params(),
+                levels: book.levels,
+                make: Box::new(move |file, parse| {
+                    Ok(binance::recording::recording_parser(
+                        options.clone(),
+                        &file.datasets,
+                        parse,
+                    ))
+                }),
+            }
+        }
+        Venue::Okx => {
+            let possible = okx::recording::OkxRecordingOptions::DATASETS;
+            let datasets = asked.of(&possible)?;
+            let options = okx::recording::OkxRecordingOptions::new(
+                key,
+                asked.unit(),
+                book.levels,
+                book.cadence,
+            );
+            Group {
+                files: vendor_files(&files, &datasets)?,
+                kind: SourceKind::Recording,
+                version: okx::recording::RECORDING_VERSION,
+                params: options.params(),
+                levels: book.levels,
+                make: Box::new(move |file, parse| {
+                    Ok(okx::recording::recording_parser(
+                        &options,
+                        &file.datasets,
+                        parse,
+                    ))
+                }),
+            }
+        }
+        Venue::Hyperliquid => {
+            let possible = hyperliquid::messages::HyperliquidOptions::DATASETS;
+            let datasets = asked.of(&possible)?;
+            let options = hyperliquid::messages::HyperliquidOptions {
+                coin: key.symbol.as_str().to_owned(),
+                levels: book.levels,
+                cadence: book.cadence,
+            };
+            Group {
+                files: vendor_files(&files, &datasets)?,
+                kind: SourceKind::Recording,
+                version: hyperliquid::messages::RECORDING_VERSION,
+                params: options.params(),
+                levels: book.levels,
+                make: Box::new(move |file, parse| {
+                    Ok(hyperliquid::messages::recording_parser(
+                        &options,
+                        &file.datasets,
+                        parse,
+                    ))
+                }),
+            }
+        }
+        Venue::Bybit | Venue::Deepcoin | Venue::Csv => {
+            return Err(CommandError::text(
+                ErrorKind::Config,
+                &format!("recordings of `{}` are not read", key.exchange),
+            )
+            .hint("recordings are read of binance, bybit, okx and hyperliquid"));
+        }
+    };
+    run(context, asked, vec![group])
+}
+
+/// Ingests files of OKX's archive that lie in folders.
+///
+/// # Errors
+/// Configuration errors: another exchange, folders that are none, unknown terms.
+pub fn okx_manual(
+    context: &IngestContext<'_>,
+    asked: &Asked<'_>,
+    folders: &Folders,
+    kind: SourceKind,
+    book: BookChoice,
+) -> CommandResult<IngestReport> {
+    let key = asked.key;
+    require_venue(key, Venue::Okx)?;
+    let range = required_range(asked)?;
+    let wanted = match asked.datasets {
+        [] => default_datasets(
+            folders,
+            &[
+                (Dataset::Klines1m, FileKind::OkxCandles),
+                (Dataset::Trades, FileKind::OkxTrades),
+                (Dataset::Funding, FileKind::OkxFunding),
+                (Dataset::L2Snapshots, FileKind::OkxBook),
+            ],
+        ),
+        asked => asked.to_vec(),
+    };
+    refuse_simulated(key, folders)?;
+    let plan = plan_okx(key, &wanted, &range).config_error()?;
+    let found = discover(plan, folders).config_error()?;
+    let mut groups = Vec::new();
+    let is_book = |f: &&FoundFile| f.unit.kind == FileKind::OkxBook;
+    let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.files.iter().partition(is_book);
+    if !rows.is_empty() {
+        groups.push(rows_group(
+            asked,
+            &rows,
+            kind,
+            okx::PARSER_VERSION,
+            okx::parser,
+        )?);
+    }
+    // Books of 400 and of 5,000 levels are different products; a file's name says which it is.
+    for depth in [400_usize, 5_000] {
+        let of_depth = |f: &&&FoundFile| {
+            f.unit
+                .paths
+                .iter()
+                .any(|p| p.contains(&format!("{depth}lv")))
+        };
+        let files: Vec<&FoundFile> = books.iter().filter(of_depth).copied().collect();
+        if files.is_empty() {
+            continue;
+        }
+        let options = okx::book::OkxBookOptions {
+            inst_id: key.symbol.as_str().to_owned(),
+            unit: asked.known_unit()?,
+            levels: book.levels,
+            cadence: book.cadence,
+            depth,
+        };
+        groups.push(Group {
+            files: found_files(&files, "data", true),
+            kind,
+            version: okx::book::BOOK_VERSION,
+            params: options.params(),
+            levels: book.levels,
+            make: Box::new(move |file, parse| {
+                Ok(okx::book::book_parser(&options, &file.datasets, parse))
+            }),
+        });
+    }
+    finish(context, asked, groups, &found)
+}
+
+/// Ingests files of Bybit's archives that lie below a folder.
+///
+/// # Errors
+/// Configuration errors: another exchange, folders that are none, unknown terms.
+pub fn bybit_manual(
+    context: &IngestContext<'_>,
+    asked: &Asked<'_>,
+    folders: &Folders,
+    book: BookChoice,
+) -> CommandResult<IngestReport> {
+    let key = asked.key;
+    require_venue(key, Venue::Bybit)?;
+    let range = required_range(asked)?;
+    let wanted = match asked.datasets {
+        [] => vec![Dataset::Trades, Dataset::L2Snapshots],
+        asked => asked.to_vec(),
+    };
+    refuse_simulated(key, folders)?;
+    let plan = plan_bybit(key, &wanted, &range).config_error()?;
+    let found = discover(plan, folders).config_error()?;
+    let mut groups = Vec::new();
+    let is_book = |f: &&FoundFile| f.unit.kind == FileKind::BybitBook;
+    let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.files.iter().partition(is_book);
+    let kind = SourceKind::BybitManual;
+    if !rows.is_empty() {
+        groups.push(rows_group(
+            asked,
+            &rows,
+            kind,
+            bybit::PARSER_VERSION,
+            bybit::parser,
+        )?);
+    }
+    finish(context, asked, groups, &found)
+}
+
+/// Makes the parser of a CSV file.
+type RowsParser = fn(
+    Dataset,
+    quant_core::market::Market,
+    &quant_core::market::Symbol,
+    Option<&Instrument>,
+    quant_lake::venues::rows::ParseOptions,
+) -> Result<
+    Box<dyn quant_lake::venues::rows::RowParser>,
+    quant_lake::venues::binance::FormatError,
+>;
+
+/// Returns the group of files of rows: one dataset a file.
+fn rows_group<'a>(
+    asked: &Asked<'a>,
+    found: &[&FoundFile],
+    kind: SourceKind,
+    version: &'static str,
+    parser: RowsParser,
+) -> CommandResult<Group<'a>> {
+    let mut params = IngestParams::new();
+    let unit = asked.unit();
+    params.insert(
+        "unit".to_owned(),
+        serde_json::json!(unit.map(|u| format!("{u:?}"))),
+    );
+    // A trades file that serves two datasets is read once for each: its rows are those of one table.
+    let mut files = Vec::new();
+    for file in found_files(found, "csv", false) {
+        for &dataset in &file.datasets {
+            files.push(VendorFile {
+                datasets: vec![dataset],
+                ..file.clone()
+            });
+        }
+    }
+    let asked = *asked;
+    Ok(Group {
+        files,
+        kind,
+        version,
+        params,
+        levels: 0,
+        make: Box::new(move |file, parse| {
+            let at = file.days.map(|(first, _)| first.start());
+            let dataset = file.datasets.first().copied().unwrap_or(Dataset::Trades);
+            let key = asked.key;
+            Ok(parser(
+                dataset,
+                key.market,
+                &key.symbol,
+                asked.terms_at(at),
+                parse,
+            )?)
+        }),
+    })
+}
+
+fn finish(
+    context: &IngestContext<'_>,
+    asked: &Asked<'_>,
+    groups: Vec<Group<'_>>,
+    found: &Discovery,
+) -> CommandResult<IngestReport> {
+    let mut report = run(context, asked, groups)?;
+    report.files.extend(found.missing.iter().map(absent));
+    if let Some(first) = report.files.first_mut() {
+        first.notes.extend(found.notes.iter().cloned());
+    }
+    Ok(report)
+}
+
+/// Returns the line of the report about a file that is not there.
+fn absent(unit: &FileUnit) -> FileOutcome {
+    FileOutcome {
+        dataset: unit.datasets.first().copied().unwrap_or(Dataset::Trades),
+        file: unit.paths.first().cloned().unwrap_or_default(),
+        first_day: unit.asked.start.day(),
+        last_day: unit.asked.end.plus(-1).day(),
+        status: FileStatus::NotFound,
+        counts: RowCounts::default(),
+        out_of_order: 0,
+        notes: Vec::new(),
+        diagnostics: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Ingests one group after the other: their files are read by different parsers.
+fn run(
+    context: &IngestContext<'_>,
+    asked: &Asked<'_>,
+    groups: Vec<Group<'_>>,
+) -> CommandResult<IngestReport> {
+    let bytes = |file: &VendorFile| std::fs::metadata(&file.path).map_or(0, |m| m.len());
+    let needed = groups.iter().flat_map(|g| &g.files).map(bytes).sum();
+    crate::run::space::require(context.lake.root(), needed)?;
+    let mut all = IngestReport::default();
+    for group in groups {
+        let request = FilesRequest {
+            key: asked.key.clone(),
+            files: group.files,
+            kind: group.kind,
+            parser_version: group.version,
+            params: group.params,
+            range: asked.range,
+            book_levels: group.levels,
+            options: context.options.clone(),
+            created_at: context.created_at,
+        };
+        let report = ingest_files(
+            context.lake,
+            &request,
+            group.make.as_ref(),
+            context.progress,
+            context.stop,
+        )
+        .map_err(|e| ingest_error(&e))?;
+        all.files.extend(report.files);
+        all.stopped |= report.stopped;
+        if all.stopped {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+fn book_options(unit: QtyUnit, book: BookChoice) -> BookOptions {
+    BookOptions {
+        levels: book.levels,
+        cadence: book.cadence,
+        unit,
+    }
+}
+
+fn require_venue(key: &InstrumentKey, venue: Venue) -> CommandResult<()> {
+    if key.exchange.venue == venue {
+        return Ok(());
+    }
+    Err(CommandError::text(
+        ErrorKind::Config,
+        &format!(
+            "this source is one of `{}`, not of `{}`",
+            venue.name(),
+            key.exchange
+        ),
+    )
+    .hint(format!("give `--exchange {}`", venue.name())))
+}
+
+fn required_range(asked: &Asked<'_>) -> CommandResult<TimeRange> {
+    asked.range.ok_or_else(|| {
+        CommandError::text(ErrorKind::Config, "this source needs a range of days")
+            .hint("give --start and --end")
+    })
+}
+
+/// Returns the datasets whose folders were named; all with a common folder.
+fn default_datasets(folders: &Folders, of: &[(Dataset, FileKind)]) -> Vec<Dataset> {
+    of.iter()
+        .filter(|(_, kind)| folders.of(*kind).next().is_some())
+        .map(|(dataset, _)| *dataset)
+        .collect()
+}
+
+fn refuse_simulated(key: &InstrumentKey, folders: &Folders) -> CommandResult<()> {
+    let all = folders
+        .any
+        .iter()
+        .chain(&folders.trades)
+        .chain(&folders.candles)
+        .chain(&folders.funding)
+        .chain(&folders.books);
+    for folder in all {
+        refuse_simulated_path(key, folder)?;
+    }
+    Ok(())
+}
+
+/// Refuses a file or folder of the simulator under a real exchange's name.
+fn refuse_simulated_path(key: &InstrumentKey, path: &Path) -> CommandResult<()> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let marked = absolute
+        .ancestors()
+        .take(MARKER_DEPTH)
+        .any(|dir| dir.is_dir() && is_simulated(dir));
+    if marked && !key.exchange.simulated {
+        return Err(simulated_as_real(&path.display().to_string(), key));
+    }
+    Ok(())
+}
+
+/// Returns the recordings named by files and folders, each folder's in the order of their names.
+fn recording_files(key: &InstrumentKey, paths: &[PathBuf]) -> CommandResult<Vec<PathBuf>> {
+    if paths.is_empty() {
+        return Err(CommandError::text(
+            ErrorKind::Config,
+            "--source recording needs at least one recording",
+        )
+        .hint("name files or folders with --input PATH, several times if need be"));
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        refuse_simulated_path(key, path)?;
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let mut inside = Vec::new();
+        let unreadable = |e: std::io::Error| {
+            CommandError::text(
+                ErrorKind::Config,
+                &format!("cannot read folder `{}`: {e}", path.display()),
+            )
+        };
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?.path();
+            let name = entry.to_string_lossy();
+            let packed = [".gz", ".zst", ".jsonl", ".log", ".txt"];
+            if entry.is_file() && packed.iter().any(|end| name.ends_with(end)) {
+                inside.push(entry);
+            }
+        }
+        if inside.is_empty() {
+            return Err(CommandError::text(
+                ErrorKind::Config,
+                &format!("`{}` holds no recording", path.display()),
+            )
+            .hint("recordings are named *.gz, *.zst, *.jsonl, *.log or *.txt"));
+        }
+        inside.sort();
+        files.extend(inside);
+    }
+    Ok(files)
+}
+
+/// Describes recordings: packed as their first bytes say, of any day.
+fn vendor_files(paths: &[PathBuf], datasets: &[Dataset]) -> CommandResult<Vec<VendorFile>> {
+    let mut out = Vec::new();
+    for path in paths {
+        let kind = sniff(path).data_error()?;
+        let Some(container) = ContainerSpec::of_kind(kind, "log") else {
+            return Err(CommandError::text(
+                ErrorKind::Data,
+                &format!("`{}` is no recording: it is {kind}", path.display()),
+            )
+            .hint("a recording is text, gzip or zstd with one message a line"));
+        };
+        out.push(VendorFile {
+            path: path.clone(),
+            name: name_of(path),
+            url: None,
+            container: container.accepting_truncated(),
+            datasets: datasets.to_vec(),
+            days: None,
+            whole_days: false,
+            sha256: None,
+        });
+    }
+    Ok(out)
+}
+
+/// Describes archive files that were found by their names.
+fn found_files(found: &[&FoundFile], extension: &str, whole_days: bool) -> Vec<VendorFile> {
+    let pick = || Pick::Extension(extension.to_owned());
+    found
+        .iter()
+        .map(|file| VendorFile {
+            path: file.path.clone(),
+            name: name_of(&file.path),
+            url: None,
+            container: match file.packing {
+                Packing::Plain => Container::Plain,
+                Packing::Gz => Container::Gzip,
+                Packing::Zip => Container::Zip(pick()),
+                Packing::TarGz => Container::TarGz(pick()),
+            }
+            .into(),
+            datasets: file.unit.datasets.clone(),
+            days: Some((
+                file.unit.asked.start.day(),
+                file.unit.asked.end.plus(-1).day(),
+            )),
+            whole_days,
+            sha256: None,
+        })
+        .collect()
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
