@@ -22,7 +22,7 @@ use serde::Serialize;
 use super::client::RestClient;
 use super::fetch::{FetchPagesError, ask};
 use crate::fetch::{FetchError, HttpHost};
-use cache::Cache;
+use cache::{Cache, Known};
 pub use query::HistQuery;
 
 /// Name of what a fetch leaves in the cache folder.
@@ -260,7 +260,7 @@ fn list(
     let unknown: Vec<Day> = days
         .iter()
         .copied()
-        .filter(|&day| cache.get(key, module, &day.to_string()).is_none())
+        .filter(|&day| cache.get(key, module, &day.to_string()) == Known::Nothing)
         .collect();
     let today = client.timer().wall().day();
     let mut query = HistQuery::new(key, module, &unknown);
@@ -293,7 +293,10 @@ fn list(
     }
     Ok(days
         .into_iter()
-        .map(|day| (day, cache.get(key, module, &day.to_string()).flatten()))
+        .map(|day| match cache.get(key, module, &day.to_string()) {
+            Known::File(file) => (day, Some(file)),
+            Known::Absent | Known::Nothing => (day, None),
+        })
         .collect())
 }
 
@@ -324,23 +327,20 @@ fn monthly(
         let is_there = match &last {
             Some((seen, is_there)) if *seen == month => *is_there,
             _ => {
-                let file = match cache.get(key, module, &month) {
-                    Some(known) => known,
-                    None => {
-                        let found = ask_month(client, key, module, day, &month, run, stop)?;
-                        // A month that is not there may come when it is over.
-                        match &found {
-                            Some(_) => cache.put(key, module, &month, found.clone()),
-                            None => cache.put_for_now(key, module, &month),
-                        }
-                        found
+                let mut known = cache.get(key, module, &month);
+                if known == Known::Nothing {
+                    match ask_month(client, key, module, day, &month, run, stop)? {
+                        Some(file) => cache.put(key, module, &month, Some(file)),
+                        // It may come when the month is over.
+                        None => cache.put_for_now(key, module, &month),
                     }
-                };
-                match file {
-                    Some(file) => {
+                    known = cache.get(key, module, &month);
+                }
+                match known {
+                    Known::File(file) => {
                         shelf.take(Dataset::Klines1m, module, month.clone(), file, run)?
                     }
-                    None => false,
+                    Known::Absent | Known::Nothing => false,
                 }
             }
         };

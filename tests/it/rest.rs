@@ -300,3 +300,60 @@ fn faults_of_the_host_commit_nothing_and_a_ban_outlives_the_process() {
         );
     }
 }
+
+#[test]
+fn a_live_session_starts_with_the_last_hours_of_spot_trades() {
+    use quant::rest::{Governor, RestClient, RestOptions, SystemTimer, bootstrap, venues};
+    use quant_core::market::InstrumentKey;
+    use quant_core::time::UnixMicros;
+    use quant_lake::venues::contracts::QtyUnit;
+
+    let dir = tempfile::tempdir().unwrap();
+    let world = [
+        "--instrument",
+        "spot:BTCUSDT:btc",
+        "--history-minutes",
+        "90",
+        "--hold",
+    ];
+    let mock = Mock::start(dir.path(), &world);
+    let client = RestClient::new(
+        &format!("http://{}", mock.address),
+        RestOptions::default(),
+        std::sync::Arc::new(Governor::new(Vec::new())),
+        std::sync::Arc::new(SystemTimer::default()),
+    )
+    .unwrap();
+    let cx = venues::VenueCx {
+        key: InstrumentKey {
+            exchange: "sim-binance".parse().unwrap(),
+            market: "spot".parse().unwrap(),
+            symbol: "BTCUSDT".parse().unwrap(),
+        },
+        now: UnixMicros(mock.status()["clock"]["now_us"].as_i64().unwrap()),
+        unit: QtyUnit::Base,
+    };
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let last = list(&mock, "/api/v3/aggTrades?symbol=BTCUSDT&limit=1")[0]["a"]
+        .as_i64()
+        .unwrap();
+    for (hours, from_ms) in [(1, cx.now.0 / 1_000 - 3_600_000), (48, 0)] {
+        let done = bootstrap::spot_trades(&client, &cx, hours, &stop).unwrap();
+        // The first trade of the window, asked for by its time, and the last of all.
+        let start = from_ms.max(1_767_571_200_000);
+        let path = format!(
+            "/api/v3/aggTrades?symbol=BTCUSDT&limit=1&startTime={start}&endTime={}",
+            start + 3_599_999
+        );
+        let first = list(&mock, &path)[0]["a"].as_i64().unwrap();
+        let ids: Vec<i64> = done.trades.iter().map(|t| t.trade_id).collect();
+        assert_eq!(ids, (first..=last).collect::<Vec<_>>(), "{hours} h");
+        assert_eq!(done.bad, 0);
+        assert!(ids.len() > 2_000 && done.requests as usize <= ids.len() / 1_000 + 2);
+        let sides = done.trades.iter().filter(|t| t.aggressor == 1).count();
+        assert!(
+            sides > ids.len() / 4 && sides < ids.len() * 3 / 4,
+            "both sides are read"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! What the venue said about its files, kept between runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use quant_core::market::InstrumentKey;
@@ -20,6 +20,17 @@ struct Entry {
     size_mb: f64,
 }
 
+/// What is known of a period.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Known {
+    /// Nothing: the venue has to be asked.
+    Nothing,
+    /// It has no file.
+    Absent,
+    /// This is its file.
+    File(HistoryFile),
+}
+
 /// Files by `host module market symbol period` (a day, or a month as `2026-01`); `None`: the archive has none.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
@@ -27,7 +38,7 @@ pub(super) struct Cache {
     host: String,
     known: BTreeMap<String, Option<Entry>>,
     /// Absent today, perhaps not tomorrow: not saved.
-    absent: BTreeMap<String, ()>,
+    absent: BTreeSet<String>,
     changed: bool,
 }
 
@@ -58,23 +69,21 @@ impl Cache {
     }
 
     /// Returns what is known of a period: a file, or that there is none.
-    pub(super) fn get(
-        &self,
-        key: &InstrumentKey,
-        module: Module,
-        period: &str,
-    ) -> Option<Option<HistoryFile>> {
+    pub(super) fn get(&self, key: &InstrumentKey, module: Module, period: &str) -> Known {
         let name = self.name(key, module, period);
-        if self.absent.contains_key(&name) {
-            return Some(None);
+        if self.absent.contains(&name) {
+            return Known::Absent;
         }
-        let known = self.known.get(&name)?.clone();
-        Some(known.map(|entry| HistoryFile {
-            date_ms: entry.date_ms,
-            filename: entry.filename,
-            url: entry.url,
-            size_mb: entry.size_mb,
-        }))
+        match self.known.get(&name).cloned() {
+            None => Known::Nothing,
+            Some(None) => Known::Absent,
+            Some(Some(entry)) => Known::File(HistoryFile {
+                date_ms: entry.date_ms,
+                filename: entry.filename,
+                url: entry.url,
+                size_mb: entry.size_mb,
+            }),
+        }
     }
 
     /// Remembers the file of a period, or that there will be none.
@@ -97,7 +106,7 @@ impl Cache {
 
     /// Remembers until the end of this run that a period has no file.
     pub(super) fn put_for_now(&mut self, key: &InstrumentKey, module: Module, period: &str) {
-        self.absent.insert(self.name(key, module, period), ());
+        self.absent.insert(self.name(key, module, period));
     }
 
     /// Writes the cache if it changed, as a whole.

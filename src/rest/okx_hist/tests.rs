@@ -151,21 +151,21 @@ fn the_cache_remembers_between_runs_but_not_what_may_still_come() {
     cache.put(&swap, Module::Trades, "1", Some(file.clone()));
     cache.put(&swap, Module::Trades, "2", None);
     cache.put_for_now(&swap, Module::Trades, "3");
-    assert_eq!(cache.get(&swap, Module::Trades, "3"), Some(None));
+    assert_eq!(cache.get(&swap, Module::Trades, "3"), Known::Absent);
     cache.save().unwrap();
     let again = Cache::open(dir.path(), "https://a");
-    assert_eq!(again.get(&swap, Module::Trades, "1"), Some(Some(file)));
-    assert_eq!(again.get(&swap, Module::Trades, "2"), Some(None));
-    assert_eq!(again.get(&swap, Module::Trades, "3"), None);
-    assert_eq!(again.get(&swap, Module::Candles, "1"), None);
+    assert_eq!(again.get(&swap, Module::Trades, "1"), Known::File(file));
+    assert_eq!(again.get(&swap, Module::Trades, "2"), Known::Absent);
+    assert_eq!(again.get(&swap, Module::Trades, "3"), Known::Nothing);
+    assert_eq!(again.get(&swap, Module::Candles, "1"), Known::Nothing);
     assert_eq!(
         Cache::open(dir.path(), "https://b").get(&swap, Module::Trades, "1"),
-        None
+        Known::Nothing
     );
     std::fs::write(dir.path().join("okx_hist_files.json"), "{").unwrap();
     assert_eq!(
         Cache::open(dir.path(), "https://a").get(&swap, Module::Trades, "1"),
-        None
+        Known::Nothing
     );
 }
 

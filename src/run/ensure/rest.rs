@@ -213,13 +213,11 @@ impl Work<'_> {
                 if dataset == Dataset::Instruments && Some(&day) != days.last() {
                     continue;
                 }
-                match self.day(dataset, day)? {
-                    Some(outcome) => report.files.push(outcome),
-                    None => {
-                        report.stopped = true;
-                        return Ok(report);
-                    }
-                }
+                let Some(outcome) = self.day(dataset, day)? else {
+                    report.stopped = true;
+                    return Ok(report);
+                };
+                report.files.push(outcome);
             }
         }
         Ok(report)
