@@ -95,10 +95,12 @@ impl Notes {
         let used: Vec<String> = units
             .iter()
             .filter(|(n, _)| *n > 0)
-            .map(|(n, unit)| format!("{n} rows in {unit}"))
+            .map(|(n, unit)| format!("{n} in {unit}"))
             .collect();
         if used.len() > 1 {
-            out.push(format!("mixed time units: {}", used.join(", ")));
+            // "750 rows in milliseconds, 250 in microseconds".
+            let list = used.join(", ").replacen(" in ", " rows in ", 1);
+            out.push(format!("mixed time units: {list}"));
         }
         if self.provisional_ids && self.is_descending() {
             out.push(

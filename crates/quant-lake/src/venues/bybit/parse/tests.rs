@@ -370,7 +370,7 @@ fn units_are_told_by_magnitude_and_mixtures_noted() {
     assert_eq!(read.times("ts_event"), [s, s + 500_000, s + 600_000]);
     assert_eq!(
         read.totals.notes.lines(0),
-        ["mixed time units: 1 rows in seconds, 1 rows in milliseconds, 1 rows in microseconds"]
+        ["mixed time units: 1 rows in seconds, 1 in milliseconds, 1 in microseconds"]
     );
 }
 

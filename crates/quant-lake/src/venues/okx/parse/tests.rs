@@ -374,9 +374,7 @@ fn hostile_trades_are_refused_one_by_one() {
         mixed.times("ts_event"),
         [1_784_822_400_188_000, 1_784_822_400_188_001]
     );
-    assert!(
-        mixed.totals.notes.lines(0)[0].contains("1 rows in milliseconds, 1 rows in microseconds")
-    );
+    assert!(mixed.totals.notes.lines(0)[0].contains("1 rows in milliseconds, 1 in microseconds"));
 }
 
 #[test]
