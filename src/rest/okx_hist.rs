@@ -214,6 +214,10 @@ pub fn fetch(
             &mut run.requests,
             stop,
         );
+        // What was learned is kept whatever comes next.
+        cache
+            .save()
+            .map_err(|e| io("write the list of files in", &options.cache_dir, e))?;
         let mut absent = Vec::new();
         for (day, file) in listed? {
             match file {

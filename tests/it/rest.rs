@@ -357,3 +357,118 @@ fn a_live_session_starts_with_the_last_hours_of_spot_trades() {
         );
     }
 }
+
+#[test]
+fn the_archive_of_okx_is_listed_brought_and_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let cwd = dir.path();
+    run(
+        cwd,
+        &[
+            "synth",
+            "--exchange",
+            "okx",
+            "--days",
+            "2",
+            "--start",
+            "2026-01-04",
+            "--out",
+            "host",
+            "--datasets",
+            "trades,klines_1m,funding",
+            "--set",
+            "trades_per_day=3000",
+            "-q",
+        ],
+    )
+    .code(0);
+    let args = [
+        "--archive",
+        "host",
+        "--instrument",
+        "um:BTCUSDT:btc",
+        "--history-minutes",
+        "5",
+        "--hold",
+    ];
+    let mock = Mock::start(cwd, &args);
+    let url = format!("http://{}", mock.address);
+    let hist = |end: &str, more: &[&str]| {
+        let base = [
+            "build-dataset",
+            "--exchange",
+            "sim-okx",
+            "--market",
+            "swap",
+            "--symbol",
+            "BTC-USDT-SWAP",
+            "--start",
+            "2026-01-04",
+            "--end",
+            end,
+            "--source",
+            "okx_hist",
+            "--base-url",
+            &url,
+            "--datasets",
+            "trades,klines_1m,funding",
+            "--lake",
+            "lake",
+            "--json",
+        ];
+        run(cwd, &[&base[..], more].concat())
+    };
+    // Without leave to download nothing is brought, and every hole is told.
+    let told = hist("2026-01-06", &[]).code(0).stdout;
+    assert!(told.contains("--okx-auto-download was not given"), "{told}");
+    assert!(!cwd.join("lake/raw").exists());
+    hist("2026-01-06", &["--okx-auto-download"]).code(0);
+    let set = |name: &str| rows(cwd, &format!("raw/sim-okx/swap/BTC-USDT-SWAP/{name}"));
+    assert_eq!(set("funding"), [3, 3]);
+    // Days have no file of candles: their month has. Minutes without a trade have no candle.
+    let candles = set("klines_1m");
+    assert!(
+        candles.len() == 2 && candles.iter().all(|n| *n > 1_400),
+        "{candles:?}"
+    );
+    assert!(
+        set("trades").iter().all(|n| *n > 1_000),
+        "{:?}",
+        set("trades")
+    );
+    let run_of = |name: &str| -> Value {
+        let path = cwd.join("lake/cache/okx-hist").join(name);
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    let manifest = run_of("okx_hist_manifest.json");
+    // Two UTC days of trades and of funding need three files each.
+    assert_eq!(manifest["files"].as_array().unwrap().len(), 7, "{manifest}");
+    assert_eq!(manifest["missing"].as_array().unwrap().len(), 0);
+    // What the venue said is kept: nothing is listed or brought again.
+    let files = |mock: &Mock| {
+        let seen = requests(mock);
+        let seen = seen.as_object().unwrap().iter();
+        let files =
+            seen.filter(|(path, _)| path.contains("cdn/") || path.contains("market-data-history"));
+        files
+            .map(|(_, n)| n["200"].as_u64().unwrap_or(0))
+            .sum::<u64>()
+    };
+    let before = files(&mock);
+    hist("2026-01-06", &["--okx-auto-download"]).code(0);
+    assert_eq!(files(&mock), before);
+    // A day the archive has not got is a hole with a reason.
+    let told = hist("2026-01-08", &["--okx-auto-download"]).code(0).stdout;
+    assert!(told.contains("the archive names no file"), "{told}");
+    let missing = run_of("okx_hist_manifest.json")["missing"].clone();
+    let days = |module: u64| -> Vec<String> {
+        let of = missing
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|m| m["module"] == module);
+        of.map(|m| m["day"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(days(1), ["2026-01-07", "2026-01-08"]);
+    run(cwd, &["verify", "--lake", "lake"]).code(0);
+}

@@ -100,6 +100,42 @@ impl RestSource {
         &self.client
     }
 
+    /// Returns the terms of an instrument whose quantities count contracts: those known, else those the venue has now, as if
+    /// they had held since `since`.
+    ///
+    /// # Errors
+    /// Configuration error if the venue does not list it; data errors of the host.
+    pub fn terms_since(
+        &self,
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+        known: &[Instrument],
+        since: UnixMicros,
+    ) -> CommandResult<Vec<Instrument>> {
+        if !known.is_empty() || !venues::needs_contract(key) {
+            return Ok(known.to_vec());
+        }
+        let work = Work {
+            client: &self.client,
+            context,
+            key,
+            terms: known,
+            cx: None,
+        };
+        match work.fetch_terms(since, (0.0, 0.0)) {
+            Ok(terms) => Ok(vec![terms]),
+            Err(Early::Command(error)) => Err(error),
+            Err(Early::Stopped) => Err(CommandError::text(
+                ErrorKind::Interrupted,
+                "interrupted while asking for the terms of the instrument",
+            )),
+            Err(Early::Status(FileStatus::Failed { error })) => {
+                Err(CommandError::new(ErrorKind::Data, &error))
+            }
+            Err(Early::Status(_)) => Ok(Vec::new()),
+        }
+    }
+
     /// Asks whether a mock exchange answers at this address.
     fn is_simulated(&self, context: &IngestContext<'_>) -> CommandResult<bool> {
         let request = crate::rest::Request::get("/_mock/status", "", 0);
