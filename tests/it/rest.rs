@@ -359,6 +359,10 @@ fn a_live_session_starts_with_the_last_hours_of_spot_trades() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one archive, asked four times in a row"
+)]
 fn the_archive_of_okx_is_listed_brought_and_read() {
     let dir = tempfile::tempdir().unwrap();
     let cwd = dir.path();
