@@ -150,13 +150,15 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
                     download: args.okx_auto_download,
                 };
                 let run = okx_hist::fetch(&context, host, &key, datasets, range, &hist)?;
+                // The archive does not say what a contract is worth.
+                let terms = host.terms_since(&context, &key, terms, range.start)?;
                 let cache = Folders {
                     any: vec![hist.cache_dir(&context)],
                     ..Folders::default()
                 };
                 let asked = Asked {
                     datasets,
-                    ..asked(args, &key, given, terms)
+                    ..asked(args, &key, given, &terms)
                 };
                 let kind = SourceKind::OkxHist;
                 let mut report =

@@ -141,7 +141,7 @@ impl Governor {
         if let Some(hold) = state.hold {
             if now < hold.until {
                 return Grant::Held {
-                    wait: hold.until - now,
+                    wait: hold.until.saturating_sub(now),
                     status: hold.status,
                 };
             }

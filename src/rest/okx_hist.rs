@@ -22,7 +22,7 @@ use serde::Serialize;
 use super::client::RestClient;
 use super::fetch::{FetchPagesError, ask};
 use crate::fetch::{FetchError, HttpHost};
-use cache::Cache;
+use cache::{Cache, Known};
 pub use query::HistQuery;
 
 /// Name of what a fetch leaves in the cache folder.
@@ -80,8 +80,8 @@ pub struct HistFetched {
     pub dataset: String,
     /// The venue's number of the product.
     pub module: u8,
-    /// Day in its name, by the calendar of the product.
-    pub day: Day,
+    /// Day or month in its name, by the calendar of the product.
+    pub period: String,
     /// Name.
     pub filename: String,
     /// Where it was.
@@ -193,6 +193,11 @@ pub fn fetch(
     };
     std::fs::create_dir_all(&options.cache_dir).map_err(|e| io("create", &options.cache_dir, e))?;
     let mut cache = Cache::open(&options.cache_dir, client.base_url());
+    let shelf = Shelf {
+        client,
+        options,
+        stop,
+    };
     let mut done: Vec<Module> = Vec::new();
     for &dataset in datasets {
         let module = module_of(dataset, key.market)?;
@@ -209,44 +214,34 @@ pub fn fetch(
             &mut run.requests,
             stop,
         );
-        // What was learned is kept whatever came next.
-        let kept = cache.save();
+        // What was learned is kept whatever comes next.
+        cache
+            .save()
+            .map_err(|e| io("write the list of files in", &options.cache_dir, e))?;
+        let mut absent = Vec::new();
         for (day, file) in listed? {
-            let Some(file) = file else {
-                run.missing.push(HistMissing {
-                    dataset: dataset.name().to_owned(),
-                    module: module.number(),
-                    day,
-                    utc_days: utc_days(module, day, range),
-                    reason: "the archive names no file".to_owned(),
-                });
-                continue;
-            };
-            match bring(client, &file, options, stop)? {
-                Some((path, bytes, cached)) => run.files.push(HistFetched {
-                    dataset: dataset.name().to_owned(),
-                    module: module.number(),
-                    day,
-                    filename: file.filename,
-                    url: file.url,
-                    path,
-                    bytes,
-                    cached,
-                }),
-                None => run.missing.push(HistMissing {
-                    dataset: dataset.name().to_owned(),
-                    module: module.number(),
-                    day,
-                    utc_days: utc_days(module, day, range),
-                    reason: if options.download {
-                        format!("`{}` answered 404", file.url)
-                    } else {
-                        "not in the cache folder, and --okx-auto-download was not given".to_owned()
-                    },
-                }),
+            match file {
+                None => absent.push((day, "the archive names no file".to_owned())),
+                Some(file) => {
+                    let url = file.url.clone();
+                    let period = day.to_string();
+                    if !shelf.take(dataset, module, period, file, &mut run)? {
+                        absent.push((day, shelf.why_not(&url)));
+                    }
+                }
             }
         }
-        kept.map_err(|e| io("write the list of files in", &options.cache_dir, e))?;
+        if module == Module::Candles && !absent.is_empty() {
+            absent = monthly(client, key, absent, &mut cache, &shelf, &mut run, stop)?;
+        }
+        run.missing
+            .extend(absent.into_iter().map(|(day, reason)| HistMissing {
+                dataset: dataset.name().to_owned(),
+                module: module.number(),
+                day,
+                utc_days: utc_days(module, day, range),
+                reason,
+            }));
     }
     let path = options.cache_dir.join(RUN_MANIFEST);
     let text = serde_json::to_vec_pretty(&run).unwrap_or_default();
@@ -269,7 +264,7 @@ fn list(
     let unknown: Vec<Day> = days
         .iter()
         .copied()
-        .filter(|&day| cache.get(key, module, day).is_none())
+        .filter(|&day| cache.get(key, module, &day.to_string()) == Known::Nothing)
         .collect();
     let today = client.timer().wall().day();
     let mut query = HistQuery::new(key, module, &unknown);
@@ -281,9 +276,9 @@ fn list(
                     let file = files.iter().find(|file| is_of(file, key, module, day));
                     // A file of these days may still come.
                     if file.is_some() || today.0 - day.0 >= SETTLED_DAYS {
-                        cache.put(key, module, day, file.cloned());
+                        cache.put(key, module, &day.to_string(), file.cloned());
                     } else {
-                        cache.put_for_now(key, module, day);
+                        cache.put_for_now(key, module, &day.to_string());
                     }
                 }
                 query.answered();
@@ -302,7 +297,10 @@ fn list(
     }
     Ok(days
         .into_iter()
-        .map(|day| (day, cache.get(key, module, day).flatten()))
+        .map(|day| match cache.get(key, module, &day.to_string()) {
+            Known::File(file) => (day, Some(file)),
+            Known::Absent | Known::Nothing => (day, None),
+        })
         .collect())
 }
 
@@ -313,6 +311,119 @@ fn is_of(file: &HistoryFile, key: &InstrumentKey, module: Module, day: Day) -> b
     module.day_of(file.date_ms) == day
         && file.filename.contains(&day.to_string())
         && (of_all || file.filename.starts_with(&name))
+}
+
+/// Looks for the months of days that have no file of their own; returns the days that stay without.
+fn monthly(
+    client: &RestClient,
+    key: &InstrumentKey,
+    absent: Vec<(Day, String)>,
+    cache: &mut Cache,
+    shelf: &Shelf<'_>,
+    run: &mut HistRun,
+    stop: &AtomicBool,
+) -> Result<Vec<(Day, String)>, HistError> {
+    let module = Module::Candles;
+    let mut left: Vec<(Day, String)> = Vec::new();
+    let mut last: Option<(String, bool)> = None;
+    for (day, reason) in absent {
+        let month = day.to_string()[..7].to_owned();
+        let is_there = match &last {
+            Some((seen, is_there)) if *seen == month => *is_there,
+            _ => {
+                let mut known = cache.get(key, module, &month);
+                if known == Known::Nothing {
+                    match ask_month(client, key, module, day, &month, run, stop)? {
+                        Some(file) => cache.put(key, module, &month, Some(file)),
+                        // It may come when the month is over.
+                        None => cache.put_for_now(key, module, &month),
+                    }
+                    known = cache.get(key, module, &month);
+                }
+                match known {
+                    Known::File(file) => {
+                        shelf.take(Dataset::Klines1m, module, month.clone(), file, run)?
+                    }
+                    Known::Absent | Known::Nothing => false,
+                }
+            }
+        };
+        last = Some((month, is_there));
+        if !is_there {
+            left.push((day, reason));
+        }
+    }
+    cache.save().map_err(|source| HistError::Io {
+        step: "write the list of files in",
+        path: shelf.options.cache_dir.clone(),
+        source,
+    })?;
+    Ok(left)
+}
+
+fn ask_month(
+    client: &RestClient,
+    key: &InstrumentKey,
+    module: Module,
+    day: Day,
+    month: &str,
+    run: &mut HistRun,
+    stop: &AtomicBool,
+) -> Result<Option<HistoryFile>, HistError> {
+    let query = HistQuery::month(key, module, day);
+    let Some((request, _)) = query.next_request() else {
+        return Ok(None);
+    };
+    let (_, files) = ask(client, &request, stop, &mut run.requests, |a| {
+        history_files(&a.body)
+    })?;
+    let (start, end) = (format!("{}-", key.symbol), format!("-{month}."));
+    let is_it =
+        |file: &HistoryFile| file.filename.starts_with(&start) && file.filename.contains(&end);
+    Ok(files.into_iter().find(is_it))
+}
+
+/// The cache folder and the hosts its files come from.
+struct Shelf<'a> {
+    client: &'a RestClient,
+    options: &'a HistOptions,
+    stop: &'a AtomicBool,
+}
+
+impl Shelf<'_> {
+    /// Brings a file and enters it into the run; false if it is not to be had.
+    fn take(
+        &self,
+        dataset: Dataset,
+        module: Module,
+        period: String,
+        file: HistoryFile,
+        run: &mut HistRun,
+    ) -> Result<bool, HistError> {
+        let Some((path, bytes, cached)) = bring(self.client, &file, self.options, self.stop)?
+        else {
+            return Ok(false);
+        };
+        run.files.push(HistFetched {
+            dataset: dataset.name().to_owned(),
+            module: module.number(),
+            period,
+            filename: file.filename,
+            url: file.url,
+            path,
+            bytes,
+            cached,
+        });
+        Ok(true)
+    }
+
+    fn why_not(&self, url: &str) -> String {
+        if self.options.download {
+            format!("`{url}` answered 404")
+        } else {
+            "not in the cache folder, and --okx-auto-download was not given".to_owned()
+        }
+    }
 }
 
 /// Brings a file to its place below the cache folder; `None` if it is not there and may not or cannot be had.

@@ -33,6 +33,8 @@ mod mock;
 mod provenance;
 /// Recorded market data, where there is some.
 mod real_data;
+/// REST history of the mock exchange becomes partitions: all rows, once, nothing under a ban.
+mod rest;
 /// The REST client against hosts that misbehave.
 mod rest_faults;
 /// What a run leaves behind, its cache, its identity, its sums.

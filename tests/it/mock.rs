@@ -12,9 +12,9 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::support::{agg_rows, command, put_text, run, text};
 
 /// A running mock exchange; ended when dropped.
-struct Mock {
+pub(crate) struct Mock {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Drop for Mock {
@@ -26,7 +26,7 @@ impl Drop for Mock {
 }
 
 impl Mock {
-    fn start(cwd: &Path, args: &[&str]) -> Self {
+    pub(crate) fn start(cwd: &Path, args: &[&str]) -> Self {
         let mut all = vec!["mock-exchange", "--port", "0"];
         all.extend(args);
         let mut child = command(cwd, &all)
@@ -61,17 +61,17 @@ impl Mock {
         Answer::of(&raw)
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.send("GET", path, "", "")
     }
 
-    fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         self.get("/_mock/status").json()
     }
 }
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
     body: Vec<u8>,
 }
@@ -98,7 +98,7 @@ impl Answer {
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let text = String::from_utf8_lossy(&self.body);
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {} {text}", self.head))
     }

@@ -1,10 +1,9 @@
 //! What the venue said about its files, kept between runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use quant_core::market::InstrumentKey;
-use quant_core::time::Day;
 use quant_lake::venues::okx::encode::names::Module;
 use quant_lake::venues::okx::pages::HistoryFile;
 use serde::{Deserialize, Serialize};
@@ -21,14 +20,25 @@ struct Entry {
     size_mb: f64,
 }
 
-/// Files by `host module market symbol day`; `None`: the archive has none.
+/// What is known of a period.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Known {
+    /// Nothing: the venue has to be asked.
+    Nothing,
+    /// It has no file.
+    Absent,
+    /// This is its file.
+    File(HistoryFile),
+}
+
+/// Files by `host module market symbol period` (a day, or a month as `2026-01`); `None`: the archive has none.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     path: PathBuf,
     host: String,
     known: BTreeMap<String, Option<Entry>>,
     /// Absent today, perhaps not tomorrow: not saved.
-    absent: BTreeMap<String, ()>,
+    absent: BTreeSet<String>,
     changed: bool,
 }
 
@@ -48,9 +58,9 @@ impl Cache {
         }
     }
 
-    fn name(&self, key: &InstrumentKey, module: Module, day: Day) -> String {
+    fn name(&self, key: &InstrumentKey, module: Module, period: &str) -> String {
         format!(
-            "{} {} {} {} {day}",
+            "{} {} {} {} {period}",
             self.host,
             module.number(),
             key.market,
@@ -58,32 +68,30 @@ impl Cache {
         )
     }
 
-    /// Returns what is known of a day: a file, or that there is none.
-    pub(super) fn get(
-        &self,
-        key: &InstrumentKey,
-        module: Module,
-        day: Day,
-    ) -> Option<Option<HistoryFile>> {
-        let name = self.name(key, module, day);
-        if self.absent.contains_key(&name) {
-            return Some(None);
+    /// Returns what is known of a period: a file, or that there is none.
+    pub(super) fn get(&self, key: &InstrumentKey, module: Module, period: &str) -> Known {
+        let name = self.name(key, module, period);
+        if self.absent.contains(&name) {
+            return Known::Absent;
         }
-        let known = self.known.get(&name)?.clone();
-        Some(known.map(|entry| HistoryFile {
-            date_ms: entry.date_ms,
-            filename: entry.filename,
-            url: entry.url,
-            size_mb: entry.size_mb,
-        }))
+        match self.known.get(&name).cloned() {
+            None => Known::Nothing,
+            Some(None) => Known::Absent,
+            Some(Some(entry)) => Known::File(HistoryFile {
+                date_ms: entry.date_ms,
+                filename: entry.filename,
+                url: entry.url,
+                size_mb: entry.size_mb,
+            }),
+        }
     }
 
-    /// Remembers the file of a day, or that there will be none.
+    /// Remembers the file of a period, or that there will be none.
     pub(super) fn put(
         &mut self,
         key: &InstrumentKey,
         module: Module,
-        day: Day,
+        period: &str,
         file: Option<HistoryFile>,
     ) {
         let entry = file.map(|file| Entry {
@@ -92,13 +100,13 @@ impl Cache {
             url: file.url,
             size_mb: file.size_mb,
         });
-        self.known.insert(self.name(key, module, day), entry);
+        self.known.insert(self.name(key, module, period), entry);
         self.changed = true;
     }
 
-    /// Remembers until the end of this run that a day has no file.
-    pub(super) fn put_for_now(&mut self, key: &InstrumentKey, module: Module, day: Day) {
-        self.absent.insert(self.name(key, module, day), ());
+    /// Remembers until the end of this run that a period has no file.
+    pub(super) fn put_for_now(&mut self, key: &InstrumentKey, module: Module, period: &str) {
+        self.absent.insert(self.name(key, module, period));
     }
 
     /// Writes the cache if it changed, as a whole.

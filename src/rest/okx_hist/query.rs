@@ -18,6 +18,7 @@ pub struct HistQuery {
     list: &'static str,
     name: String,
     module: Module,
+    is_monthly: bool,
     /// Stretches to ask, the next one last.
     left: Vec<(Day, Day)>,
 }
@@ -51,7 +52,16 @@ impl HistQuery {
             list,
             name: name.to_owned(),
             module,
+            is_monthly: false,
             left,
+        }
+    }
+
+    /// Returns the query for the monthly file that holds a day.
+    pub fn month(key: &InstrumentKey, module: Module, day: Day) -> Self {
+        Self {
+            is_monthly: true,
+            ..Self::new(key, module, &[day])
         }
     }
 
@@ -64,7 +74,10 @@ impl HistQuery {
             .with("module", self.module.number())
             .with("instType", self.kind)
             .with(self.list, &self.name)
-            .with("dateAggrType", "daily")
+            .with(
+                "dateAggrType",
+                if self.is_monthly { "monthly" } else { "daily" },
+            )
             .with("begin", noon(first))
             .with("end", noon(last));
         Some((request, (first, last)))

@@ -100,6 +100,42 @@ impl RestSource {
         &self.client
     }
 
+    /// Returns the terms of an instrument whose quantities count contracts: those known, else those the venue has now, as if
+    /// they had held since `since`.
+    ///
+    /// # Errors
+    /// Configuration error if the venue does not list it; data errors of the host.
+    pub fn terms_since(
+        &self,
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+        known: &[Instrument],
+        since: UnixMicros,
+    ) -> CommandResult<Vec<Instrument>> {
+        if !known.is_empty() || !venues::needs_contract(key) {
+            return Ok(known.to_vec());
+        }
+        let work = Work {
+            client: &self.client,
+            context,
+            key,
+            terms: known,
+            cx: None,
+        };
+        match work.fetch_terms(since, (0.0, 0.0)) {
+            Ok(terms) => Ok(vec![terms]),
+            Err(Early::Command(error)) => Err(error),
+            Err(Early::Stopped) => Err(CommandError::text(
+                ErrorKind::Interrupted,
+                "interrupted while asking for the terms of the instrument",
+            )),
+            Err(Early::Status(FileStatus::Failed { error })) => {
+                Err(CommandError::new(ErrorKind::Data, &error))
+            }
+            Err(Early::Status(_)) => Ok(Vec::new()),
+        }
+    }
+
     /// Asks whether a mock exchange answers at this address.
     fn is_simulated(&self, context: &IngestContext<'_>) -> CommandResult<bool> {
         let request = crate::rest::Request::get("/_mock/status", "", 0);
@@ -136,25 +172,11 @@ impl RestSource {
             terms,
             cx: None,
         };
-        let mut report = IngestReport::default();
         context.progress.planned(datasets.len() * days.len());
-        'all: for &dataset in datasets {
-            for &day in &days {
-                if dataset == Dataset::Instruments && Some(&day) != days.last() {
-                    continue;
-                }
-                match work.day(dataset, day)? {
-                    Some(outcome) => report.files.push(outcome),
-                    None => {
-                        report.stopped = true;
-                        break 'all;
-                    }
-                }
-            }
-        }
+        let report = work.all(datasets, &days);
         // Stays if something else is in it.
         drop(std::fs::remove_dir(work.downloads()));
-        Ok(report)
+        report
     }
 }
 
@@ -217,6 +239,24 @@ fn failed(error: &dyn std::error::Error) -> FileStatus {
 impl Work<'_> {
     fn downloads(&self) -> PathBuf {
         self.context.lake.root().join("downloads")
+    }
+
+    fn all(&mut self, datasets: &[Dataset], days: &[Day]) -> CommandResult<IngestReport> {
+        let mut report = IngestReport::default();
+        for &dataset in datasets {
+            for &day in days {
+                // Terms are those of now, once.
+                if dataset == Dataset::Instruments && Some(&day) != days.last() {
+                    continue;
+                }
+                let Some(outcome) = self.day(dataset, day)? else {
+                    report.stopped = true;
+                    return Ok(report);
+                };
+                report.files.push(outcome);
+            }
+        }
+        Ok(report)
     }
 
     /// Brings one day; `None` if the caller asked to stop.
