@@ -649,6 +649,9 @@ fn notes_of(totals: &Totals) -> Vec<String> {
     if notes.reordered_header {
         out.push("columns are in another order than usual; mapped by name".to_owned());
     }
+    if notes.no_header {
+        out.push("no header; columns taken in the usual order".to_owned());
+    }
     if notes.millis > 0 && notes.micros > 0 {
         out.push(format!(
             "mixed time units: {} rows in milliseconds, {} in microseconds",

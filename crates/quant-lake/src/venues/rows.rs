@@ -246,6 +246,8 @@ pub struct Notes {
     pub micros: u64,
     /// The header names the columns in another order than usual.
     pub reordered_header: bool,
+    /// There is no header; columns are taken in the usual order.
+    pub no_header: bool,
 }
 
 /// Every row of a file, once.
@@ -396,6 +398,7 @@ impl<F: RowFormat> Parser<F> {
                     found: fields.len(),
                 });
             }
+            self.totals.notes.no_header = true;
             (self.order, self.n_fields) = (order, n_fields);
             return Ok(false);
         }
