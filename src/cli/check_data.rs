@@ -1,11 +1,13 @@
 //! `quant check-data`: can the data of the lake be trusted, day by day?
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
+use quant_lake::ingest::{FileStatus, IngestReport};
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
 use quant_lake::quality::{DatasetCoverage, DayReport, Finding, Severity, assess_day};
 use quant_lake::read::{HashMemo, PartitionSet};
@@ -20,6 +22,9 @@ use crate::run::worker_threads;
 
 /// Findings told one by one in the readable table; JSON has all of them.
 const MAX_LINES: usize = 200;
+
+/// Findings told after an ingest.
+const MAX_TOLD: usize = 10;
 
 /// The answer, and the content of the file of `--out`.
 #[derive(Serialize)]
@@ -220,8 +225,47 @@ fn write_json(path: &Path, report: &Report) -> CommandResult<()> {
     std::fs::write(path, text).map_err(|e| CommandError::io("write", path, &e))
 }
 
+/// Says on stderr what is wrong with the days an ingest wrote, the worst first; its outcome is not changed.
+pub(super) fn tell(ui: Ui, lake: &Lake, key: &InstrumentKey, report: &IngestReport) {
+    let mut written: BTreeMap<Day, Vec<Dataset>> = BTreeMap::new();
+    for file in &report.files {
+        if let FileStatus::Written { days } = &file.status {
+            for day in days.iter().filter(|d| !d.unchanged) {
+                let of_day = written.entry(day.day).or_default();
+                if !of_day.contains(&file.dataset) {
+                    of_day.push(file.dataset);
+                }
+            }
+        }
+    }
+    let memo = HashMemo::default();
+    let (mut findings, mut days) = (Vec::new(), 0);
+    for (day, datasets) in &written {
+        match assess_day(lake, key, *day, datasets, &memo) {
+            Ok(report) => findings.extend(report.findings),
+            Err(error) => {
+                ui.note(&error.to_string());
+                return;
+            }
+        }
+        days += 1;
+    }
+    findings.retain(|f| f.severity > Severity::Note);
+    if findings.is_empty() {
+        return;
+    }
+    findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    ui.note(&format!(
+        "{key}: {} finding(s) about {days} day(s) written; `quant check-data` tells all",
+        findings.len()
+    ));
+    for finding in findings.iter().take(MAX_TOLD) {
+        ui.note(&format!("  {}", finding_line(finding)));
+    }
+}
+
 /// One line per finding.
-pub(super) fn finding_line(f: &Finding) -> String {
+fn finding_line(f: &Finding) -> String {
     let clock = |us: i64| {
         let s = us.div_euclid(1_000_000);
         format!("{:02}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)

@@ -383,6 +383,11 @@ impl Examiner<'_> {
             found.map(|(subject, minutes)| (*subject, minutes))
         };
         let klines = of(Dataset::Klines1m);
+        self.forgive_the_beginning(
+            klines,
+            of(Dataset::Trades).or_else(|| of(Dataset::AggTrades)),
+            report,
+        )?;
         for dataset in [Dataset::Trades, Dataset::AggTrades] {
             let (Some(trades), Some(klines)) = (of(dataset), klines) else {
                 continue;
@@ -421,6 +426,42 @@ impl Examiner<'_> {
             .find_map(of);
         if let (Some((quotes, _)), Some((trades, _))) = (of(Dataset::BookTicker), trades) {
             report.findings.extend(self.holes(quotes, trades)?);
+        }
+        Ok(())
+    }
+
+    /// Lowers missing klines at the start of a history to a note, if trades confirm that nothing had traded yet.
+    fn forgive_the_beginning(
+        &self,
+        klines: Option<(Subject, &Minutes)>,
+        trades: Option<(Subject, &Minutes)>,
+        report: &mut DayReport,
+    ) -> Result<(), AssessError> {
+        let (Some((subject, _)), Some((_, trades))) = (klines, trades) else {
+            return Ok(());
+        };
+        let start = self.day.start();
+        let first = report.findings.iter_mut().find(|f| {
+            f.dataset == subject.dataset
+                && f.detector == rules::MISSING_MINUTES.name
+                && f.from == start
+        });
+        let Some(finding) = first else {
+            return Ok(());
+        };
+        let key = DatasetKey {
+            instrument: self.instrument.clone(),
+            dataset: subject.dataset,
+        };
+        let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+        let set =
+            PartitionSet::open_if_present(self.lake, &spec).map_err(self.error(subject.dataset))?;
+        let is_first = set.is_some_and(|s| s.manifest().partition(self.day.plus(-1)).is_none());
+        let until = trades.index(finding.to.0 - 1).unwrap_or(0);
+        let nothing_traded = trades.slots()[..=until].iter().all(|m| m.rows == 0);
+        if is_first && nothing_traded {
+            finding.severity = Severity::Note;
+            finding.text.push_str("; nothing had traded yet");
         }
         Ok(())
     }

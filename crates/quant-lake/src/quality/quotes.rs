@@ -124,10 +124,11 @@ pub(super) fn book_findings(
     out
 }
 
-/// Looks for trades inside of long holes between quotes; both kinds of times come in ascending order.
+/// Looks for trades far from any quote; both kinds of times come in ascending order.
 pub(super) struct QuoteHoles {
-    /// The quote before, and how many trades came since it at later times.
+    /// The quote before, and the first trade that came long after it, with the number of those since.
     last: i64,
+    first: Option<i64>,
     pending: u64,
     holes: Stretches,
 }
@@ -136,20 +137,23 @@ impl QuoteHoles {
     pub(super) fn new(subject: Subject) -> Self {
         Self {
             last: subject.day.start().0,
+            first: None,
             pending: 0,
             holes: Stretches::default(),
         }
     }
 
     pub(super) fn quote(&mut self, ts: i64) {
-        let length = (ts - self.last) as f64 / 1e6;
-        if self.pending > 0 && length >= MISSING_QUOTES.threshold {
-            self.holes.push(Stretch {
-                from: self.last,
-                to: ts,
-                rows: self.pending,
-                measured: length,
-            });
+        if let Some(first) = self.first.take() {
+            let distance = (ts - first).min(first - self.last) as f64 / 1e6;
+            if distance >= MISSING_QUOTES.threshold {
+                self.holes.push(Stretch {
+                    from: self.last,
+                    to: ts,
+                    rows: self.pending,
+                    measured: distance,
+                });
+            }
         }
         self.last = ts;
         self.pending = 0;
@@ -157,7 +161,8 @@ impl QuoteHoles {
 
     /// Takes a trade; `next` is the next quote not before it, if there is one.
     pub(super) fn trade(&mut self, ts: i64, next: Option<i64>) {
-        if ts > self.last && next != Some(ts) {
+        if next != Some(ts) && (ts - self.last) as f64 / 1e6 >= MISSING_QUOTES.threshold {
+            self.first.get_or_insert(ts);
             self.pending += 1;
         }
     }
@@ -166,7 +171,7 @@ impl QuoteHoles {
         self.quote(subject.day.end().0);
         self.holes.findings(subject, &MISSING_QUOTES, |s| {
             format!(
-                "{} trades in a hole of {:.1} s between two quotes",
+                "{} trades at least {:.1} s away from any quote",
                 s.rows, s.measured
             )
         })

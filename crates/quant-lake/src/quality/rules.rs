@@ -65,9 +65,9 @@ rules! {
     FROZEN_QUOTES = "frozen_quotes", &[BookTicker], "repetitions", 5.0, Fail;
     /// Book images repeated while their sequence goes on, for five minutes: a book deep enough to move changes its top.
     FROZEN_BOOK = "frozen_book", &[L2Snapshots], "seconds", 300.0, Fail;
-    /// Trades at times without a quote: every trade changes the best level. On recorded days no hole that holds a
-    /// trade lasts a second (543 ms was the longest); two seconds are the bound.
-    MISSING_QUOTES = "missing_quotes", &[BookTicker], "seconds", 2.0, Warn;
+    /// Trades far from any quote: a trade changes the best level, so a quote follows. On recorded days every trade has a
+    /// quote within 543 ms; a second is the bound. Trades against hidden orders leave no quote, so this is a warning.
+    MISSING_QUOTES = "missing_quotes", &[BookTicker], "seconds", 1.0, Warn;
     /// The offset of receive times jumps and stays: the smallest delay of half a minute before and after differ by 200 ms.
     /// Networks delay single rows, never the fastest one of half a minute by that much for long.
     CLOCK_JUMP = "clock_jump", &[Trades, AggTrades, BookTicker, L2Deltas, L2Snapshots], "milliseconds", 200.0, Warn;
