@@ -469,6 +469,9 @@ fn gap_gate(config: &Config, prepared: &Prepared, gaps: &[InputGaps]) -> Gate {
     let range = config.read_range();
     let masked: u64 = gaps.iter().map(|g| g.mask.minutes_in(&range)).sum();
     let passed = allowed || failures.is_empty();
+    let bad_days: std::collections::BTreeSet<(&InstrumentKey, Day)> =
+        failures.iter().map(|(key, f)| (*key, f.day)).collect();
+    let days = prepared.keys.len() * range.days().count();
     let mut missing = String::new();
     let mut remedies = Vec::new();
     if !passed {
@@ -492,8 +495,9 @@ fn gap_gate(config: &Config, prepared: &Prepared, gaps: &[InputGaps]) -> Gate {
     Gate {
         name: "gaps",
         passed,
-        measured: None,
-        required: None,
+        // Share of the days read that are without a failure.
+        measured: Some(1.0 - bad_days.len() as f64 / days.max(1) as f64),
+        required: Some(if allowed { 0.0 } else { 1.0 }),
         missing,
         remedies,
     }
