@@ -159,6 +159,48 @@ fn decided(dir: &Path, folder: &str) -> Vec<Vec<u8>> {
     .to_vec()
 }
 
+/// Nothing was decided or entered in the gap, trades over it are counted, equity stands still.
+#[track_caller]
+fn check_the_gap(at: &Path) {
+    // 10:00 to 12:00.
+    let gap = 1_709_287_200_000_000..1_709_294_400_000_000;
+    let entries = Frame::read(&at.join("entries_5m.parquet"));
+    assert!(entries.rows() > 0);
+    assert!(
+        entries
+            .ts("ts_decision")
+            .iter()
+            .all(|t| !(gap.start + 60_000_000..gap.end).contains(t))
+    );
+    let trades = Frame::read(&at.join("trades_baseline.parquet"));
+    let (entered, left, over) = (
+        trades.ts("ts_entry"),
+        trades.ts("ts_exit"),
+        trades.i64("gap_minutes"),
+    );
+    assert!(!entered.is_empty());
+    for i in 0..entered.len() {
+        assert!(!gap.contains(&entered[i]), "entered in the gap");
+        let open = (left[i].min(gap.end) - entered[i].max(gap.start)).max(0);
+        assert_eq!(over[i], (open + 59_999_999) / 60_000_000, "trade {i}");
+    }
+    let equity = Frame::read(&at.join("equity_baseline.parquet"));
+    let marks: Vec<_> = equity
+        .ts("ts")
+        .into_iter()
+        .zip(equity.f64("position_value"))
+        .collect();
+    let inside: Vec<_> = marks
+        .iter()
+        .filter(|(t, _)| (gap.start..=gap.end).contains(t))
+        .map(|(_, v)| *v)
+        .collect();
+    assert!(
+        inside.len() == 25 && inside.windows(2).all(|w| w[0] == w[1]),
+        "{inside:?}"
+    );
+}
+
 #[test]
 fn gaps_are_refused_or_masked() {
     let dir = tempfile::tempdir().unwrap();
@@ -176,7 +218,7 @@ fn gaps_are_refused_or_masked() {
     for i in 600..720 {
         frozen[i] = crate::walk::Minute {
             ts_open: bars[i].ts_open,
-            ..bars[599].clone()
+            ..bars[599]
         };
     }
     let masked = ["run-all", "--json", "--config", "csv.yaml", "--allow-gaps"];
@@ -226,43 +268,7 @@ fn gaps_are_refused_or_masked() {
         let text = std::fs::read_to_string(at.join("report.md")).unwrap();
         assert!(text.contains("120 minutes of gaps were masked"), "{text}");
 
-        // 10:00 to 12:00.
-        let gap = 1_709_287_200_000_000..1_709_294_400_000_000;
-        let entries = Frame::read(&at.join("entries_5m.parquet"));
-        assert!(entries.rows() > 0);
-        assert!(
-            entries
-                .ts("ts_decision")
-                .iter()
-                .all(|t| !(gap.start + 60_000_000..gap.end).contains(t))
-        );
-        let trades = Frame::read(&at.join("trades_baseline.parquet"));
-        let (entered, left, over) = (
-            trades.ts("ts_entry"),
-            trades.ts("ts_exit"),
-            trades.i64("gap_minutes"),
-        );
-        assert!(!entered.is_empty());
-        for i in 0..entered.len() {
-            assert!(!gap.contains(&entered[i]), "entered in the gap");
-            let open = (left[i].min(gap.end) - entered[i].max(gap.start)).max(0);
-            assert_eq!(over[i], (open + 59_999_999) / 60_000_000, "trade {i}");
-        }
-        let equity = Frame::read(&at.join("equity_baseline.parquet"));
-        let marks: Vec<_> = equity
-            .ts("ts")
-            .into_iter()
-            .zip(equity.f64("position_value"))
-            .collect();
-        let inside: Vec<_> = marks
-            .iter()
-            .filter(|(t, _)| (gap.start..=gap.end).contains(t))
-            .map(|(_, v)| *v)
-            .collect();
-        assert!(
-            inside.len() == 25 && inside.windows(2).all(|w| w[0] == w[1]),
-            "{inside:?}"
-        );
+        check_the_gap(&at);
         runs.push(decided(dir.path(), &folder));
     }
     // What stands in masked minutes is of no consequence.

@@ -121,6 +121,9 @@ pub(super) struct Pauses {
 /// Pauses kept: as many as can be told one by one.
 const KEPT_PAUSES: usize = 20;
 
+/// No pause below a minute is a silence: a day of which only five busy minutes were recorded has no pace of its own.
+const MIN_SILENCE_US: i64 = MICROS_PER_MINUTE;
+
 impl Pauses {
     pub(super) fn new(day: Day) -> Self {
         Self {
@@ -157,6 +160,7 @@ impl Pauses {
         let mut out: Vec<_> = self
             .longest
             .iter()
+            .filter(|p| p.1 - p.0 >= MIN_SILENCE_US)
             .map(|p| (p.0, p.1, (p.1 - p.0) as f64 * pace))
             .filter(|p| p.2 >= expected)
             .collect();

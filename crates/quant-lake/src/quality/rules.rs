@@ -53,8 +53,9 @@ rules! {
     /// Ids that fall while time rises.
     ID_ORDER = "id_order", &BOTH_TRADES, "rows", 1.0, Warn;
     /// A silent stretch: no row where the day's own pace, slowed four times, promised 40. Below that, silence is chance:
-    /// markets cluster, so the pace of a quiet hour may well be a quarter of the day's.
-    SILENCE = "silence", &[AggTrades, Trades, BookTicker], "expected rows", 40.0, Warn;
+    /// markets cluster, so the pace of a quiet hour may well be a quarter of the day's. A warning up to ten times as much
+    /// and for quotes; of trades that bars are made of a failure beyond.
+    SILENCE = "silence", &[AggTrades, Trades, BookTicker], "expected rows", 40.0, Fail;
     /// The same trade over and over (price, quantity, side): 100 rows over half an hour.
     STALE_TRADES = "stale_trades", &BOTH_TRADES, "minutes", 30.0, Warn;
     /// Best bid above best ask, share of rows. One row in a thousand is more than a race between two sides.

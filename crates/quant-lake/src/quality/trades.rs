@@ -217,7 +217,13 @@ pub(super) fn silence(subject: Subject, pauses: Pauses) -> Vec<Finding> {
                 "no row for {:.1} minutes, in which at least {expected:.0} were due",
                 (to - from) as f64 / 60e6
             );
-            subject.find(&SILENCE, (from, to), 0, expected, text)
+            let finding = subject.find(&SILENCE, (from, to), 0, expected, text);
+            // Ten times the threshold is no chance at all: what bars are made of is missing.
+            if subject.dataset == Dataset::BookTicker || expected < 10.0 * SILENCE.threshold {
+                finding.softened(Severity::Warn)
+            } else {
+                finding
+            }
         })
         .collect()
 }

@@ -66,6 +66,11 @@ fn names(findings: &[Finding]) -> Vec<&str> {
     out
 }
 
+/// Changes every row.
+fn each<T>(rows: &mut [T], change: impl FnMut(&mut T)) {
+    rows.iter_mut().for_each(change);
+}
+
 /// A price that never stands still.
 fn price(i: i64) -> f64 {
     100.0 + (i * 37 % 101) as f64 * 0.01
@@ -163,14 +168,12 @@ fn klines_missing_frozen_long_and_in_other_units() {
         assert_eq!(names(&scan_klines(dataset, &rows).0), ["price_outlier"]);
         // A market that moves and stays is no outlier.
         let mut rows = klines();
-        rows[700..]
-            .iter_mut()
-            .for_each(|k| k.prices = k.prices.map(|p| p * 1.2));
-        rows[700..].iter_mut().for_each(|k| k.turnover *= 1.2);
+        each(&mut rows[700..], |k| k.prices = k.prices.map(|p| p * 1.2));
+        each(&mut rows[700..], |k| k.turnover *= 1.2);
         assert!(scan_klines(dataset, &rows).0.is_empty());
     }
     let mut rows = klines();
-    rows.iter_mut().for_each(|k| k.volume *= 100.0);
+    each(&mut rows, |k| k.volume *= 100.0);
     assert_eq!(
         names(&scan_klines(Dataset::Klines1m, &rows).0),
         ["kline_units"]
@@ -184,9 +187,7 @@ fn klines_missing_frozen_long_and_in_other_units() {
     assert!(scan_klines(Dataset::Klines1m, &rows).0.is_empty());
     // A reference price that stands still for 40 minutes is flat.
     let mut rows = klines();
-    rows[200..240]
-        .iter_mut()
-        .for_each(|k| k.prices = [100.0; 4]);
+    each(&mut rows[200..240], |k| k.prices = [100.0; 4]);
     assert_eq!(
         names(&scan_klines(Dataset::IndexKlines, &rows).0),
         ["flat_klines"]
@@ -277,7 +278,20 @@ fn trades_missing_silent_repeated_and_odd() {
         let mut rows = clean.clone();
         rows.drain(2_000..2_240);
         rows.iter_mut().zip(0..).for_each(|(t, i)| t.id = 1_000 + i);
-        assert_eq!(names(&scan_trades(dataset, &rows, None).0), ["silence"]);
+        let found = scan_trades(dataset, &rows, None).0;
+        assert_eq!(
+            (names(&found), found[0].severity),
+            (vec!["silence"], Severity::Warn)
+        );
+        // Of twelve hours no chance can be the cause.
+        rows = clean.clone();
+        rows.drain(2_000..4_880);
+        rows.iter_mut().zip(0..).for_each(|(t, i)| t.id = 1_000 + i);
+        let found = scan_trades(dataset, &rows, None).0;
+        assert_eq!(
+            (names(&found), found[0].severity),
+            (vec!["silence"], Severity::Fail)
+        );
 
         let mut rows = clean.clone();
         for t in &mut rows[1_000..1_200] {
@@ -420,7 +434,7 @@ fn book_images_crossed_one_sided_and_frozen() {
     }
     assert_eq!(names(&scan(&rows)), ["frozen_book"]);
     // A market asleep: no message, no new sequence.
-    rows[100..500].iter_mut().for_each(|r| r.1 = 100);
+    each(&mut rows[100..500], |r| r.1 = 100);
     assert!(scan(&rows).is_empty());
 }
 
@@ -643,7 +657,7 @@ fn compare(klines: &[Kline], trades: &[Trade]) -> Vec<Finding> {
 #[test]
 fn trades_against_klines() {
     let with_counts = |mut rows: Vec<Kline>| {
-        rows.iter_mut().for_each(|k| k.trades = 4);
+        each(&mut rows, |k| k.trades = 4);
         rows
     };
     let clean = with_counts(klines());
@@ -656,7 +670,7 @@ fn trades_against_klines() {
 
     for by in [MICROS_PER_MINUTE, -MICROS_PER_MINUTE] {
         let mut shifted = clean.clone();
-        shifted.iter_mut().for_each(|k| k.ts += by);
+        each(&mut shifted, |k| k.ts += by);
         shifted.retain(|k| (start()..start() + MICROS_PER_DAY).contains(&k.ts));
         let found = compare(&shifted, &trades);
         assert_eq!(names(&found), ["label_shift"]);
@@ -665,11 +679,11 @@ fn trades_against_klines() {
     }
     for factor in [100.0, 1e-3] {
         let mut rows = trades.clone();
-        rows.iter_mut().for_each(|t| t.qty *= factor);
+        each(&mut rows, |t| t.qty *= factor);
         assert_eq!(names(&compare(&clean, &rows)), ["volume_ratio"]);
         // Klines in contracts too: their turnover still tells what a trade is worth.
         let mut mixed = clean.clone();
-        mixed.iter_mut().for_each(|k| k.volume *= factor);
+        each(&mut mixed, |k| k.volume *= factor);
         assert_eq!(names(&compare(&mixed, &rows)), ["volume_ratio"]);
     }
     let mut rows = trades.clone();
@@ -688,7 +702,7 @@ fn trades_against_klines() {
     }
     assert_eq!(names(&compare(&still, &trades)), ["minutes_without_kline"]);
     let mut fewer = clean.clone();
-    fewer.iter_mut().for_each(|k| k.trades = 5);
+    each(&mut fewer, |k| k.trades = 5);
     assert_eq!(names(&compare(&fewer, &trades)), ["trade_count"]);
     let mut narrow = clean.clone();
     for k in narrow.iter_mut().step_by(3) {
@@ -709,7 +723,7 @@ fn reference_prices_a_minute_apart() {
     };
     assert_eq!(pair(&mark, &index), None);
     let mut shifted = klines();
-    shifted.iter_mut().for_each(|k| k.ts += MICROS_PER_MINUTE);
+    each(&mut shifted, |k| k.ts += MICROS_PER_MINUTE);
     let (_, late) = scan_klines(Dataset::MarkKlines, &shifted);
     let found = pair(&late, &index).unwrap();
     assert_eq!(found.detector, "label_shift");
