@@ -449,6 +449,10 @@ fn clean_days_raise_no_alarm() {
         "false alarms: {} of {partitions} clean partitions",
         concerned.len()
     );
+    for (world, f) in &alarms {
+        let (name, day, text) = (&f.detector, f.day, &f.text);
+        eprintln!("  {world:?} {day} {} {name}: {text}", f.dataset);
+    }
     assert!(partitions >= 300, "{partitions} partitions");
     assert!(
         concerned.len() * 100 <= partitions,
