@@ -3,6 +3,7 @@
 mod args;
 mod build_bars;
 mod build_dataset;
+mod check_data;
 mod config;
 mod mock_exchange;
 mod run_all;
@@ -50,6 +51,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::BuildBars(args) => build_bars::run(args, ui),
         Command::RunAll(args) => run_all::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
+        Command::CheckData(args) => check_data::run(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
         Command::SynthFacts(args) => synth_facts::run(args, ui),

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::error::{CommandError, CommandResult, Kinded as _};
 use crate::run::dir::{RunDir, STATUS_FILE};
 use crate::run::engine::{EngineOutcome, InstrumentCoverage};
+use crate::run::gaps::InputGaps;
 use crate::run::gates::Gate;
 use crate::run::identity::{Identity, Input, sha256_hex};
 use crate::run::inputs::{DatasetHealth, Inputs};
@@ -59,6 +60,8 @@ pub struct RunReport {
     pub health: Vec<DatasetHealth>,
     /// Bar set, once built.
     pub bar_set: Option<String>,
+    /// What the quality detectors say about the inputs, per instrument; empty before they ran.
+    pub gaps: Vec<InputGaps>,
     /// Gates in the order they were met.
     pub gates: Vec<Gate>,
     /// Metrics.
@@ -83,6 +86,7 @@ impl RunReport {
             inputs: inputs.inputs.clone(),
             health: inputs.health.clone(),
             bar_set: None,
+            gaps: Vec::new(),
             gates: Vec::new(),
             variants: Vec::new(),
             exit_code: crate::error::ErrorKind::Gate.exit_code(),
@@ -152,6 +156,7 @@ struct MinuteCounts {
     real: u64,
     empty: u64,
     absent: u64,
+    masked: u64,
 }
 
 #[derive(Serialize)]
@@ -175,8 +180,12 @@ struct RegimeHealth<'a> {
 struct GapReport<'a> {
     range: TimeRange,
     min_coverage: f64,
+    /// Minutes of gaps and defects were masked instead of refused.
+    allow_gaps: bool,
     instruments: BTreeMap<String, &'a InstrumentCoverage>,
     absent_days: BTreeMap<String, Vec<quant_core::time::Day>>,
+    /// What the quality detectors say about the inputs, notes included.
+    findings: BTreeMap<String, &'a [quant_lake::quality::Finding]>,
 }
 
 #[derive(Serialize)]
@@ -287,7 +296,7 @@ pub fn is_intact(dir: &Path) -> CommandResult<bool> {
 
 fn gap_report<'a>(
     config: &Config,
-    run: &RunReport,
+    run: &'a RunReport,
     engine: Option<&'a EngineOutcome>,
 ) -> GapReport<'a> {
     let mut absent_days: BTreeMap<String, Vec<quant_core::time::Day>> = BTreeMap::new();
@@ -312,6 +321,13 @@ fn gap_report<'a>(
             .zip(coverage)
             .collect(),
         absent_days,
+        allow_gaps: config.raw.gates.allow_gaps,
+        findings: run
+            .keys
+            .iter()
+            .map(ToString::to_string)
+            .zip(run.gaps.iter().map(|g| g.findings.as_slice()))
+            .collect(),
     }
 }
 
@@ -336,6 +352,7 @@ fn health_of<'a>(
                         real: c.real,
                         empty: c.empty,
                         absent: c.absent,
+                        masked: c.masked,
                     };
                     (key.to_string(), counts)
                 })
@@ -425,7 +442,21 @@ fn flags_of(config: &Config, run: &RunReport, engine: Option<&EngineOutcome>) ->
             detail: format!("{quarantined} input rows were refused; see <lake>/quarantine"),
         });
     }
+    let failures: usize = run.gaps.iter().map(|g| g.failures.len()).sum();
+    if failures > 0 {
+        out.push(Flag {
+            name: "gaps",
+            detail: format!("{failures} gaps or defects in the inputs; see data_gap_report.json"),
+        });
+    }
     let Some(engine) = engine else { return out };
+    let masked: u64 = engine.coverage.iter().map(|c| c.masked).sum();
+    if masked > 0 {
+        out.push(Flag {
+            name: "masked_minutes",
+            detail: format!("{masked} minutes of gaps were masked: no feature, entry or fill uses them, open trades are marked at the last price"),
+        });
+    }
     let Some(variant) = engine.variants.first() else {
         return out;
     };
@@ -455,6 +486,18 @@ fn flags_of(config: &Config, run: &RunReport, engine: Option<&EngineOutcome>) ->
             detail: format!(
                 "{censored} trades were still open at the end and closed at the last price"
             ),
+        });
+    }
+    let coverage = &engine.coverage[run.traded];
+    let over = variant
+        .trades
+        .iter()
+        .filter(|t| coverage.gap_minutes(t.ts_entry, t.ts_exit) > 0)
+        .count();
+    if over > 0 {
+        out.push(Flag {
+            name: "trades_over_gaps",
+            detail: format!("{over} trades were open in minutes without data: whether a barrier was touched there is unknown (column `gap_minutes`)"),
         });
     }
     if !variant.unfilled.is_empty() {

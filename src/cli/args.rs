@@ -39,6 +39,8 @@ pub(crate) enum Command {
     RunAll(RunAll),
     /// Check every manifest, file hash and row of a lake
     Verify(Verify),
+    /// Look for vendor defects in what the lake holds: gaps, frozen values, shifted labels, mixed units
+    CheckData(CheckData),
     /// Check a config, show it resolved, or print its schema
     Config(Config),
     /// Write a simulated market as exchange archives
@@ -239,6 +241,9 @@ pub(crate) struct RunAll {
     /// Replace ingest.source
     #[arg(long)]
     pub(crate) source: Option<String>,
+    /// Run on inputs with gaps, without the minutes concerned: sets `gates.allow_gaps`
+    #[arg(long)]
+    pub(crate) allow_gaps: bool,
 }
 
 #[derive(Debug, Args)]
@@ -249,6 +254,40 @@ pub(crate) struct Verify {
     /// Check sizes and file hashes only, do not read rows again
     #[arg(long)]
     pub(crate) shallow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckData {
+    /// Lake folder
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) lake: PathBuf,
+    /// Exchange, e.g. binance; simulated data is sim-binance
+    #[arg(long)]
+    pub(crate) exchange: Exchange,
+    /// Market: spot, um, cm
+    #[arg(long)]
+    pub(crate) market: Market,
+    /// The exchange's own symbol
+    #[arg(long)]
+    pub(crate) symbol: Symbol,
+    /// Inclusive start [default: the first day the lake holds]
+    #[arg(long)]
+    pub(crate) start: Option<UnixMicros>,
+    /// Exclusive end [default: the end of the last day the lake holds]
+    #[arg(long)]
+    pub(crate) end: Option<UnixMicros>,
+    /// Datasets, separated by commas [default: all that the lake holds]
+    #[arg(long, value_delimiter = ',', value_parser = parse_dataset)]
+    pub(crate) datasets: Vec<Dataset>,
+    /// Smallest share of a day's minutes that a dataset must cover, where minutes are due
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) min_coverage: Option<f64>,
+    /// Also write the answer as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Worker threads in total
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -312,7 +351,7 @@ pub(crate) struct Synth {
     #[arg(long, value_name = "MS")]
     pub(crate) book_cadence_ms: Option<u32>,
     /// Defects to plant, as shares of the files that can have them, separated by commas, e.g. `gap=0.2,wrong_checksum=0.1`;
-    /// `all=RATE` names every kind (at most 0.1: a file gets one defect at most)
+    /// `all=RATE` names every kind (at most 0.07: a file gets one defect at most)
     #[arg(long, value_delimiter = ',', value_name = "KIND=RATE")]
     pub(crate) defects: Vec<String>,
     /// Seed of the defects [default: --seed]

@@ -182,6 +182,7 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
             instruments::write_to_lake(&lake, &table, &key, created_at)?;
         }
         lines.extend(file_lines(symbol.as_str(), &report));
+        super::check_data::tell(ui, &lake, &key, &report);
         outcome = outcome.and_then(|()| ensure::require_success(&report));
         if report.stopped {
             break;

@@ -87,5 +87,8 @@ fn sets(args: &RunAll) -> Vec<String> {
     if let Some(source) = &args.source {
         out.push(format!("ingest.source={source}"));
     }
+    if args.allow_gaps {
+        out.push("gates.allow_gaps=true".to_owned());
+    }
     out
 }

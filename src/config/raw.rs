@@ -555,6 +555,8 @@ pub struct RawGates {
     pub min_coverage: f64,
     /// Smallest number of accepted entries.
     pub min_entries: u64,
+    /// Run on inputs with gaps or defects, without the minutes concerned; otherwise refuse.
+    pub allow_gaps: bool,
 }
 
 /// Reads a profile's name; an unquoted `null` in YAML is the name of the null profile, not a missing value.

@@ -141,6 +141,14 @@ pub(super) fn trades(
                 .map(|t| entry(&t.id).map(|c| c.regime.state.name())),
         )
         .text("regime_exit", rows.iter().map(|t| regime_at(t.ts_known)))
+        .i64(
+            "gap_minutes",
+            rows.iter().map(|t| {
+                let coverage = engine.coverage.get(t.instrument_idx);
+                let minutes = coverage.map_or(0, |c| c.gap_minutes(t.ts_entry, t.ts_exit));
+                i64::try_from(minutes).ok()
+            }),
+        )
         .finish()
         .internal_error()
 }

@@ -269,7 +269,7 @@ fn coverage(out: &mut String, run: &RunReport, engine: &EngineOutcome) -> core::
     writeln!(out, "## Coverage of the evaluated range\n")?;
     writeln!(
         out,
-        "| instrument | minutes | real | no trade or row | absent | share | longest gap |\n|---|--:|--:|--:|--:|--:|---|"
+        "| instrument | minutes | real | no trade or row | absent | masked | share | longest gap |\n|---|--:|--:|--:|--:|--:|--:|---|"
     )?;
     for (key, c) in run.keys.iter().zip(&engine.coverage) {
         let longest = c.gaps.iter().max_by_key(|g| g.minutes).map_or_else(
@@ -279,8 +279,8 @@ fn coverage(out: &mut String, run: &RunReport, engine: &EngineOutcome) -> core::
         let share = c.share().map_or_else(String::new, |s| format!("{s:.4}"));
         writeln!(
             out,
-            "| `{key}` | {} | {} | {} | {} | {share} | {longest} |",
-            c.expected, c.real, c.empty, c.absent
+            "| `{key}` | {} | {} | {} | {} | {} | {share} | {longest} |",
+            c.expected, c.real, c.empty, c.absent, c.masked
         )?;
     }
     writeln!(out)

@@ -89,10 +89,14 @@ struct Job {
 }
 
 /// The raw partition sets bars may be made from, in order of preference.
-struct RawSets(Vec<(Dataset, PartitionSet)>);
+pub(super) struct RawSets(Vec<(Dataset, PartitionSet)>);
 
 impl RawSets {
-    fn open(lake: &Lake, instrument: &InstrumentKey, sources: &[Dataset]) -> CommandResult<Self> {
+    pub(super) fn open(
+        lake: &Lake,
+        instrument: &InstrumentKey,
+        sources: &[Dataset],
+    ) -> CommandResult<Self> {
         let mut sets = Vec::new();
         for &dataset in sources {
             let key = DatasetKey {
@@ -108,7 +112,7 @@ impl RawSets {
     }
 
     /// Returns the first source with rows on the day; a day on which every source is there but empty takes the first.
-    fn choose(&self, day: Day) -> Option<(Dataset, Partition)> {
+    pub(super) fn choose(&self, day: Day) -> Option<(Dataset, Partition)> {
         let of = |(d, set): &(Dataset, PartitionSet)| {
             set.manifest().partition(day).map(|p| (*d, p.clone()))
         };
@@ -118,6 +122,20 @@ impl RawSets {
             return Some(first);
         }
         all.find(|(_, p)| p.rows > 0).or(Some(first))
+    }
+
+    /// Returns the sources that hold the day.
+    pub(super) fn held(&self, day: Day) -> Vec<Dataset> {
+        self.0
+            .iter()
+            .filter(|(_, set)| set.manifest().partition(day).is_some())
+            .map(|(dataset, _)| *dataset)
+            .collect()
+    }
+
+    /// Returns whether the lake has none of the sources.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn get(&self, dataset: Dataset) -> CommandResult<&PartitionSet> {

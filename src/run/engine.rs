@@ -23,6 +23,7 @@ use quant_core::strategy::{
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 use serde::Serialize;
 
+use super::gaps::GapMask;
 use crate::config::core_params::ColumnNames;
 
 /// Minutes between two points of an equity curve.
@@ -67,6 +68,8 @@ pub struct EngineParams {
     pub traded: usize,
     /// Evaluated range: entries and equity outside it do not exist.
     pub range: TimeRange,
+    /// Minutes that must not be used, per instrument; none for an instrument without an entry.
+    pub masks: Vec<GapMask>,
 }
 
 /// Why an accepted candidate became no order; a property of the market and the config, never a failure of the run.
@@ -113,7 +116,8 @@ pub struct MinuteGap {
     pub end: UnixMicros,
     /// Minutes.
     pub minutes: u64,
-    /// `absent`: the lake does not hold the day; `empty`: it does, but the minute has no trade or its source no row.
+    /// `absent`: the lake does not hold the day; `empty`: it does, but the minute has no trade or its source no row;
+    /// `masked`: a gap or defect of the source, left out on purpose.
     pub kind: &'static str,
 }
 
@@ -128,6 +132,8 @@ pub struct InstrumentCoverage {
     pub empty: u64,
     /// Minutes the lake has no row for.
     pub absent: u64,
+    /// Minutes left out because of a gap or defect of their source.
+    pub masked: u64,
     /// Runs of minutes that are not real, in order.
     pub gaps: Vec<MinuteGap>,
 }
@@ -136,6 +142,22 @@ impl InstrumentCoverage {
     /// Returns the share of minutes with a real bar; `None` over an empty range.
     pub fn share(&self) -> Option<f64> {
         (self.expected > 0).then(|| self.real as f64 / self.expected as f64)
+    }
+
+    /// Returns how many minutes of `[from, to)` had no usable row: absent or masked.
+    pub fn gap_minutes(&self, from: UnixMicros, to: UnixMicros) -> u64 {
+        let Ok(range) = TimeRange::new(from, to) else {
+            return 0;
+        };
+        let us: i64 = self
+            .gaps
+            .iter()
+            .filter(|g| g.kind != "empty")
+            .filter_map(|g| TimeRange::new(g.start, g.end).ok()?.intersection(&range))
+            .map(|r| r.len_us())
+            .sum();
+        // A minute that is entered or left half way counts whole.
+        us.unsigned_abs().div_ceil(MICROS_PER_MINUTE.unsigned_abs())
     }
 }
 
@@ -285,13 +307,20 @@ impl Engine {
         }
         let mut cursors = vec![0_usize; rows.len()];
         let mut minute: Vec<Option<MinuteRow>> = vec![None; rows.len()];
+        let mut masked = vec![false; rows.len()];
         let mut ts_open = day.start();
         while ts_open < day.end() {
             for ((slot, rows), at) in minute.iter_mut().zip(rows).zip(&mut cursors) {
                 *slot = rows.get(*at).copied().filter(|row| row.ts_open == ts_open);
                 *at += usize::from(slot.is_some());
             }
-            self.push_minute(ts_open, &minute)?;
+            for (i, (slot, masked)) in minute.iter_mut().zip(&mut masked).enumerate() {
+                // A masked minute is absent to features, decisions and fills alike.
+                let mask = self.params.masks.get(i);
+                *masked = mask.is_some_and(|m| m.covers(ts_open));
+                *slot = slot.filter(|_| !*masked);
+            }
+            self.push_minute(ts_open, &minute, &masked)?;
             ts_open = ts_open.plus(MICROS_PER_MINUTE);
         }
         Ok(())
@@ -301,12 +330,13 @@ impl Engine {
         &mut self,
         ts_open: UnixMicros,
         minute: &[Option<MinuteRow>],
+        masked: &[bool],
     ) -> Result<(), EngineError> {
         let ts_close = ts_open.plus(MICROS_PER_MINUTE);
         let in_range = self.params.range.contains(ts_open);
         self.features.push(ts_open, minute)?;
         if in_range {
-            self.count_coverage(ts_open, minute);
+            self.count_coverage(ts_open, minute, masked);
             self.deliver(ts_close, minute);
         }
         let Some(frame) = self.features.frame() else {
@@ -375,6 +405,13 @@ impl Engine {
             };
             for variant in &mut self.variants {
                 variant.deliver(&Event::Bar(bar), idx);
+            }
+        }
+        if minute.get(self.params.traded).is_some_and(Option::is_none) {
+            // No data, no fill: an order under way into a gap is given up. Open trades stay, marked at the last price.
+            for variant in &mut self.variants {
+                let reports = variant.venue.withdraw_pending(self.params.traded, ts_close);
+                collect(reports, &mut variant.trades, &mut variant.unfilled);
             }
         }
         if !self.open.is_empty()
@@ -446,8 +483,13 @@ impl Engine {
         Ok(None)
     }
 
-    fn count_coverage(&mut self, ts_open: UnixMicros, minute: &[Option<MinuteRow>]) {
-        for (coverage, row) in self.out.coverage.iter_mut().zip(minute) {
+    fn count_coverage(
+        &mut self,
+        ts_open: UnixMicros,
+        minute: &[Option<MinuteRow>],
+        masked: &[bool],
+    ) {
+        for ((coverage, row), masked) in self.out.coverage.iter_mut().zip(minute).zip(masked) {
             coverage.expected += 1;
             let kind = match row {
                 Some(row) if !row.is_filled => {
@@ -457,6 +499,10 @@ impl Engine {
                 Some(_) => {
                     coverage.empty += 1;
                     "empty"
+                }
+                None if *masked => {
+                    coverage.masked += 1;
+                    "masked"
                 }
                 None => {
                     coverage.absent += 1;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use quant_core::market::{Funding, Instrument, InstrumentKey};
-use quant_core::metrics::MetricSet;
+use quant_core::metrics::{MetricSet, Statistic};
 use quant_core::strategy::CandidateStatus;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::bars::{bar_set_spec, read_bars};
@@ -21,6 +21,7 @@ use serde::Serialize;
 use super::bars::{BarSetSpec, BarsReport, BuildOptions};
 use super::dir::{RunDir, finished_exit_code};
 use super::engine::{Engine, EngineOutcome, EngineParams};
+use super::gaps::{self, InputGaps};
 use super::gates::Gate;
 use super::identity::Identity;
 use super::inputs::Inputs;
@@ -325,6 +326,11 @@ fn compute(
     if run.stopped() {
         return Ok((run, None));
     }
+    (options.on_stage)("quality");
+    let started = Instant::now();
+    run.gaps = gaps_of(config, prepared, options)?;
+    timing.add("quality", started);
+    run.gates.push(gap_gate(config, prepared, &run.gaps));
     (options.on_stage)("bars");
     let started = Instant::now();
     let bars = bars_of(config, &prepared.lake, &prepared.keys, options)?;
@@ -332,7 +338,7 @@ fn compute(
     run.bar_set = Some(prepared.bar_spec.id()?);
     (options.on_stage)("backtest");
     let started = Instant::now();
-    let outcome = drive(config, prepared, &bars, options)?;
+    let outcome = drive(config, prepared, &bars, &run.gaps, options)?;
     timing.bars = bars;
     timing.add("backtest", started);
     let coverage = outcome.coverage[config.traded].clone();
@@ -381,18 +387,120 @@ fn compute(
         ));
     }
     for variant in &outcome.variants {
+        let mut metrics = MetricSet::compute(
+            &variant.trades,
+            &variant.equity,
+            config.range,
+            config.raw.risk.start_equity,
+        );
+        metrics.extend(gap_statistics(&coverage, variant));
         run.variants.push(VariantReport {
             name: variant.name,
-            metrics: MetricSet::compute(
-                &variant.trades,
-                &variant.equity,
-                config.range,
-                config.raw.risk.start_equity,
-            ),
+            metrics,
         });
     }
     run.exit_code = if run.stopped() { GATE_EXIT } else { 0 };
     Ok((run, Some(outcome)))
+}
+
+/// Counts what of a variant lies in minutes without data.
+fn gap_statistics(
+    coverage: &super::engine::InstrumentCoverage,
+    variant: &super::engine::VariantOutcome,
+) -> [Statistic; 2] {
+    let count = |name, unit, value: usize, n| Statistic {
+        name,
+        value: Some(value as f64),
+        n,
+        unit,
+        reason: None,
+        detail: None,
+    };
+    let masked = usize::try_from(coverage.masked).unwrap_or(usize::MAX);
+    let over = variant
+        .trades
+        .iter()
+        .filter(|t| coverage.gap_minutes(t.ts_entry, t.ts_exit) > 0)
+        .count();
+    [
+        count("masked_minutes", "minutes", masked, coverage.expected),
+        count(
+            "trades_over_gaps",
+            "trades",
+            over,
+            variant.trades.len() as u64,
+        ),
+    ]
+}
+
+/// Assesses the inputs of every instrument.
+fn gaps_of(
+    config: &Config,
+    prepared: &Prepared,
+    options: &RunOptions<'_>,
+) -> CommandResult<Vec<InputGaps>> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.jobs)
+        .build()
+        .internal_error()?;
+    pool.install(|| {
+        let of = |key| {
+            gaps::assess(
+                &prepared.lake,
+                key,
+                &config.raw.bars.sources,
+                config.read_range(),
+                config.range,
+            )
+        };
+        prepared.keys.iter().map(of).collect()
+    })
+}
+
+/// Refuses inputs with gaps or failures, unless the config allows them.
+fn gap_gate(config: &Config, prepared: &Prepared, gaps: &[InputGaps]) -> Gate {
+    let allowed = config.raw.gates.allow_gaps;
+    let failures: Vec<(&InstrumentKey, &quant_lake::quality::Finding)> = prepared
+        .keys
+        .iter()
+        .zip(gaps)
+        .flat_map(|(key, g)| g.failures.iter().map(move |f| (key, f)))
+        .collect();
+    let range = config.read_range();
+    let masked: u64 = gaps.iter().map(|g| g.mask.minutes_in(&range)).sum();
+    let passed = allowed || failures.is_empty();
+    let bad_days: std::collections::BTreeSet<(&InstrumentKey, Day)> =
+        failures.iter().map(|(key, f)| (*key, f.day)).collect();
+    let days = prepared.keys.len() * range.days().count();
+    let mut missing = String::new();
+    let mut remedies = Vec::new();
+    if !passed {
+        let first: Vec<String> = failures
+            .iter()
+            .take(5)
+            .map(|(key, f)| format!("{key} {} {}: {} ({})", f.dataset, f.day, f.text, f.detector))
+            .collect();
+        let more = failures.len().saturating_sub(first.len());
+        missing = format!(
+            "{} gap(s) or defect(s) in the inputs, {masked} minutes concerned; see data_gap_report.json\n\n- {}",
+            failures.len(),
+            first.join("\n- ")
+        );
+        if more > 0 {
+            missing = format!("{missing}\n- and {more} more");
+        }
+        remedies = fetch_commands(config, failures[0].0);
+        remedies.push("run without the minutes concerned: --allow-gaps".to_owned());
+    }
+    Gate {
+        name: "gaps",
+        passed,
+        // Share of the days read that are without a failure.
+        measured: Some(1.0 - bad_days.len() as f64 / days.max(1) as f64),
+        required: Some(if allowed { 0.0 } else { 1.0 }),
+        missing,
+        remedies,
+    }
 }
 
 /// Returns how many days of the evaluated range have anything to make bars from.
@@ -455,6 +563,7 @@ fn drive(
     config: &Config,
     prepared: &Prepared,
     bars: &[BarsReport],
+    gaps: &[InputGaps],
     options: &RunOptions<'_>,
 ) -> CommandResult<EngineOutcome> {
     let raw = &config.raw;
@@ -478,6 +587,12 @@ fn drive(
         instruments: prepared.terms.clone(),
         traded: config.traded,
         range: config.range,
+        masks: if raw.gates.allow_gaps {
+            gaps.iter().map(|g| g.mask.clone()).collect()
+        } else {
+            // The run is refused if there is anything to mask; its coverage then shows what there is.
+            Vec::new()
+        },
     })
     .config_error()?;
     let memo = HashMemo::default();

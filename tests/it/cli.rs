@@ -47,6 +47,7 @@ fn help() {
         "build-bars",
         "run-all",
         "verify",
+        "check-data",
         "config",
         "synth",
         "synth-facts",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{listing, read_json, run};
+use crate::support::{Frame, listing, read_json, run};
 use crate::walk::{walk, write_config, write_csv};
 
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/default.yaml");
@@ -41,7 +41,9 @@ fn refused(dir: &Path, args: &[&str], gate: &str, words: &[&str]) -> Value {
     assert_eq!(listing(dir), before);
 
     let gates = read_json(&folder.join("pipeline_health.json"))["gates"].clone();
-    let last = gates.as_array().unwrap().last().unwrap().clone();
+    let failed = |g: &&Value| g["passed"] == false;
+    let last = gates.as_array().unwrap().iter().rfind(failed);
+    let last = last.unwrap().clone();
     assert_eq!(
         (&last["name"], &last["passed"]),
         (&gate.into(), &false.into())
@@ -128,6 +130,7 @@ fn too_little_coverage() {
         "csv.yaml",
         "--set",
         "gates.min_coverage=0.9",
+        "--allow-gaps",
     ];
     let answer = run(dir.path(), &set).code(0).json();
     let folder = dir.path().join(answer["dir"].as_str().unwrap());
@@ -142,6 +145,134 @@ fn too_little_coverage() {
     assert_eq!(gaps[0]["minutes"], 120);
     // 2024-03-01T10:00Z.
     assert_eq!(gaps[0]["start"], 1_709_287_200_000_000_i64);
+}
+
+/// Returns the bytes of what a run decided and what came of it.
+fn decided(dir: &Path, folder: &str) -> Vec<Vec<u8>> {
+    [
+        "entries_5m",
+        "trades_baseline",
+        "trades_baseline_zero_cost",
+        "equity_baseline",
+    ]
+    .map(|name| std::fs::read(dir.join(folder).join(format!("{name}.parquet"))).unwrap())
+    .to_vec()
+}
+
+/// Nothing was decided or entered in the gap, trades over it are counted, equity stands still.
+#[track_caller]
+fn check_the_gap(at: &Path) {
+    // 10:00 to 12:00.
+    let gap = 1_709_287_200_000_000..1_709_294_400_000_000;
+    let entries = Frame::read(&at.join("entries_5m.parquet"));
+    assert!(entries.rows() > 0);
+    assert!(
+        entries
+            .ts("ts_decision")
+            .iter()
+            .all(|t| !(gap.start + 60_000_000..gap.end).contains(t))
+    );
+    let trades = Frame::read(&at.join("trades_baseline.parquet"));
+    let (entered, left, over) = (
+        trades.ts("ts_entry"),
+        trades.ts("ts_exit"),
+        trades.i64("gap_minutes"),
+    );
+    assert!(!entered.is_empty());
+    for i in 0..entered.len() {
+        assert!(!gap.contains(&entered[i]), "entered in the gap");
+        let open = (left[i].min(gap.end) - entered[i].max(gap.start)).max(0);
+        assert_eq!(over[i], (open + 59_999_999) / 60_000_000, "trade {i}");
+    }
+    let equity = Frame::read(&at.join("equity_baseline.parquet"));
+    let marks: Vec<_> = equity
+        .ts("ts")
+        .into_iter()
+        .zip(equity.f64("position_value"))
+        .collect();
+    let inside: Vec<_> = marks
+        .iter()
+        .filter(|(t, _)| (gap.start..=gap.end).contains(t))
+        .map(|(_, v)| *v)
+        .collect();
+    assert!(
+        inside.len() == 25 && inside.windows(2).all(|w| w[0] == w[1]),
+        "{inside:?}"
+    );
+}
+
+#[test]
+fn gaps_are_refused_or_masked() {
+    let dir = tempfile::tempdir().unwrap();
+    let bars = walk("2024-03-01", 2, None);
+    write_config(
+        dir.path(),
+        "2024-03-01",
+        "2024-03-03",
+        "gates: {min_coverage: 0.9}\n",
+    );
+    // Two hours are missing; in the other file they repeat the bar before them.
+    let mut missing = bars.clone();
+    missing.drain(600..720);
+    let mut frozen = bars.clone();
+    for i in 600..720 {
+        frozen[i] = crate::walk::Minute {
+            ts_open: bars[i].ts_open,
+            ..bars[599]
+        };
+    }
+    let masked = ["run-all", "--json", "--config", "csv.yaml", "--allow-gaps"];
+    let mut runs = Vec::new();
+    for (bars, detector) in [(missing, "missing_minutes"), (frozen, "frozen_klines")] {
+        let lake = format!("paths.lake={detector}");
+        write_csv(&dir.path().join("bars.csv"), &bars);
+        let args = ["--config", "csv.yaml", "--set", &lake];
+        let gate = refused(
+            dir.path(),
+            &args,
+            "gaps",
+            &[detector, "120 ", "--allow-gaps"],
+        );
+        assert_eq!(
+            (&gate["measured"], &gate["required"]),
+            (&0.5.into(), &1.0.into())
+        );
+
+        let mut args = masked.to_vec();
+        args.extend(["--set", &lake]);
+        let answer = run(dir.path(), &args).code(0).json();
+        let folder = answer["dir"].as_str().unwrap().to_owned();
+        let at = dir.path().join(&folder);
+        let report = read_json(&at.join("data_gap_report.json"));
+        assert_eq!(report["allow_gaps"], true);
+        let coverage = &report["instruments"]["csv:um:BTCUSD"];
+        assert_eq!(
+            (&coverage["masked"], &coverage["real"]),
+            (&120.into(), &2_760.into())
+        );
+        assert_eq!(coverage["gaps"][0]["kind"], "masked");
+        let findings = report["findings"]["csv:um:BTCUSD"].as_array().unwrap();
+        assert!(
+            findings
+                .iter()
+                .any(|f| f["detector"] == detector && f["severity"] == "fail")
+        );
+        for variant in read_json(&at.join("metrics.json")).as_array().unwrap() {
+            let metrics = variant["metrics"].as_array().unwrap();
+            let of = |name: &str| metrics.iter().find(|m| m["name"] == name).unwrap();
+            assert_eq!(
+                (&of("masked_minutes")["value"], &of("masked_minutes")["n"]),
+                (&120.0.into(), &2_880.into())
+            );
+        }
+        let text = std::fs::read_to_string(at.join("report.md")).unwrap();
+        assert!(text.contains("120 minutes of gaps were masked"), "{text}");
+
+        check_the_gap(&at);
+        runs.push(decided(dir.path(), &folder));
+    }
+    // What stands in masked minutes is of no consequence.
+    assert!(runs[0] == runs[1]);
 }
 
 #[test]

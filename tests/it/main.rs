@@ -31,6 +31,8 @@ mod lookahead;
 mod mock;
 /// What a run is made of decides what it says.
 mod provenance;
+/// Vendor defects: planted ones are caught, clean days raise no alarm, runs refuse or mask gaps.
+mod quality;
 /// Recorded market data, where there is some.
 mod real_data;
 /// REST history of the mock exchange becomes partitions: all rows, once, nothing under a ban.

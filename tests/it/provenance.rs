@@ -13,7 +13,7 @@ const CONFIG: &str = concat!(
     "run: {start: 2024-01-10, end: 2024-01-12, warmup_days: 1}\n",
     "ingest: {datasets: [klines_1m, trades], synth: {trades_per_day: 12000, quotes_per_day: 20000}}\n",
     "features: {realized_vol_median_days: 1}\n",
-    "gates: {min_coverage: 0.1, min_entries: 0}\n",
+    "gates: {min_coverage: 0.1, min_entries: 0, allow_gaps: true}\n",
 );
 
 fn folder() -> tempfile::TempDir {

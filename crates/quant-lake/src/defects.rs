@@ -5,8 +5,8 @@
 //!
 //! A file gets at most one kind of defect. Which one is a draw from `(seed, path)` alone: a kind of rate r is planted in
 //! a share r of the files it applies to. A file too short for its kind, or without the header it would lose, stays as it
-//! is and is not reported. Row kinds but `gap`, `frozen_bands`, `shifted_oi` and `clock_offset`, which take one
-//! stretch of rows, are planted in one to three places.
+//! is and is not reported. Kinds of single rows (`duplicate`, `unsorted`, `other_day`, `crossed_book`,
+//! `zero_size_level`) are planted in one to three places; the others take one stretch of rows or the whole file.
 
 mod container;
 mod rows;
@@ -104,11 +104,23 @@ pub enum DefectKind {
     WrongChecksum,
     /// The packed file ends early, after a tenth to nine tenths of its bytes; the checksum is that of what is there.
     TruncatedArchive,
+    /// All klines are labelled one minute late or early.
+    LabelShift,
+    /// From a row in the middle on times are in a finer or coarser unit.
+    UnitSwitch,
+    /// Quantities of the whole file are a hundred times too large or a thousandth: contracts instead of base.
+    ContractMixup,
+    /// 10 to 120 klines repeat the one before them; their times go on.
+    FrozenKlines,
+    /// In a tenth to half of the file every row is followed by its copy of the day before or after.
+    InterleavedDays,
+    /// 10 to 120 quotes repeat the one before them; their ids and times go on.
+    StaleQuotes,
 }
 
 impl DefectKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Gap,
         Self::Duplicate,
         Self::Unsorted,
@@ -122,6 +134,12 @@ impl DefectKind {
         Self::ClockOffset,
         Self::WrongChecksum,
         Self::TruncatedArchive,
+        Self::LabelShift,
+        Self::UnitSwitch,
+        Self::ContractMixup,
+        Self::FrozenKlines,
+        Self::InterleavedDays,
+        Self::StaleQuotes,
     ];
 
     /// Returns the name used in configs and in `defects.json`.
@@ -140,6 +158,12 @@ impl DefectKind {
             Self::ClockOffset => "clock_offset",
             Self::WrongChecksum => "wrong_checksum",
             Self::TruncatedArchive => "truncated_archive",
+            Self::LabelShift => "label_shift",
+            Self::UnitSwitch => "unit_switch",
+            Self::ContractMixup => "contract_mixup",
+            Self::FrozenKlines => "frozen_klines",
+            Self::InterleavedDays => "interleaved_days",
+            Self::StaleQuotes => "stale_quotes",
         }
     }
 
@@ -152,7 +176,16 @@ impl DefectKind {
     pub const fn applies_to(self, shape: Shape) -> bool {
         match self {
             Self::Gap | Self::Duplicate | Self::Unsorted | Self::TruncatedArchive => true,
-            Self::OtherDay | Self::MissingHeader | Self::ReorderedHeader => shape.is_table(),
+            Self::OtherDay
+            | Self::MissingHeader
+            | Self::ReorderedHeader
+            | Self::InterleavedDays => shape.is_table(),
+            Self::LabelShift | Self::FrozenKlines => {
+                matches!(shape, Shape::Klines | Shape::OkxCandles)
+            }
+            Self::UnitSwitch => shape.has_epoch(),
+            Self::ContractMixup => !shape.quantity_columns().is_empty(),
+            Self::StaleQuotes => matches!(shape, Shape::BookTicker),
             Self::FrozenBands => matches!(shape, Shape::BookDepth),
             Self::ShiftedOi => matches!(shape, Shape::Metrics),
             Self::CrossedBook | Self::ZeroSizeLevel => {
@@ -273,7 +306,7 @@ pub struct PlantedDefect {
     pub places: Vec<Place>,
     /// Columns concerned, 0-based; for JSON lines empty.
     pub columns: Vec<usize>,
-    /// By how much times (`other_day`, `clock_offset`) or values against times (`shifted_oi`) are moved, microseconds.
+    /// By how much times (`other_day`, `interleaved_days`, `label_shift`, `clock_offset`) or values against times (`shifted_oi`) are moved, microseconds.
     pub shift_us: Option<i64>,
     /// Bytes that are left of a truncated file.
     pub bytes_kept: Option<u64>,

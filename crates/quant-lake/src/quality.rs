@@ -1,4 +1,25 @@
-//! Counters of what happened to the rows of a partition, and the law that no row may vanish; counts, judges nothing.
+//! What is known of the quality of a partition: counters of what happened to its rows, and detectors of vendor defects.
+//!
+//! The counters are kept in manifests and obey the law that no row may vanish. The detectors ([`assess_day`]) read finished
+//! partitions, batch by batch, and judge them; they change nothing.
+
+mod assess;
+mod bands;
+mod clock;
+mod columns;
+mod counters;
+mod cross;
+mod finding;
+mod klines;
+mod levels;
+mod minutes;
+mod quotes;
+pub mod rules;
+mod samples;
+mod trades;
+
+pub use assess::{AssessError, DatasetCoverage, DayReport, assess, assess_day};
+pub use finding::{Finding, Rule, Severity};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,26 +69,4 @@ impl Quality {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn accounts_for_left_out_rows_only() {
-        let mut q = Quality {
-            duplicates: 2,
-            filtered: 3,
-            quarantined: 4,
-            other_day: 3,
-            ..Quality::default()
-        };
-        q.add(&Quality {
-            gaps: 7,
-            out_of_order: 9,
-            late: 1,
-            stale_runs: 1,
-            ..Quality::default()
-        });
-        assert_eq!(q.rows_accounted(10), 19);
-        assert_eq!((q.gaps, q.out_of_order), (7, 9));
-    }
-}
+mod tests;

@@ -145,6 +145,26 @@ pub fn recordings(
                 }),
             }
         }
+        Venue::Bybit => {
+            let datasets = asked.of(&bybit::recording::DATASETS)?;
+            let options = bybit::recording::Recording {
+                market: key.market,
+                symbol: key.symbol.clone(),
+                depth: None,
+                book: book_options(asked.known_unit()?, book),
+                datasets: datasets.clone(),
+            };
+            Group {
+                files: vendor_files(&files, &datasets)?,
+                kind: SourceKind::Recording,
+                version: bybit::recording::PARSER_VERSION,
+                params: options.ingest_params(),
+                levels: book.levels,
+                make: Box::new(move |_, parse| {
+                    Ok(bybit::recording::recording_parser(&options, parse))
+                }),
+            }
+        }
         Venue::Okx => {
             let possible = okx::recording::OkxRecordingOptions::DATASETS;
             let datasets = asked.of(&possible)?;
@@ -192,7 +212,7 @@ pub fn recordings(
                 }),
             }
         }
-        Venue::Bybit | Venue::Deepcoin | Venue::Csv => {
+        Venue::Deepcoin | Venue::Csv => {
             return Err(CommandError::text(
                 ErrorKind::Config,
                 &format!("recordings of `{}` are not read", key.exchange),
@@ -314,7 +334,34 @@ pub fn bybit_manual(
             bybit::parser,
         )?);
     }
+    if !books.is_empty() {
+        let options = book_options(asked.known_unit()?, book);
+        let symbol = key.symbol.clone();
+        groups.push(Group {
+            files: found_files(&books, "data", true),
+            kind,
+            version: bybit::book::PARSER_VERSION,
+            params: options.params(),
+            levels: book.levels,
+            make: Box::new(move |file, parse| {
+                let archive = bybit::book::BookFile {
+                    symbol: symbol.clone(),
+                    depth: book_depth(&file.name),
+                    book: options,
+                    datasets: file.datasets.clone(),
+                };
+                Ok(bybit::book::book_parser(&archive, parse))
+            }),
+        });
+    }
     finish(context, asked, groups, &found)
+}
+
+/// Returns the levels per side that the name of a Bybit book promises: `2024-12-01_XRPUSDT_ob500.data.zip`.
+fn book_depth(name: &str) -> Option<u16> {
+    let (_, rest) = name.rsplit_once("_ob")?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    rest.get(..digits)?.parse().ok()
 }
 
 /// Makes the parser of a CSV file.

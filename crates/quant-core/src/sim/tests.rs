@@ -353,6 +353,29 @@ fn an_order_that_finds_no_price_before_its_horizon_is_given_up() {
 }
 
 #[test]
+fn an_order_under_way_into_a_gap_is_withdrawn_and_an_open_trade_stays() {
+    let mut venue = venue(free(1));
+    venue.submit(order(Side::Buy, 0)).unwrap();
+    venue.on_event(&bar(1, (100.0, 100.1, 99.9, 100.0)), 0);
+    assert_eq!(venue.active(0).count(), 1);
+    let late = BracketOrder {
+        id: "late".to_owned(),
+        ..order(Side::Buy, 2 * MIN)
+    };
+    venue.submit(late).unwrap();
+    let reports = venue.withdraw_pending(0, UnixMicros(3 * MIN)).to_vec();
+    assert!(
+        matches!(&reports[..], [VenueReport::Unfilled(x)] if x.id == "late" && !x.data_ended && x.ts == UnixMicros(3 * MIN))
+    );
+    // The open trade is marked at the last price, and nothing is left to withdraw.
+    let marked = venue.mark(UnixMicros(4 * MIN));
+    assert_eq!((venue.active(0).count(), marked.n_open), (1, 1));
+    near(marked.equity, 10_000.0);
+    assert!(venue.withdraw_pending(0, UnixMicros(4 * MIN)).is_empty());
+    assert!(venue.withdraw_pending(7, UnixMicros(4 * MIN)).is_empty());
+}
+
+#[test]
 fn open_trades_are_censored_where_the_data_ends() {
     let mut venue = venue(costly(0));
     let reports = run(

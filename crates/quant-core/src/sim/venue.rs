@@ -173,6 +173,19 @@ impl PaperVenue {
         &books.reports
     }
 
+    /// Gives up every pending order of an instrument; returns what happened. For minutes without data: an order that
+    /// arrives in one would have filled at a price nobody knows.
+    pub fn withdraw_pending(&mut self, instrument_idx: usize, ts: UnixMicros) -> &[VenueReport] {
+        let Self { slots, books } = self;
+        books.begin();
+        if let Some(slot) = slots.get_mut(instrument_idx) {
+            for x in slot.pending.drain(..) {
+                books.give_up(&x.order, ts.max(x.order.ts_decision), false);
+            }
+        }
+        &books.reports
+    }
+
     /// Appends one point to the equity curve, at the last price of each instrument (close, trade or mid).
     ///
     /// Funding that falls due is charged first; its reports come with the next event.

@@ -1,5 +1,6 @@
 //! Finds the rows of a text and decides what stands in their place.
 
+mod files;
 mod tables;
 
 use std::io::{self, Write};
@@ -110,6 +111,16 @@ impl Edit {
             DefectKind::ZeroSizeLevel if shape == Shape::Book => Self::empty_level(&lines, draw),
             DefectKind::ZeroSizeLevel => tables::empty_quote(&lines, draw),
             DefectKind::ClockOffset => Self::clock_offset(&lines, draw),
+            DefectKind::LabelShift => files::label_shift(&lines, shape, draw),
+            DefectKind::UnitSwitch => files::unit_switch(&lines, shape, draw),
+            DefectKind::ContractMixup => files::contract_mixup(&lines, shape, draw),
+            DefectKind::FrozenKlines => {
+                files::frozen_rows(&lines, shape.value_columns(), draw, "klines")
+            }
+            DefectKind::InterleavedDays => files::interleaved_days(&lines, shape, draw),
+            DefectKind::StaleQuotes => {
+                files::frozen_rows(&lines, shape.value_columns(), draw, "quotes")
+            }
             // Not a matter of rows.
             DefectKind::WrongChecksum | DefectKind::TruncatedArchive => None,
         }

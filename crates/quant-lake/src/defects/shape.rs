@@ -134,6 +134,33 @@ impl Shape {
         }
     }
 
+    /// Returns the columns that hold quantities, where the shape has some.
+    pub(super) const fn quantity_columns(self) -> &'static [usize] {
+        match self {
+            Self::Klines => &[5, 9],
+            Self::AggTrades | Self::Trades => &[2],
+            Self::BybitTrades | Self::BybitSpotTrades => &[3],
+            Self::OkxTrades => &[4],
+            Self::OkxCandles => &[5, 6],
+            _ => &[],
+        }
+    }
+
+    /// Returns the columns that hold what klines and quotes say, times and ids apart.
+    pub(super) const fn value_columns(self) -> &'static [usize] {
+        match self {
+            Self::Klines => &[1, 2, 3, 4, 5, 7, 8, 9, 10],
+            Self::OkxCandles => &[1, 2, 3, 4, 5, 6, 7],
+            Self::BookTicker => &[1, 2, 3, 4],
+            _ => &[],
+        }
+    }
+
+    /// Returns whether times are counts of a unit, not text.
+    pub(super) const fn has_epoch(self) -> bool {
+        self.is_table() && !matches!(self, Self::BookDepth | Self::Metrics)
+    }
+
     /// Returns how many rows belong together: a gap never leaves part of them.
     pub(super) const fn rows_per_sample(self) -> usize {
         match self {

@@ -21,7 +21,7 @@ const OPEN_INTEREST: [usize; 2] = [2, 3];
 /// Distance of the rows of `metrics`.
 const METRICS_PERIOD_US: i64 = 300_000_000;
 
-fn cells(row: &[u8]) -> Vec<&[u8]> {
+pub(super) fn cells(row: &[u8]) -> Vec<&[u8]> {
     row.split(|b| *b == b',').collect()
 }
 
@@ -95,7 +95,7 @@ pub(super) fn other_day(lines: &Lines<'_>, shape: Shape, draw: &mut Draw) -> Opt
 }
 
 /// Returns a row with the cells of `columns` taken from another.
-fn with_cells_of(row: &[u8], other: &[u8], columns: &[usize]) -> Option<Vec<u8>> {
+pub(super) fn with_cells_of(row: &[u8], other: &[u8], columns: &[usize]) -> Option<Vec<u8>> {
     let (mut cells, others) = (cells(row), cells(other));
     for column in columns {
         *cells.get_mut(*column)? = others.get(*column)?;

@@ -1,6 +1,8 @@
 //! An independent look at planted files: each finder knows what the clean file means and finds the places reported,
 //! no more and no fewer.
 
+mod files;
+
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};

@@ -33,6 +33,8 @@ pub struct Notes {
     pub micros: u64,
     /// The header names the columns in another order than usual.
     pub reordered_header: bool,
+    /// There is no header; columns are taken in the usual order.
+    pub no_header: bool,
     /// The header names the columns in other words than usual.
     pub other_header: bool,
     /// Rows left out: another instrument.
@@ -80,6 +82,9 @@ impl Notes {
         }
         if self.reordered_header {
             out.push("columns are in another order than usual; mapped by name".to_owned());
+        }
+        if self.no_header {
+            out.push("no header; columns taken in the usual order".to_owned());
         }
         if self.other_header {
             out.push(

@@ -1,0 +1,524 @@
+//! Reads the partitions of a day through their manifests and runs every detector that applies, one dataset at a time.
+//!
+//! Bounded memory: batches stream through the detectors; of a day only its 1,440 minutes are kept.
+
+use quant_core::market::{InstrumentKey, Venue};
+use quant_core::time::{Day, MINUTES_PER_DAY, TimeRange};
+use serde::{Deserialize, Serialize};
+
+use super::bands::BandScan;
+use super::clock::ClockScan;
+use super::columns::Batch;
+use super::finding::{Finding, Severity, Subject};
+use super::klines::KlineScan;
+use super::levels::LevelScan;
+use super::minutes::Minutes;
+use super::quotes::{QuoteHoles, QuoteScan};
+use super::samples::{FundingScan, SampleScan};
+use super::trades::TradeScan;
+use super::{counters, cross, rules};
+use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
+use crate::read::{HashMemo, PartitionReader, PartitionSet, ReadError};
+use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
+
+/// Rows per batch.
+const BATCH_ROWS: usize = 65_536;
+
+/// Why a day cannot be assessed.
+#[derive(Debug, thiserror::Error)]
+pub enum AssessError {
+    /// A manifest or partition cannot be read.
+    #[error("cannot assess {dataset} of {day}: {source}")]
+    Read {
+        /// Dataset.
+        dataset: Dataset,
+        /// Day.
+        day: Day,
+        /// Cause.
+        source: ReadError,
+    },
+}
+
+/// How much of a day a dataset covers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetCoverage {
+    /// Dataset.
+    pub dataset: Dataset,
+    /// Day.
+    pub day: Day,
+    /// The lake holds a partition of the day.
+    pub present: bool,
+    /// Rows.
+    pub rows: u64,
+    /// Minutes with a row; of metrics and funding the rows that were due and are there.
+    pub covered: u64,
+    /// Minutes (rows) that were due; `None` where a minute without a row proves nothing.
+    pub expected: Option<u64>,
+}
+
+impl DatasetCoverage {
+    /// Returns covered over expected; `None` where nothing is expected.
+    pub fn share(&self) -> Option<f64> {
+        let expected = self.expected.filter(|n| *n > 0)?;
+        Some((self.covered as f64 / expected as f64).min(1.0))
+    }
+}
+
+/// What the detectors found on one day of one instrument.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DayReport {
+    /// Day.
+    pub day: Day,
+    /// Coverage per dataset, in the order asked for.
+    pub coverage: Vec<DatasetCoverage>,
+    /// Findings, by dataset and time.
+    pub findings: Vec<Finding>,
+}
+
+impl DayReport {
+    /// Returns the worst severity.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|f| f.severity).max()
+    }
+}
+
+/// Assesses every day of a range; see [`assess_day`].
+///
+/// # Errors
+/// The first partition that cannot be read.
+pub fn assess(
+    lake: &Lake,
+    instrument: &InstrumentKey,
+    range: TimeRange,
+    datasets: &[Dataset],
+    memo: &HashMemo,
+) -> Result<Vec<DayReport>, AssessError> {
+    range
+        .days()
+        .map(|day| assess_day(lake, instrument, day, datasets, memo))
+        .collect()
+}
+
+/// Runs every detector over the partitions of one day. A dataset without a partition is a finding of its own.
+///
+/// Datasets are compared with each other only if all of them are asked for.
+///
+/// # Errors
+/// The first partition that cannot be read.
+///
+/// # Determinism
+/// The same partitions give the same report.
+pub fn assess_day(
+    lake: &Lake,
+    instrument: &InstrumentKey,
+    day: Day,
+    datasets: &[Dataset],
+    memo: &HashMemo,
+) -> Result<DayReport, AssessError> {
+    let examiner = Examiner {
+        lake,
+        instrument,
+        day,
+        memo,
+    };
+    let mut report = DayReport {
+        day,
+        coverage: Vec::new(),
+        findings: Vec::new(),
+    };
+    let mut scanned: Vec<(Subject, Minutes)> = Vec::new();
+    // Metrics are compared with prices, so they come last.
+    let mut order: Vec<Dataset> = datasets.to_vec();
+    order.sort_by_key(|d| (matches!(d, Dataset::Metrics | Dataset::OpenInterest), *d));
+    order.dedup();
+    for dataset in order {
+        let subject = Subject { dataset, day };
+        let Some(set) = examiner.open(dataset)? else {
+            let text = "the lake has no partition of this day".to_owned();
+            report
+                .findings
+                .push(subject.find_day(&rules::ABSENT_DAY, 0, 1.0, text));
+            report.coverage.push(DatasetCoverage {
+                dataset,
+                day,
+                present: false,
+                rows: 0,
+                covered: 0,
+                expected: nominal(dataset).or(Some(1)),
+            });
+            continue;
+        };
+        if let Some(partition) = set.manifest().partition(day) {
+            report.findings.extend(counters::judge(
+                subject,
+                partition.rows_in,
+                &partition.quality,
+            ));
+        }
+        let scan = examiner.scan(subject, &set, &scanned)?;
+        let rows = set.manifest().partition(day).map_or(0, |p| p.rows);
+        report.coverage.push(DatasetCoverage {
+            dataset,
+            day,
+            present: true,
+            rows,
+            covered: scan.minutes.as_ref().map_or(0, Minutes::filled),
+            expected: scan.expected,
+        });
+        report.findings.extend(scan.findings);
+        if let Some(minutes) = scan.minutes {
+            scanned.push((subject, minutes));
+        }
+    }
+    examiner.compare(&scanned, &mut report)?;
+    report
+        .findings
+        .sort_by(|a, b| (a.dataset, a.from, &a.detector).cmp(&(b.dataset, b.from, &b.detector)));
+    let place = |c: &DatasetCoverage| datasets.iter().position(|d| *d == c.dataset);
+    report.coverage.sort_by_key(place);
+    Ok(report)
+}
+
+/// Returns how many minutes (rows) of a day a dataset of fixed cadence has.
+const fn nominal(dataset: Dataset) -> Option<u64> {
+    match dataset {
+        Dataset::Klines1m
+        | Dataset::MarkKlines
+        | Dataset::PremiumKlines
+        | Dataset::IndexKlines
+        | Dataset::DepthBands => Some(MINUTES_PER_DAY as u64),
+        Dataset::Metrics => Some(288),
+        _ => None,
+    }
+}
+
+/// What was found in one partition.
+struct Scanned {
+    findings: Vec<Finding>,
+    minutes: Option<Minutes>,
+    expected: Option<u64>,
+}
+
+struct Examiner<'a> {
+    lake: &'a Lake,
+    instrument: &'a InstrumentKey,
+    day: Day,
+    memo: &'a HashMemo,
+}
+
+impl Examiner<'_> {
+    fn error(&self, dataset: Dataset) -> impl Fn(ReadError) -> AssessError + use<> {
+        let day = self.day;
+        move |source| AssessError::Read {
+            dataset,
+            day,
+            source,
+        }
+    }
+
+    /// Opens the set of a dataset, if it has a partition of the day.
+    fn open(&self, dataset: Dataset) -> Result<Option<PartitionSet>, AssessError> {
+        let key = DatasetKey {
+            instrument: self.instrument.clone(),
+            dataset,
+        };
+        let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+        let set = PartitionSet::open_if_present(self.lake, &spec).map_err(self.error(dataset))?;
+        Ok(set.filter(|s| s.manifest().partition(self.day).is_some()))
+    }
+
+    fn read(
+        &self,
+        dataset: Dataset,
+        set: &PartitionSet,
+        columns: &[&str],
+    ) -> Result<PartitionReader, AssessError> {
+        set.read_day(self.day, Some(columns), BATCH_ROWS, self.memo)
+            .map_err(self.error(dataset))
+    }
+
+    /// Feeds every batch of the partition to `take`.
+    fn each(
+        &self,
+        dataset: Dataset,
+        set: &PartitionSet,
+        columns: &[&str],
+        mut take: impl FnMut(Batch<'_>),
+    ) -> Result<(), AssessError> {
+        for batch in self.read(dataset, set, columns)? {
+            take(Batch(&batch.map_err(self.error(dataset))?));
+        }
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        subject: Subject,
+        set: &PartitionSet,
+        scanned: &[(Subject, Minutes)],
+    ) -> Result<Scanned, AssessError> {
+        let dataset = subject.dataset;
+        let mut clock = ClockScan::new(subject);
+        let expected = nominal(dataset);
+        let (mut findings, minutes, expected) = match dataset {
+            Dataset::Klines1m
+            | Dataset::MarkKlines
+            | Dataset::PremiumKlines
+            | Dataset::IndexKlines => {
+                let mut scan = KlineScan::new(subject);
+                self.each(dataset, set, KlineScan::columns(dataset), |b| scan.batch(b))?;
+                let (findings, minutes) = scan.finish();
+                (findings, Some(minutes), expected)
+            }
+            Dataset::Trades | Dataset::AggTrades => {
+                let contiguous = self.instrument.exchange.venue == Venue::Binance;
+                let before = if contiguous {
+                    self.last_id_before(dataset, set)?
+                } else {
+                    None
+                };
+                let mut scan = TradeScan::new(subject, contiguous, before);
+                self.each(dataset, set, TradeScan::columns(dataset), |b| {
+                    clock.batch(b);
+                    scan.batch(b);
+                })?;
+                let (findings, minutes) = scan.finish();
+                (findings, Some(minutes), None)
+            }
+            Dataset::BookTicker => {
+                let mut scan = QuoteScan::new(subject);
+                self.each(dataset, set, QuoteScan::COLUMNS, |b| {
+                    clock.batch(b);
+                    scan.batch(b);
+                })?;
+                let (findings, minutes) = scan.finish();
+                (findings, Some(minutes), None)
+            }
+            Dataset::L2Snapshots => {
+                let mut scan = LevelScan::new(subject, DEFAULT_BOOK_LEVELS);
+                let columns: Vec<String> = scan.columns().iter().map(|&c| c.to_owned()).collect();
+                let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+                self.each(dataset, set, &columns, |b| {
+                    clock.batch(b);
+                    scan.batch(b);
+                })?;
+                let (findings, minutes) = scan.finish();
+                (findings, Some(minutes), None)
+            }
+            Dataset::L2Deltas => {
+                self.each(dataset, set, &["ts_event", "ts_recv"], |b| clock.batch(b))?;
+                (Vec::new(), None, None)
+            }
+            Dataset::DepthBands => {
+                let mut scan = BandScan::new(subject);
+                self.each(dataset, set, BandScan::COLUMNS, |b| scan.batch(b))?;
+                let (findings, minutes) = scan.finish();
+                (findings, Some(minutes), expected)
+            }
+            Dataset::Metrics | Dataset::OpenInterest => {
+                let mut scan = SampleScan::new(subject);
+                self.each(dataset, set, SampleScan::columns(dataset), |b| {
+                    scan.batch(b);
+                })?;
+                let of = |d: Dataset| scanned.iter().find(|(s, _)| s.dataset == d);
+                let reference = of(Dataset::MarkKlines).or_else(|| of(Dataset::Klines1m));
+                let (findings, minutes) = scan.finish(reference.map(|(_, m)| m));
+                (findings, Some(minutes), expected)
+            }
+            Dataset::Funding => {
+                let mut scan = FundingScan::new(subject);
+                self.each(dataset, set, FundingScan::COLUMNS, |b| scan.batch(b))?;
+                let due = scan.due();
+                let (findings, minutes) = scan.finish();
+                (findings, Some(minutes), Some(due))
+            }
+            Dataset::Liquidations | Dataset::Instruments => (Vec::new(), None, None),
+        };
+        findings.extend(clock.finish());
+        Ok(Scanned {
+            findings,
+            minutes,
+            expected,
+        })
+    }
+
+    /// Returns the last id of the day before, if the lake has that day.
+    fn last_id_before(
+        &self,
+        dataset: Dataset,
+        set: &PartitionSet,
+    ) -> Result<Option<i64>, AssessError> {
+        let Some(last) = set
+            .manifest()
+            .partition(self.day.plus(-1))
+            .and_then(|p| p.ts_max)
+        else {
+            return Ok(None);
+        };
+        let range = TimeRange {
+            start: last,
+            end: last.plus(1),
+        };
+        let mut found = None;
+        let reader = set
+            .read(range, Some(&["trade_id"]), BATCH_ROWS, self.memo)
+            .map_err(self.error(dataset))?;
+        for batch in reader {
+            let batch = batch.map_err(self.error(dataset))?;
+            found = found.max(Batch(&batch).ints("trade_id").last().copied());
+        }
+        Ok(found)
+    }
+
+    /// Runs the detectors that need two datasets.
+    fn compare(
+        &self,
+        scanned: &[(Subject, Minutes)],
+        report: &mut DayReport,
+    ) -> Result<(), AssessError> {
+        let of = |dataset: Dataset| {
+            let found = scanned.iter().find(|(s, _)| s.dataset == dataset);
+            found.map(|(subject, minutes)| (*subject, minutes))
+        };
+        let klines = of(Dataset::Klines1m);
+        self.forgive_the_beginning(
+            klines,
+            of(Dataset::Trades).or_else(|| of(Dataset::AggTrades)),
+            report,
+        )?;
+        for dataset in [Dataset::Trades, Dataset::AggTrades] {
+            let (Some(trades), Some(klines)) = (of(dataset), klines) else {
+                continue;
+            };
+            let found = cross::trades_and_klines(trades, klines);
+            // One shift shows against both kinds of trades, and is told once.
+            for finding in found {
+                let known = report.findings.iter().any(|f| {
+                    f.detector == finding.detector
+                        && f.range() == finding.range()
+                        && f.dataset == finding.dataset
+                });
+                if !known {
+                    report.findings.push(finding);
+                }
+            }
+            let busy = |i: &usize| klines.1.slots()[*i].volume > 0.0;
+            let due = (0..MINUTES_PER_DAY).filter(busy).count() as u64;
+            let there = (0..MINUTES_PER_DAY)
+                .filter(busy)
+                .filter(|i| trades.1.slots()[*i].rows > 0)
+                .count() as u64;
+            // Aggregates cross minute edges: a minute or two may hold no aggregate though it holds trades.
+            if let Some(coverage) = report.coverage.iter_mut().find(|c| c.dataset == dataset)
+                && dataset == Dataset::Trades
+            {
+                coverage.expected = Some(due);
+                coverage.covered = there;
+            }
+        }
+        if let (Some(mark), Some(index)) = (of(Dataset::MarkKlines), of(Dataset::IndexKlines)) {
+            report.findings.extend(cross::reference_shift(mark, index));
+        }
+        let trades = [Dataset::Trades, Dataset::AggTrades]
+            .into_iter()
+            .find_map(of);
+        if let (Some((quotes, _)), Some((trades, _))) = (of(Dataset::BookTicker), trades) {
+            report.findings.extend(self.holes(quotes, trades)?);
+        }
+        Ok(())
+    }
+
+    /// Lowers missing klines at the start of a history to a note, if trades confirm that nothing had traded yet.
+    fn forgive_the_beginning(
+        &self,
+        klines: Option<(Subject, &Minutes)>,
+        trades: Option<(Subject, &Minutes)>,
+        report: &mut DayReport,
+    ) -> Result<(), AssessError> {
+        let (Some((subject, _)), Some((_, trades))) = (klines, trades) else {
+            return Ok(());
+        };
+        let start = self.day.start();
+        let first = report.findings.iter_mut().find(|f| {
+            f.dataset == subject.dataset
+                && f.detector == rules::MISSING_MINUTES.name
+                && f.from == start
+        });
+        let Some(finding) = first else {
+            return Ok(());
+        };
+        let key = DatasetKey {
+            instrument: self.instrument.clone(),
+            dataset: subject.dataset,
+        };
+        let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+        let set =
+            PartitionSet::open_if_present(self.lake, &spec).map_err(self.error(subject.dataset))?;
+        let is_first = set.is_some_and(|s| s.manifest().partition(self.day.plus(-1)).is_none());
+        let until = trades.index(finding.to.0 - 1).unwrap_or(0);
+        let nothing_traded = trades.slots()[..=until].iter().all(|m| m.rows == 0);
+        if is_first && nothing_traded {
+            finding.severity = Severity::Note;
+            finding.text.push_str("; nothing had traded yet");
+        }
+        Ok(())
+    }
+
+    /// Merges the times of quotes and trades, and looks for trades no quote tells of.
+    fn holes(&self, quotes: Subject, trades: Subject) -> Result<Vec<Finding>, AssessError> {
+        let (Some(quote_set), Some(trade_set)) =
+            (self.open(quotes.dataset)?, self.open(trades.dataset)?)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut holes = QuoteHoles::new(quotes);
+        let mut quote_times = Times::new(self.read(quotes.dataset, &quote_set, &["ts_event"])?);
+        let mut trade_times = Times::new(self.read(trades.dataset, &trade_set, &["ts_event"])?);
+        let mut next_quote = quote_times.next().map_err(self.error(quotes.dataset))?;
+        while let Some(trade) = trade_times.next().map_err(self.error(trades.dataset))? {
+            while let Some(quote) = next_quote.filter(|q| *q < trade) {
+                holes.quote(quote);
+                next_quote = quote_times.next().map_err(self.error(quotes.dataset))?;
+            }
+            holes.trade(trade, next_quote);
+        }
+        while let Some(quote) = next_quote {
+            holes.quote(quote);
+            next_quote = quote_times.next().map_err(self.error(quotes.dataset))?;
+        }
+        Ok(holes.finish(quotes))
+    }
+}
+
+/// The times of a partition, one after the other.
+struct Times {
+    reader: PartitionReader,
+    batch: Vec<i64>,
+    at: usize,
+}
+
+impl Times {
+    const fn new(reader: PartitionReader) -> Self {
+        Self {
+            reader,
+            batch: Vec::new(),
+            at: 0,
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<i64>, ReadError> {
+        while self.at == self.batch.len() {
+            let Some(batch) = self.reader.next() else {
+                return Ok(None);
+            };
+            self.batch.clear();
+            self.batch
+                .extend_from_slice(Batch(&batch?).times("ts_event"));
+            self.at = 0;
+        }
+        self.at += 1;
+        Ok(self.batch.get(self.at - 1).copied())
+    }
+}

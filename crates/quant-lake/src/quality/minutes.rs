@@ -1,0 +1,170 @@
+//! What happened minute by minute on one day: the common measure of trades and klines.
+
+use quant_core::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY};
+
+/// Sums of one minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Minute {
+    /// Rows of the dataset.
+    pub(super) rows: u64,
+    /// Trades the rows stand for; 0 where the source does not know.
+    pub(super) trades: u64,
+    /// Base units traded.
+    pub(super) volume: f64,
+    /// Quote units traded; 0 where the source does not know.
+    pub(super) turnover: f64,
+    /// Highest price.
+    pub(super) high: f64,
+    /// Lowest price.
+    pub(super) low: f64,
+    /// Last price.
+    pub(super) close: f64,
+}
+
+/// The minutes of one day.
+#[derive(Clone, Debug)]
+pub(super) struct Minutes {
+    day: Day,
+    slots: Vec<Minute>,
+}
+
+impl Minutes {
+    pub(super) fn new(day: Day) -> Self {
+        Self {
+            day,
+            slots: vec![Minute::default(); MINUTES_PER_DAY],
+        }
+    }
+
+    /// Returns the number of the minute an instant of the day lies in.
+    pub(super) fn index(&self, ts: i64) -> Option<usize> {
+        let at = (ts - self.day.start().0).div_euclid(MICROS_PER_MINUTE);
+        usize::try_from(at).ok().filter(|at| *at < self.slots.len())
+    }
+
+    pub(super) fn at(&mut self, ts: i64) -> Option<&mut Minute> {
+        let at = self.index(ts)?;
+        self.slots.get_mut(at)
+    }
+
+    pub(super) fn slots(&self) -> &[Minute] {
+        &self.slots
+    }
+
+    /// Returns the minute that ends at `ts`, if it has a row.
+    pub(super) fn ending_at(&self, ts: i64) -> Option<&Minute> {
+        let at = self.index(ts - MICROS_PER_MINUTE)?;
+        self.slots.get(at).filter(|m| m.rows > 0)
+    }
+
+    /// Returns the start of a minute.
+    pub(super) fn start(&self, index: usize) -> i64 {
+        self.day.start().0 + i64::try_from(index).unwrap_or(0) * MICROS_PER_MINUTE
+    }
+
+    /// Returns how many minutes have a row.
+    pub(super) fn filled(&self) -> u64 {
+        self.slots.iter().filter(|m| m.rows > 0).count() as u64
+    }
+
+    /// Returns the runs of minutes for which `is` holds, as `[from, to)`.
+    pub(super) fn runs(&self, is: impl Fn(usize) -> bool) -> Vec<(usize, usize)> {
+        let mut out: Vec<(usize, usize)> = Vec::new();
+        for i in (0..self.slots.len()).filter(|i| is(*i)) {
+            match out.last_mut() {
+                Some(run) if run.1 == i => run.1 += 1,
+                _ => out.push((i, i + 1)),
+            }
+        }
+        out
+    }
+}
+
+/// Looks for one price far off both neighbours, one row behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OutlierFinder {
+    before: Option<f64>,
+    middle: Option<(i64, f64)>,
+}
+
+impl OutlierFinder {
+    /// Takes the next price; returns time and relative distance of the one before, if it stands alone.
+    pub(super) fn push(&mut self, ts: i64, price: f64) -> Option<(i64, f64)> {
+        let found = self
+            .before
+            .zip(self.middle)
+            .and_then(|(before, (at, odd))| {
+                let off = |a: f64, b: f64| (a / b - 1.0).abs();
+                let distance = off(odd, before).min(off(odd, price));
+                // The neighbours agree: otherwise the market moved.
+                (distance >= super::rules::PRICE_OUTLIER.threshold
+                    && off(price, before) < distance / 4.0)
+                    .then_some((at, distance))
+            });
+        // An outlier is no neighbour of the next row.
+        if found.is_none() {
+            self.before = self.middle.map(|(_, price)| price);
+        }
+        self.middle = Some((ts, price));
+        found
+    }
+}
+
+/// The longest pauses between rows, judged at the end against the pace of the day.
+#[derive(Clone, Debug)]
+pub(super) struct Pauses {
+    last: i64,
+    rows: u64,
+    longest: Vec<(i64, i64)>,
+}
+
+/// Pauses kept: as many as can be told one by one.
+const KEPT_PAUSES: usize = 20;
+
+/// No pause below a minute is a silence: a day of which only five busy minutes were recorded has no pace of its own.
+const MIN_SILENCE_US: i64 = MICROS_PER_MINUTE;
+
+impl Pauses {
+    pub(super) fn new(day: Day) -> Self {
+        Self {
+            last: day.start().0,
+            rows: 0,
+            longest: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, ts: i64) {
+        self.rows += 1;
+        self.note(ts);
+    }
+
+    fn note(&mut self, ts: i64) {
+        let pause = (self.last, ts);
+        let length = |p: &(i64, i64)| p.1 - p.0;
+        if self.longest.len() < KEPT_PAUSES {
+            self.longest.push(pause);
+        } else if let Some(shortest) = self.longest.iter_mut().min_by_key(|p| length(p))
+            && length(shortest) < length(&pause)
+        {
+            *shortest = pause;
+        }
+        self.last = ts;
+    }
+
+    /// Returns the pauses in which at least `expected` rows were due at `1 / slowed` of the day's pace.
+    pub(super) fn finish(mut self, day: Day, expected: f64, slowed: f64) -> Vec<(i64, i64, f64)> {
+        self.note(day.end().0);
+        let silent: i64 = self.longest.iter().map(|p| p.1 - p.0).max().unwrap_or(0);
+        let active = (day.range().len_us() - silent).max(1);
+        let pace = self.rows as f64 / active as f64 / slowed;
+        let mut out: Vec<_> = self
+            .longest
+            .iter()
+            .filter(|p| p.1 - p.0 >= MIN_SILENCE_US)
+            .map(|p| (p.0, p.1, (p.1 - p.0) as f64 * pace))
+            .filter(|p| p.2 >= expected)
+            .collect();
+        out.sort_by_key(|p| p.0);
+        out
+    }
+}

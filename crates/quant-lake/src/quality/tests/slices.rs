@@ -1,0 +1,731 @@
+//! Every detector on a clean slice, which it passes in silence, and on the same slice with its defect.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, Float64Array, Int8Array, Int32Array, Int64Array, RecordBatch,
+    TimestampMicrosecondArray,
+};
+use quant_core::time::{Day, MICROS_PER_DAY, MICROS_PER_MINUTE};
+
+use crate::quality::bands::BandScan;
+use crate::quality::clock::ClockScan;
+use crate::quality::columns::Batch;
+use crate::quality::finding::Subject;
+use crate::quality::klines::KlineScan;
+use crate::quality::levels::LevelScan;
+use crate::quality::minutes::Minutes;
+use crate::quality::quotes::{QuoteHoles, QuoteScan};
+use crate::quality::samples::{FundingScan, SampleScan};
+use crate::quality::trades::TradeScan;
+use crate::quality::{Finding, Quality, Severity, counters, cross, rules};
+use crate::schema::Dataset;
+
+fn day() -> Day {
+    "2024-03-01".parse().unwrap()
+}
+
+fn subject(dataset: Dataset) -> Subject {
+    Subject {
+        dataset,
+        day: day(),
+    }
+}
+
+fn start() -> i64 {
+    day().start().0
+}
+
+fn ts(values: Vec<i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+}
+
+fn f(values: Vec<f64>) -> ArrayRef {
+    Arc::new(Float64Array::from(values))
+}
+
+fn n(values: Vec<i64>) -> ArrayRef {
+    Arc::new(Int64Array::from(values))
+}
+
+fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+/// Names of detectors that spoke at a severity, each once.
+fn names(findings: &[Finding]) -> Vec<&str> {
+    let mut out: Vec<&str> = findings.iter().map(|f| f.detector.as_str()).collect();
+    out.dedup();
+    for finding in findings {
+        let rule = rules::ALL.iter().find(|r| r.name == finding.detector);
+        let rule = rule.unwrap_or_else(|| panic!("{} is no rule", finding.detector));
+        assert!(rule.datasets.contains(&finding.dataset), "{finding:?}");
+        assert!(finding.from <= finding.to && !finding.text.is_empty());
+        assert!(finding.measured.is_finite());
+    }
+    out
+}
+
+/// Changes every row.
+fn each<T>(rows: &mut [T], change: impl FnMut(&mut T)) {
+    rows.iter_mut().for_each(change);
+}
+
+/// A price that never stands still.
+fn price(i: i64) -> f64 {
+    100.0 + (i * 37 % 101) as f64 * 0.01
+}
+
+#[derive(Clone, Debug)]
+struct Kline {
+    ts: i64,
+    length: i64,
+    prices: [f64; 4],
+    volume: f64,
+    turnover: f64,
+    trades: i64,
+}
+
+fn klines() -> Vec<Kline> {
+    (0..1_440)
+        .map(|i| {
+            let (open, close) = (price(i), price(i + 1));
+            let (high, low) = (open.max(close) + 0.02, open.min(close) - 0.02);
+            let volume = 1.0 + (i % 13) as f64;
+            Kline {
+                ts: start() + i * MICROS_PER_MINUTE,
+                length: MICROS_PER_MINUTE,
+                prices: [open, high, low, close],
+                volume,
+                turnover: volume * f64::midpoint(open, close),
+                trades: 3 + i % 5,
+            }
+        })
+        .collect()
+}
+
+fn scan_klines(dataset: Dataset, rows: &[Kline]) -> (Vec<Finding>, Minutes) {
+    let mut scan = KlineScan::new(subject(dataset));
+    let prices = |i: usize| f(rows.iter().map(|k| k.prices[i]).collect());
+    let counts = n(rows.iter().map(|k| k.trades).collect());
+    let mut columns = vec![
+        ("ts_open", ts(rows.iter().map(|k| k.ts).collect())),
+        (
+            "ts_close",
+            ts(rows.iter().map(|k| k.ts + k.length).collect()),
+        ),
+        ("open", prices(0)),
+        ("high", prices(1)),
+        ("low", prices(2)),
+        ("close", prices(3)),
+    ];
+    if dataset == Dataset::Klines1m {
+        columns.push(("volume", f(rows.iter().map(|k| k.volume).collect())));
+        columns.push(("quote_volume", f(rows.iter().map(|k| k.turnover).collect())));
+        columns.push(("n_trades", counts));
+    } else {
+        columns.push(("n_ticks", counts));
+    }
+    let all = batch(columns);
+    // In two batches: no detector may depend on where they end.
+    let half = all.num_rows() / 2;
+    scan.batch(Batch(&all.slice(0, half)));
+    scan.batch(Batch(&all.slice(half, all.num_rows() - half)));
+    scan.finish()
+}
+
+#[test]
+fn klines_missing_frozen_long_and_in_other_units() {
+    for dataset in [Dataset::Klines1m, Dataset::MarkKlines] {
+        assert!(scan_klines(dataset, &klines()).0.is_empty());
+        let mut rows = klines();
+        rows.drain(100..103);
+        let found = scan_klines(dataset, &rows).0;
+        assert_eq!(names(&found), ["missing_minutes"]);
+        assert_eq!(
+            (found[0].rows, found[0].from.0),
+            (3, start() + 100 * MICROS_PER_MINUTE)
+        );
+
+        let mut rows = klines();
+        for i in 718..725 {
+            let times = rows[i].ts;
+            rows[i] = Kline {
+                ts: times,
+                ..rows[717].clone()
+            };
+        }
+        let found = scan_klines(dataset, &rows).0;
+        assert_eq!(names(&found), ["frozen_klines"]);
+        assert_eq!(found[0].rows, 7);
+
+        let mut rows = klines();
+        rows[5].length = 1;
+        assert_eq!(names(&scan_klines(dataset, &rows).0), ["kline_length"]);
+
+        let mut rows = klines();
+        rows[700].prices[3] *= 1.2;
+        assert_eq!(names(&scan_klines(dataset, &rows).0), ["price_outlier"]);
+        // A market that moves and stays is no outlier.
+        let mut rows = klines();
+        each(&mut rows[700..], |k| k.prices = k.prices.map(|p| p * 1.2));
+        each(&mut rows[700..], |k| k.turnover *= 1.2);
+        assert!(scan_klines(dataset, &rows).0.is_empty());
+    }
+    let mut rows = klines();
+    each(&mut rows, |k| k.volume *= 100.0);
+    assert_eq!(
+        names(&scan_klines(Dataset::Klines1m, &rows).0),
+        ["kline_units"]
+    );
+    // Minutes without trades repeat the one before and are no freeze.
+    let mut rows = klines();
+    for row in &mut rows[200..400] {
+        row.prices = [100.0; 4];
+        (row.volume, row.turnover, row.trades) = (0.0, 0.0, 0);
+    }
+    assert!(scan_klines(Dataset::Klines1m, &rows).0.is_empty());
+    // A reference price that stands still for 40 minutes is flat.
+    let mut rows = klines();
+    each(&mut rows[200..240], |k| k.prices = [100.0; 4]);
+    assert_eq!(
+        names(&scan_klines(Dataset::IndexKlines, &rows).0),
+        ["flat_klines"]
+    );
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Trade {
+    ts: i64,
+    id: i64,
+    price: f64,
+    qty: f64,
+}
+
+/// Three trades in every minute, whose high and low are those of the klines.
+fn trades_of(klines: &[Kline]) -> Vec<Trade> {
+    let mut id = 1_000;
+    let mut out = Vec::new();
+    for k in klines.iter().filter(|k| k.volume > 0.0) {
+        let [open, high, low, close] = k.prices;
+        let prices = [open, high, low, close];
+        for (i, price) in prices.into_iter().enumerate() {
+            let at = k.ts + 10_000_000 * i64::try_from(i).unwrap();
+            out.push(Trade {
+                ts: at,
+                id,
+                price,
+                qty: k.volume / 4.0,
+            });
+            id += 1;
+        }
+    }
+    out
+}
+
+fn scan_trades(dataset: Dataset, rows: &[Trade], before: Option<i64>) -> (Vec<Finding>, Minutes) {
+    let mut scan = TradeScan::new(subject(dataset), true, before);
+    let ids = || n(rows.iter().map(|t| t.id).collect());
+    let mut columns = vec![
+        ("ts_event", ts(rows.iter().map(|t| t.ts).collect())),
+        ("trade_id", ids()),
+        ("price", f(rows.iter().map(|t| t.price).collect())),
+        ("qty", f(rows.iter().map(|t| t.qty).collect())),
+        (
+            "aggressor",
+            Arc::new(Int8Array::from(vec![1; rows.len()])) as ArrayRef,
+        ),
+    ];
+    if dataset == Dataset::AggTrades {
+        columns.extend([("first_id", ids()), ("last_id", ids())]);
+    }
+    let all = batch(columns);
+    let half = all.num_rows() / 2;
+    scan.batch(Batch(&all.slice(0, half)));
+    scan.batch(Batch(&all.slice(half, all.num_rows() - half)));
+    scan.finish()
+}
+
+#[test]
+fn trades_missing_silent_repeated_and_odd() {
+    let clean = trades_of(&klines());
+    for (dataset, small) in [
+        (Dataset::AggTrades, Severity::Warn),
+        (Dataset::Trades, Severity::Note),
+    ] {
+        assert!(scan_trades(dataset, &clean, Some(999)).0.is_empty());
+        // The day before ended five ids earlier.
+        let found = scan_trades(dataset, &clean, Some(994)).0;
+        assert_eq!((names(&found), found[0].rows), (vec!["id_gap"], 5));
+        assert_eq!(found[0].severity, Severity::Fail);
+
+        let mut rows = clean.clone();
+        rows.drain(400..407);
+        let found = scan_trades(dataset, &rows, None).0;
+        assert_eq!((names(&found), found[0].rows), (vec!["id_gap"], 7));
+        assert!(found[0].from.0 == clean[399].ts && found[0].to.0 > clean[406].ts);
+        rows = clean.clone();
+        rows.remove(400);
+        let found = scan_trades(dataset, &rows, None).0;
+        assert_eq!((names(&found), found[0].severity), (vec!["id_gap"], small));
+
+        let mut rows = clean.clone();
+        rows[30].id = 5;
+        let found = scan_trades(dataset, &rows, None).0;
+        assert!(names(&found).contains(&"id_order"), "{found:?}");
+
+        // An hour of four trades a minute is missing, ids renumbered.
+        let mut rows = clean.clone();
+        rows.drain(2_000..2_240);
+        rows.iter_mut().zip(0..).for_each(|(t, i)| t.id = 1_000 + i);
+        let found = scan_trades(dataset, &rows, None).0;
+        assert_eq!(
+            (names(&found), found[0].severity),
+            (vec!["silence"], Severity::Warn)
+        );
+        // Of twelve hours no chance can be the cause.
+        rows = clean.clone();
+        rows.drain(2_000..4_880);
+        rows.iter_mut().zip(0..).for_each(|(t, i)| t.id = 1_000 + i);
+        let found = scan_trades(dataset, &rows, None).0;
+        assert_eq!(
+            (names(&found), found[0].severity),
+            (vec!["silence"], Severity::Fail)
+        );
+
+        let mut rows = clean.clone();
+        for t in &mut rows[1_000..1_200] {
+            (t.price, t.qty) = (100.0, 1.0);
+        }
+        assert_eq!(
+            names(&scan_trades(dataset, &rows, None).0),
+            ["stale_trades"]
+        );
+
+        let mut rows = clean.clone();
+        rows[77].price *= 0.9;
+        assert_eq!(
+            names(&scan_trades(dataset, &rows, None).0),
+            ["price_outlier"]
+        );
+    }
+    // A quiet market: two trades an hour, one pause of five hours.
+    let quiet: Vec<Trade> = (0..48)
+        .filter(|i| !(20..30).contains(i))
+        .zip(0..)
+        .map(|(i, id)| Trade {
+            ts: start() + i * 1_800_000_000,
+            id,
+            price: price(i),
+            qty: 1.0,
+        })
+        .collect();
+    assert!(scan_trades(Dataset::Trades, &quiet, None).0.is_empty());
+}
+
+fn scan_quotes(rows: &[(i64, [f64; 4])]) -> Vec<Finding> {
+    let mut scan = QuoteScan::new(subject(Dataset::BookTicker));
+    let column = |i: usize| f(rows.iter().map(|q| q.1[i]).collect());
+    scan.batch(Batch(&batch(vec![
+        ("ts_event", ts(rows.iter().map(|q| q.0).collect())),
+        ("bid_px", column(0)),
+        ("bid_qty", column(1)),
+        ("ask_px", column(2)),
+        ("ask_qty", column(3)),
+    ])));
+    scan.finish().0
+}
+
+#[test]
+fn quotes_crossed_empty_frozen_and_missing() {
+    let clean: Vec<(i64, [f64; 4])> = (0..8_640)
+        .map(|i| {
+            let bid = price(i);
+            (
+                start() + i * 10_000_000,
+                [bid, 1.0 + (i % 7) as f64, bid + 0.01, 2.0],
+            )
+        })
+        .collect();
+    assert!(scan_quotes(&clean).is_empty());
+    let mut rows = clean.clone();
+    rows[50].1.swap(0, 2);
+    assert_eq!(names(&scan_quotes(&rows)), ["crossed_book"]);
+    rows = clean.clone();
+    rows[50].1[3] = 0.0;
+    assert_eq!(names(&scan_quotes(&rows)), ["empty_level"]);
+    rows = clean.clone();
+    for i in 1_001..1_011 {
+        rows[i].1 = rows[1_000].1;
+    }
+    let found = scan_quotes(&rows);
+    assert_eq!((names(&found), found[0].rows), (vec!["frozen_quotes"], 10));
+    // A quiet hour is no freeze, but a day's pace of six a minute makes it a silence.
+    rows = clean.clone();
+    rows.drain(3_000..3_360);
+    assert_eq!(names(&scan_quotes(&rows)), ["silence"]);
+
+    let book = subject(Dataset::BookTicker);
+    let holes = |quotes: &[i64], trades: &[i64]| {
+        let mut holes = QuoteHoles::new(book);
+        let mut next = quotes.iter().copied().peekable();
+        for trade in trades {
+            while let Some(quote) = next.next_if(|q| q < trade) {
+                holes.quote(quote);
+            }
+            holes.trade(*trade, next.peek().copied());
+        }
+        next.for_each(|q| holes.quote(q));
+        holes.finish(book)
+    };
+    let second = |s: i64| start() + s * 1_000_000;
+    let quotes: Vec<i64> = (0..86_400).step_by(5).map(second).collect();
+    let trades: Vec<i64> = (0..86_400).step_by(50).map(second).collect();
+    assert!(holes(&quotes, &trades).is_empty());
+    let fewer: Vec<i64> = quotes
+        .iter()
+        .copied()
+        .filter(|q| !(second(90)..second(120)).contains(q))
+        .collect();
+    let found = holes(&fewer, &trades);
+    assert_eq!((names(&found), found[0].rows), (vec!["missing_quotes"], 1));
+    // A trade half a second before its quote is how venues are.
+    assert!(holes(&quotes, &[second(49) + 500_000, second(50) + 600_000]).is_empty());
+    assert_eq!(holes(&quotes, &[second(48)]).len(), 1);
+}
+
+#[test]
+fn book_images_crossed_one_sided_and_frozen() {
+    let image = |i: i64| -> Vec<Option<f64>> {
+        (0..5)
+            .flat_map(|level| {
+                let step = f64::from(level) * 0.01;
+                [price(i) - step, 1.0, price(i) + 0.01 + step, 1.0].map(Some)
+            })
+            .collect()
+    };
+    let scan = |rows: &[(i64, i64, Vec<Option<f64>>)]| {
+        let mut scan = LevelScan::new(subject(Dataset::L2Snapshots), 50);
+        let names: Vec<String> = scan.columns().iter().map(|&c| c.to_owned()).collect();
+        let mut columns = vec![
+            ("ts_event", ts(rows.iter().map(|r| r.0).collect())),
+            ("seq", n(rows.iter().map(|r| r.1).collect())),
+        ];
+        for (i, name) in names[3..].iter().enumerate() {
+            let column: Float64Array = rows.iter().map(|r| r.2[i]).collect();
+            columns.push((name, Arc::new(column) as ArrayRef));
+        }
+        scan.batch(Batch(&batch(columns)));
+        scan.finish().0
+    };
+    let clean: Vec<_> = (0..3_600)
+        .map(|i| (start() + i * 1_000_000, i, image(i)))
+        .collect();
+    assert!(scan(&clean).is_empty());
+    let mut rows = clean.clone();
+    rows[9].2.swap(0, 2);
+    assert_eq!(names(&scan(&rows)), ["crossed_book"]);
+    rows = clean.clone();
+    rows[9].2[2] = None;
+    assert_eq!(names(&scan(&rows)), ["empty_level"]);
+    rows = clean.clone();
+    for i in 101..500 {
+        rows[i].2 = rows[100].2.clone();
+    }
+    assert_eq!(names(&scan(&rows)), ["frozen_book"]);
+    // A market asleep: no message, no new sequence.
+    each(&mut rows[100..500], |r| r.1 = 100);
+    assert!(scan(&rows).is_empty());
+}
+
+#[test]
+fn clocks_that_jump_and_clocks_that_lag() {
+    let scan = |delay_ms: &dyn Fn(i64) -> i64| {
+        let mut scan = ClockScan::new(subject(Dataset::BookTicker));
+        let times: Vec<i64> = (0..6_000).map(|i| start() + i * 500_000).collect();
+        let received = times
+            .iter()
+            .zip(0..)
+            .map(|(t, i)| t + delay_ms(i) * 1_000)
+            .collect();
+        scan.batch(Batch(&batch(vec![
+            ("ts_event", ts(times)),
+            ("ts_recv", ts(received)),
+        ])));
+        scan.finish()
+    };
+    // Bursts of slow messages are no jump: every fifth arrives in time.
+    let usual = |i: i64| if i % 5 == 0 { 4 } else { 4 + i % 700 };
+    assert!(scan(&usual).is_empty());
+    let found = scan(&|i| usual(i) + if (2_000..4_000).contains(&i) { 300 } else { 0 });
+    assert_eq!(names(&found), ["clock_jump"]);
+    assert_eq!(found.len(), 2);
+    assert!((found[0].measured - 300.0).abs() < 1.0 && (found[1].measured + 300.0).abs() < 1.0);
+    let found = scan(&|_| -1_270);
+    assert_eq!(
+        (names(&found), found[0].severity),
+        (vec!["clock_behind"], Severity::Note)
+    );
+}
+
+#[test]
+fn bands_frozen_missing_and_misshapen() {
+    type Sample = (i64, Vec<[f64; 3]>);
+    let clean: Vec<Sample> = (0..2_880)
+        .map(|i| {
+            let bands = [-5.0, -1.0, 1.0, 5.0].map(|p: f64| {
+                [
+                    p,
+                    p.abs() * 10.0 + (i % 17) as f64,
+                    p.abs() * 1_000.0 + (i % 19) as f64,
+                ]
+            });
+            (start() + i * 30_000_000 + 7_000_000, bands.to_vec())
+        })
+        .collect();
+    let scan = |rows: &[Sample]| {
+        let mut scan = BandScan::new(subject(Dataset::DepthBands));
+        let flat: Vec<(i64, [f64; 3])> = rows
+            .iter()
+            .flat_map(|(t, b)| b.iter().map(|b| (*t, *b)))
+            .collect();
+        let column = |i: usize| f(flat.iter().map(|r| r.1[i]).collect());
+        scan.batch(Batch(&batch(vec![
+            ("ts_event", ts(flat.iter().map(|r| r.0).collect())),
+            ("percentage", column(0)),
+            ("depth", column(1)),
+            ("notional", column(2)),
+        ])));
+        scan.finish().0
+    };
+    assert!(scan(&clean).is_empty());
+    let mut rows = clean.clone();
+    for i in 101..111 {
+        rows[i].1 = rows[100].1.clone();
+    }
+    let found = scan(&rows);
+    assert_eq!((names(&found), found[0].rows), (vec!["frozen_bands"], 10));
+    // Four equal samples happen in quiet books.
+    rows = clean.clone();
+    for i in 101..104 {
+        rows[i].1 = rows[100].1.clone();
+    }
+    assert!(scan(&rows).is_empty());
+    rows = clean.clone();
+    rows.drain(500..505);
+    assert_eq!(names(&scan(&rows)), ["band_gap"]);
+    rows = clean.clone();
+    rows[9].1.swap_remove(1);
+    assert_eq!(names(&scan(&rows)), ["band_shape"]);
+    rows = clean.clone();
+    rows[9].1[0][1] = 1.0;
+    assert_eq!(names(&scan(&rows)), ["band_shape"]);
+}
+
+#[test]
+fn metrics_missing_repeated_and_stamped_early() {
+    let (_, reference) = scan_klines(Dataset::MarkKlines, &klines());
+    // Open interest at a multiple of five minutes, its value at the mark price of that instant.
+    let clean: Vec<(i64, f64, f64)> = (0..288)
+        .map(|i| {
+            let quantity = 5_000.0 + (i * 13 % 97) as f64;
+            (start() + i * 300_000_000, quantity, quantity * price(i * 5))
+        })
+        .collect();
+    let scan = |rows: &[(i64, f64, f64)]| {
+        let mut scan = SampleScan::new(subject(Dataset::Metrics));
+        scan.batch(Batch(&batch(vec![
+            ("ts_event", ts(rows.iter().map(|r| r.0).collect())),
+            ("open_interest", f(rows.iter().map(|r| r.1).collect())),
+            (
+                "open_interest_notional",
+                f(rows.iter().map(|r| r.2).collect()),
+            ),
+        ])));
+        scan.finish(Some(&reference)).0
+    };
+    assert!(scan(&clean).is_empty(), "{:?}", scan(&clean));
+    let mut rows = clean.clone();
+    rows.drain(20..22);
+    let found = scan(&rows);
+    assert_eq!((names(&found), found[0].rows), (vec!["missing_samples"], 2));
+    rows = clean.clone();
+    for i in 100..130 {
+        (rows[i].1, rows[i].2) = (clean[i + 1].1, clean[i + 1].2);
+    }
+    let found = scan(&rows);
+    assert!(
+        names(&found).contains(&"repeated_oi") && names(&found).contains(&"oi_shift"),
+        "{found:?}"
+    );
+    // A whole day five minutes off is the vendor's convention: a note.
+    for i in 0..287 {
+        (rows[i].1, rows[i].2) = (clean[i + 1].1, clean[i + 1].2);
+    }
+    rows[287].1 += 1.0;
+    let found = scan(&rows);
+    assert_eq!(
+        (names(&found), found[0].severity),
+        (vec!["oi_shift"], Severity::Note)
+    );
+    rows = clean.clone();
+    for i in 51..70 {
+        (rows[i].1, rows[i].2) = (rows[50].1, rows[50].2);
+    }
+    let found = scan(&rows);
+    assert_eq!(
+        (names(&found)[0], found[0].severity),
+        ("repeated_oi", Severity::Fail)
+    );
+}
+
+#[test]
+fn funding_missing_and_paid_twice() {
+    let scan = |rows: &[(i64, i32)]| {
+        let mut scan = FundingScan::new(subject(Dataset::Funding));
+        scan.batch(Batch(&batch(vec![
+            ("ts_event", ts(rows.iter().map(|r| r.0).collect())),
+            (
+                "interval_h",
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.1))) as ArrayRef,
+            ),
+        ])));
+        scan.finish().0
+    };
+    let hour = 60 * MICROS_PER_MINUTE;
+    let at = |h: i64, ms: i64| start() + h * hour + ms * 1_000;
+    assert!(scan(&[(at(0, 1), 8), (at(8, 0), 8), (at(16, 11), 8)]).is_empty());
+    assert!(scan(&(0..6).map(|i| (at(4 * i, 2), 4)).collect::<Vec<_>>()).is_empty());
+    // From eight hours to four in the middle of the day.
+    assert!(
+        scan(&[
+            (at(0, 1), 8),
+            (at(8, 0), 8),
+            (at(12, 0), 4),
+            (at(16, 0), 4),
+            (at(20, 0), 4)
+        ])
+        .is_empty()
+    );
+    let found = scan(&[(at(0, 1), 8), (at(16, 0), 8)]);
+    assert_eq!(
+        (names(&found), found[0].from.0),
+        (vec!["funding_gap"], at(8, 0))
+    );
+    let found = scan(&[(at(0, 1), 8), (at(8, 0), 8), (at(8, 7), 8), (at(16, 0), 8)]);
+    assert_eq!(names(&found), ["funding_extra"]);
+    let found = scan(&[(at(0, 1), 8), (at(8, 0), 8), (at(13, 7), 8), (at(16, 0), 8)]);
+    assert_eq!(names(&found), ["funding_extra"]);
+}
+
+#[test]
+fn counters_of_a_manifest() {
+    let judge = |quality: Quality| counters::judge(subject(Dataset::Trades), 1_000, &quality);
+    assert!(judge(Quality::default()).is_empty());
+    let found = judge(Quality {
+        duplicates: 1,
+        out_of_order: 20,
+        quarantined: 1,
+        other_day: 2,
+        ..Quality::default()
+    });
+    let said: Vec<(&str, Severity)> = found
+        .iter()
+        .map(|f| (f.detector.as_str(), f.severity))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("other_day_rows", Severity::Warn),
+            ("quarantined_rows", Severity::Warn),
+            ("duplicate_rows", Severity::Note),
+            ("unsorted_rows", Severity::Warn),
+        ]
+    );
+}
+
+/// Compares a day of klines with trades.
+fn compare(klines: &[Kline], trades: &[Trade]) -> Vec<Finding> {
+    let (_, k) = scan_klines(Dataset::Klines1m, klines);
+    let (_, t) = scan_trades(Dataset::Trades, trades, None);
+    cross::trades_and_klines(
+        (subject(Dataset::Trades), &t),
+        (subject(Dataset::Klines1m), &k),
+    )
+}
+
+#[test]
+fn trades_against_klines() {
+    let with_counts = |mut rows: Vec<Kline>| {
+        each(&mut rows, |k| k.trades = 4);
+        rows
+    };
+    let clean = with_counts(klines());
+    let trades = trades_of(&clean);
+    assert!(
+        compare(&clean, &trades).is_empty(),
+        "{:?}",
+        compare(&clean, &trades)
+    );
+
+    for by in [MICROS_PER_MINUTE, -MICROS_PER_MINUTE] {
+        let mut shifted = clean.clone();
+        each(&mut shifted, |k| k.ts += by);
+        shifted.retain(|k| (start()..start() + MICROS_PER_DAY).contains(&k.ts));
+        let found = compare(&shifted, &trades);
+        assert_eq!(names(&found), ["label_shift"]);
+        let word = if by > 0 { "late" } else { "early" };
+        assert!(found[0].text.contains(word), "{}", found[0].text);
+    }
+    for factor in [100.0, 1e-3] {
+        let mut rows = trades.clone();
+        each(&mut rows, |t| t.qty *= factor);
+        assert_eq!(names(&compare(&clean, &rows)), ["volume_ratio"]);
+        // Klines in contracts too: their turnover still tells what a trade is worth.
+        let mut mixed = clean.clone();
+        each(&mut mixed, |k| k.volume *= factor);
+        assert_eq!(names(&compare(&mixed, &rows)), ["volume_ratio"]);
+    }
+    let mut rows = trades.clone();
+    rows.retain(|t| {
+        !(start() + 50 * MICROS_PER_MINUTE..start() + 53 * MICROS_PER_MINUTE).contains(&t.ts)
+    });
+    let found = compare(&clean, &rows);
+    assert_eq!(
+        (names(&found), found[0].rows),
+        (vec!["minutes_without_trades"], 12)
+    );
+    let mut still = clean.clone();
+    for k in &mut still[60..70] {
+        k.prices = [100.0; 4];
+        (k.volume, k.turnover, k.trades) = (0.0, 0.0, 0);
+    }
+    assert_eq!(names(&compare(&still, &trades)), ["minutes_without_kline"]);
+    let mut fewer = clean.clone();
+    each(&mut fewer, |k| k.trades = 5);
+    assert_eq!(names(&compare(&fewer, &trades)), ["trade_count"]);
+    let mut narrow = clean.clone();
+    for k in narrow.iter_mut().step_by(3) {
+        (k.prices[1], k.prices[2]) = (k.prices[0].max(k.prices[3]), k.prices[0].min(k.prices[3]));
+    }
+    assert_eq!(names(&compare(&narrow, &trades)), ["price_range"]);
+}
+
+#[test]
+fn reference_prices_a_minute_apart() {
+    let (_, mark) = scan_klines(Dataset::MarkKlines, &klines());
+    let (_, index) = scan_klines(Dataset::IndexKlines, &klines());
+    let pair = |a: &Minutes, b: &Minutes| {
+        cross::reference_shift(
+            (subject(Dataset::MarkKlines), a),
+            (subject(Dataset::IndexKlines), b),
+        )
+    };
+    assert_eq!(pair(&mark, &index), None);
+    let mut shifted = klines();
+    each(&mut shifted, |k| k.ts += MICROS_PER_MINUTE);
+    let (_, late) = scan_klines(Dataset::MarkKlines, &shifted);
+    let found = pair(&late, &index).unwrap();
+    assert_eq!(found.detector, "label_shift");
+    assert!(found.text.contains("late"), "{}", found.text);
+}

@@ -1,0 +1,229 @@
+//! Detectors over trades and aggregated trades: holes in ids, silence, repeated trades, single odd prices.
+
+use super::columns::Batch;
+use super::finding::{Finding, Severity, Stretch, Stretches, Subject};
+use super::klines::{one, outlier_text};
+use super::minutes::{Minutes, OutlierFinder, Pauses};
+use super::rules::{ID_GAP, ID_ORDER, PRICE_OUTLIER, SILENCE, STALE_TRADES};
+use crate::schema::Dataset;
+
+/// How much slower than the day's mean a quiet hour may be.
+pub(super) const SLOWED: f64 = 4.0;
+
+/// Fewest equal trades in a row that are stale.
+const MIN_STALE_ROWS: u64 = 100;
+
+/// A run of equal trades.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    body: (u64, u64, i64),
+    from: i64,
+    to: i64,
+    rows: u64,
+}
+
+/// Scans one partition.
+pub(super) struct TradeScan {
+    subject: Subject,
+    minutes: Minutes,
+    /// Ids rise by one, as the venue promises.
+    contiguous: bool,
+    last: Option<(i64, i64)>,
+    gaps: Stretches,
+    small_gaps: Stretches,
+    falling: Stretches,
+    pauses: Pauses,
+    run: Option<Run>,
+    stale: Stretches,
+    outlier: OutlierFinder,
+    outliers: Stretches,
+}
+
+impl TradeScan {
+    /// `last_id` is the last id of the day before, where known; `contiguous` says that ids rise by one.
+    pub(super) fn new(subject: Subject, contiguous: bool, last_id: Option<i64>) -> Self {
+        Self {
+            subject,
+            minutes: Minutes::new(subject.day),
+            contiguous,
+            last: last_id.map(|id| (subject.day.start().0, id)),
+            gaps: Stretches::default(),
+            small_gaps: Stretches::default(),
+            falling: Stretches::default(),
+            pauses: Pauses::new(subject.day),
+            run: None,
+            stale: Stretches::default(),
+            outlier: OutlierFinder::default(),
+            outliers: Stretches::default(),
+        }
+    }
+
+    pub(super) fn columns(dataset: Dataset) -> &'static [&'static str] {
+        if dataset == Dataset::AggTrades {
+            &[
+                "ts_event",
+                "ts_recv",
+                "trade_id",
+                "price",
+                "qty",
+                "aggressor",
+                "first_id",
+                "last_id",
+            ]
+        } else {
+            &[
+                "ts_event",
+                "ts_recv",
+                "trade_id",
+                "price",
+                "qty",
+                "aggressor",
+            ]
+        }
+    }
+
+    pub(super) fn batch(&mut self, batch: Batch<'_>) {
+        let (times, ids) = (batch.times("ts_event"), batch.ints("trade_id"));
+        let (prices, quantities) = (batch.values("price"), batch.values("qty"));
+        let sides = batch.integers("aggressor");
+        let (first, last) = (batch.ints("first_id"), batch.ints("last_id"));
+        for row in 0..batch.rows().min(prices.len()) {
+            let (ts, price, qty) = (times[row], prices[row], quantities[row]);
+            if self.contiguous {
+                self.see_id(ts, ids[row]);
+            }
+            self.pauses.push(ts);
+            let side = sides.and_then(|c| c.at(row)).unwrap_or(0);
+            self.see_body(ts, (price.to_bits(), qty.to_bits(), side));
+            if let Some((at, distance)) = self.outlier.push(ts, price) {
+                self.outliers.push(one(at, distance));
+            }
+            let stands_for = match (first.get(row), last.get(row)) {
+                (Some(first), Some(last)) => u64::try_from(last - first + 1).unwrap_or(1),
+                _ => 1,
+            };
+            if let Some(minute) = self.minutes.at(ts) {
+                if minute.rows == 0 {
+                    (minute.high, minute.low) = (price, price);
+                }
+                minute.rows += 1;
+                minute.trades += stands_for;
+                minute.volume += qty;
+                minute.turnover += qty * price;
+                minute.high = minute.high.max(price);
+                minute.low = minute.low.min(price);
+                minute.close = price;
+            }
+        }
+    }
+
+    fn see_id(&mut self, ts: i64, id: i64) {
+        if let Some((last_ts, last_id)) = self.last {
+            if id <= last_id {
+                self.falling.push(one(ts, 1.0));
+                return;
+            }
+            let missing = id - last_id - 1;
+            if missing > 0 {
+                let stretch = Stretch {
+                    from: last_ts,
+                    to: ts + 1,
+                    rows: missing.unsigned_abs(),
+                    measured: missing as f64,
+                };
+                if stretch.measured >= ID_GAP.threshold {
+                    self.gaps.push(stretch);
+                } else {
+                    self.small_gaps.push(stretch);
+                }
+            }
+        }
+        self.last = Some((ts, id));
+    }
+
+    fn see_body(&mut self, ts: i64, body: (u64, u64, i64)) {
+        match &mut self.run {
+            Some(run) if run.body == body => {
+                run.rows += 1;
+                run.to = ts;
+            }
+            _ => {
+                self.end_run();
+                self.run = Some(Run {
+                    body,
+                    from: ts,
+                    to: ts,
+                    rows: 1,
+                });
+            }
+        }
+    }
+
+    fn end_run(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        let minutes = (run.to - run.from) as f64 / 60e6;
+        if run.rows >= MIN_STALE_ROWS && minutes >= STALE_TRADES.threshold {
+            self.stale.push(Stretch {
+                from: run.from,
+                to: run.to + 1,
+                rows: run.rows,
+                measured: minutes,
+            });
+        }
+    }
+
+    /// Returns the findings and the minutes.
+    pub(super) fn finish(mut self) -> (Vec<Finding>, Minutes) {
+        self.end_run();
+        let subject = self.subject;
+        let mut out = Vec::new();
+        let ids = |s: &Stretch| format!("{} ids are missing", s.rows);
+        out.extend(self.gaps.findings(subject, &ID_GAP, ids));
+        let milder = if subject.dataset == Dataset::Trades {
+            Severity::Note
+        } else {
+            Severity::Warn
+        };
+        if !self.small_gaps.is_empty() {
+            let rows = self.small_gaps.rows();
+            let text = format!("{rows} ids are missing one by one");
+            out.push(subject.find_day(&ID_GAP, rows, 1.0, text).softened(milder));
+        }
+        out.extend(self.falling.findings(subject, &ID_ORDER, |_| {
+            "an id falls while time rises".to_owned()
+        }));
+        out.extend(silence(subject, self.pauses));
+        out.extend(self.stale.findings(subject, &STALE_TRADES, |s| {
+            format!(
+                "the same trade {} times in {:.0} minutes",
+                s.rows, s.measured
+            )
+        }));
+        out.extend(
+            self.outliers
+                .findings(subject, &PRICE_OUTLIER, outlier_text),
+        );
+        (out, self.minutes)
+    }
+}
+
+/// Judges the pauses of a day.
+pub(super) fn silence(subject: Subject, pauses: Pauses) -> Vec<Finding> {
+    pauses
+        .finish(subject.day, SILENCE.threshold, SLOWED)
+        .into_iter()
+        .map(|(from, to, expected)| {
+            let text = format!(
+                "no row for {:.1} minutes, in which at least {expected:.0} were due",
+                (to - from) as f64 / 60e6
+            );
+            let finding = subject.find(&SILENCE, (from, to), 0, expected, text);
+            // Ten times the threshold is no chance at all: what bars are made of is missing.
+            if subject.dataset == Dataset::BookTicker || expected < 10.0 * SILENCE.threshold {
+                finding.softened(Severity::Warn)
+            } else {
+                finding
+            }
+        })
+        .collect()
+}

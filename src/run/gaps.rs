@@ -1,0 +1,149 @@
+//! Gaps of the inputs of a run: what the quality detectors say about them, and the minutes that must not be used.
+//!
+//! A run refuses on them (gate `gaps`) unless `gates.allow_gaps` is set; then the minutes are masked. ADR 0010.
+
+use quant_core::market::InstrumentKey;
+use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
+use quant_lake::layout::Lake;
+use quant_lake::quality::{Finding, Severity, assess_day};
+use quant_lake::read::HashMemo;
+use quant_lake::schema::Dataset;
+use rayon::prelude::*;
+
+use super::bars::RawSets;
+use crate::error::{CommandResult, Kinded as _};
+
+/// Minutes of one instrument that must not be used, as whole minutes, ascending, neighbours merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GapMask(Vec<TimeRange>);
+
+impl GapMask {
+    /// Returns the mask of every minute that shares an instant with one of these stretches.
+    pub fn of(stretches: impl IntoIterator<Item = TimeRange>) -> Self {
+        let mut minutes: Vec<TimeRange> = stretches
+            .into_iter()
+            .map(|s| TimeRange {
+                start: s.start.floor_minute(),
+                end: s.end.plus(MICROS_PER_MINUTE - 1).floor_minute(),
+            })
+            .collect();
+        minutes.sort_by_key(|s| (s.start, s.end));
+        let mut out: Vec<TimeRange> = Vec::new();
+        for next in minutes {
+            match out.last_mut() {
+                Some(last) if next.start <= last.end => last.end = last.end.max(next.end),
+                _ => out.push(next),
+            }
+        }
+        Self(out)
+    }
+
+    /// Returns whether the minute that opens at `ts_open` is masked.
+    pub fn covers(&self, ts_open: UnixMicros) -> bool {
+        let after = self.0.partition_point(|s| s.start <= ts_open);
+        after > 0 && self.0[after - 1].contains(ts_open)
+    }
+
+    /// Returns how many minutes of a range are masked.
+    pub fn minutes_in(&self, range: &TimeRange) -> u64 {
+        let us: i64 = self
+            .0
+            .iter()
+            .filter_map(|s| s.intersection(range))
+            .map(|s| s.len_us())
+            .sum();
+        us.unsigned_abs() / MICROS_PER_MINUTE.unsigned_abs()
+    }
+}
+
+/// What is known of the inputs of one instrument.
+#[derive(Clone, Debug, Default)]
+pub struct InputGaps {
+    /// Findings about the partitions the run reads, by day.
+    pub findings: Vec<Finding>,
+    /// Those that make it refuse: failures of the source of the day's bars, and of settled funding.
+    pub failures: Vec<Finding>,
+    /// Minutes concerned, and whole days without a partition.
+    pub mask: GapMask,
+}
+
+/// Assesses the bar sources and settled funding of one instrument, day by day in parallel.
+///
+/// A day before `evaluated` that the lake does not hold is no gap: features then start later (ADR 0010).
+///
+/// # Errors
+/// Data errors: a partition that cannot be read.
+pub fn assess(
+    lake: &Lake,
+    instrument: &InstrumentKey,
+    sources: &[Dataset],
+    range: TimeRange,
+    evaluated: TimeRange,
+) -> CommandResult<InputGaps> {
+    let sets = RawSets::open(lake, instrument, sources)?;
+    let funding = RawSets::open(lake, instrument, &[Dataset::Funding])?;
+    let memo = HashMemo::default();
+    let days: Vec<Day> = range.days().collect();
+    let found: Vec<(Option<Dataset>, Vec<Finding>)> = days
+        .par_iter()
+        .map(|day| {
+            let is_evaluated = evaluated.contains(day.start());
+            let chosen = sets.choose(*day).map(|(dataset, _)| dataset);
+            let mut datasets = sets.held(*day);
+            if chosen.is_none() {
+                if !is_evaluated {
+                    return Ok((None, Vec::new()));
+                }
+                datasets.extend(sources.first());
+            }
+            if is_evaluated && !funding.is_empty() {
+                datasets.push(Dataset::Funding);
+            }
+            let report = assess_day(lake, instrument, *day, &datasets, &memo).data_error()?;
+            Ok((chosen, report.findings))
+        })
+        .collect::<CommandResult<_>>()?;
+    let mut out = InputGaps::default();
+    let mut masked = Vec::new();
+    for (chosen, findings) in found {
+        let source = chosen.or(sources.first().copied());
+        for finding in findings {
+            let of_bars = Some(finding.dataset) == source;
+            if finding.severity == Severity::Fail
+                && (of_bars || finding.dataset == Dataset::Funding)
+            {
+                if of_bars {
+                    masked.push(finding.range());
+                }
+                out.failures.push(finding.clone());
+            }
+            out.findings.push(finding);
+        }
+    }
+    out.mask = GapMask::of(masked);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(start: i64, end: i64) -> TimeRange {
+        TimeRange::new(UnixMicros(start), UnixMicros(end)).unwrap()
+    }
+
+    #[test]
+    fn a_mask_is_whole_minutes() {
+        let m = MICROS_PER_MINUTE;
+        let mask = GapMask::of([
+            range(5 * m + 1, 5 * m + 2),
+            range(m, m + 1),
+            range(2 * m, 3 * m),
+        ]);
+        let covered: Vec<i64> = (0..8).filter(|i| mask.covers(UnixMicros(i * m))).collect();
+        assert_eq!(covered, [1, 2, 5]);
+        assert_eq!(mask.minutes_in(&range(0, 10 * m)), 3);
+        assert_eq!(mask.minutes_in(&range(2 * m, 5 * m)), 1);
+        assert_eq!(GapMask::default().minutes_in(&range(0, m)), 0);
+    }
+}
