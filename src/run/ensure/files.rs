@@ -266,11 +266,11 @@ pub fn okx_manual(
     }
     // Books of 400 and of 5,000 levels are different products; a file's name says which it is.
     for depth in [400_usize, 5_000] {
+        let mark = format!("{depth}lv");
+        // A file unpacked by hand may lack the mark: it is read as the common product.
         let of_depth = |f: &&&FoundFile| {
-            f.unit
-                .paths
-                .iter()
-                .any(|p| p.contains(&format!("{depth}lv")))
+            let name = name_of(&f.path);
+            name.contains(&mark) || (depth == 400 && !name.contains("lv"))
         };
         let files: Vec<&FoundFile> = books.iter().filter(of_depth).copied().collect();
         if files.is_empty() {
