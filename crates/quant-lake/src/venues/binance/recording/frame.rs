@@ -203,20 +203,18 @@ impl<'a> Frame<'a> {
                 .is_some_and(u8::is_ascii_digit)
         });
         match self.event {
-            Some(b"depthUpdate") if is_partial => Channel::PartialDepth,
+            Some(b"depthUpdate") | None if is_partial => Channel::PartialDepth,
             Some(b"depthUpdate") => Channel::Depth,
             Some(b"trade") => Channel::Trade,
             Some(b"aggTrade") => Channel::AggTrade,
             Some(b"bookTicker") => Channel::BookTicker,
             Some(b"kline") => Channel::Kline,
             Some(b"forceOrder") => Channel::ForceOrder,
-            Some(_) => Channel::Other,
-            None if is_partial => Channel::PartialDepth,
             None if self.last_update_id.is_some() && self.has_levels => Channel::RestImage,
             None if topic == Some(b"bookTicker") || (self.bid.is_some() && self.ask.is_some()) => {
                 Channel::BookTicker
             }
-            None => Channel::Other,
+            Some(_) | None => Channel::Other,
         }
     }
 
