@@ -594,8 +594,10 @@ impl MessageFormat for Recording {
             Channel::Kline => (Dataset::Klines1m, self.kline(&frame, out)),
             Channel::ForceOrder => (Dataset::Liquidations, self.liquidation(&frame, out)),
             Channel::Other => {
-                if frame.event_time.is_some() {
-                    self.time(&frame, out)?;
+                // Only `E` is a time of now in all of them: a mark price's `T` is its next funding.
+                if let Some(ts) = frame.event_time.and_then(|t| epoch(t, "E").ok()) {
+                    self.venue_ts = Some(self.venue_ts.map_or(ts, |known| known.max(ts)));
+                    out.saw(ts);
                 }
                 out.diagnose(Dataset::Trades, "frames_of_other_streams", 1);
                 return Ok(());
