@@ -409,7 +409,6 @@ impl Recording {
             last: digits(frame.last_id, "u")?,
             prev,
         };
-        self.levels.check()?;
         self.depth_frames += 1;
         self.update(&update, line, recv, out);
         Ok(())
@@ -473,7 +472,6 @@ impl Recording {
             self.wrong_market("REST image", out);
             return Ok(());
         }
-        self.levels.check()?;
         let Some(known) = own.or(self.venue_ts) else {
             out.leave_out(Dataset::L2Deltas, self.levels.len());
             out.diagnose(Dataset::L2Deltas, "images_before_first_time", 1);
@@ -543,7 +541,6 @@ impl Recording {
                 return Ok(());
             }
         };
-        self.levels.check()?;
         let book = self.options.book;
         let flow = self.flow.get_or_insert_with(|| BookFlow::new(book, out));
         flow.apply(

@@ -440,17 +440,17 @@ fn bad_frames_are_refused_under_their_dataset_with_a_reason() {
         (
             depth(0, (1, 2, 0), r#"["1.0"]"#, ""),
             Dataset::L2Deltas,
-            "1 fields, expected 2",
+            "not the JSON",
         ),
         (
             depth(0, (1, 2, 0), r#"["1.0","-1"]"#, ""),
             Dataset::L2Deltas,
-            "size of a level",
+            "`qty`: must be",
         ),
         (
             depth(0, (1, 2, 0), r#"["0","1"]"#, ""),
             Dataset::L2Deltas,
-            "price of a level",
+            "`price`: must be",
         ),
     ];
     for (bad, dataset, expected) in cases {
