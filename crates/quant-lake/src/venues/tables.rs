@@ -112,8 +112,9 @@ macro_rules! pushers {
             if self.is_late(ts) {
                 row.mark_late();
             }
-            if self.count(<$row as Record>::DATASET, ts)
-                && let Some(table) = &mut self.$field
+            let wanted = self.range.contains(UnixMicros(ts));
+            if let Some(table) = &mut self.$field
+                && table.count(wanted)
             {
                 table.push(row, self.line, &mut self.ready, &mut self.failed);
             }
@@ -188,20 +189,6 @@ impl Tables {
         late
     }
 
-    /// Counts one row; returns whether it is in the wanted range.
-    #[inline]
-    fn count(&mut self, dataset: Dataset, ts: i64) -> bool {
-        let Some(totals) = self.totals.get_mut(&dataset) else {
-            return false;
-        };
-        totals.rows += 1;
-        let wanted = self.range.contains(UnixMicros(ts));
-        if !wanted {
-            totals.filtered += 1;
-        }
-        wanted
-    }
-
     pushers! {
         /// Adds a closed 1m kline.
         kline(klines: Kline);
@@ -231,10 +218,10 @@ impl Tables {
 
     /// Adds an image of the book. Images are derived and must come in time order.
     pub fn image(&mut self, image: &BookImage<'_>) {
-        if self.images.is_none() || !self.count(Dataset::L2Snapshots, image.ts_event) {
-            return;
-        }
-        if let Some(table) = &mut self.images {
+        let wanted = self.range.contains(UnixMicros(image.ts_event));
+        if let Some(table) = &mut self.images
+            && table.count(wanted)
+        {
             table.push(image, self.line, &mut self.ready, &mut self.failed);
         }
     }

@@ -1,7 +1,8 @@
 //! One side of a local book: a sorted vector whose best level is the last one.
 //!
 //! Changes cluster near the top, so a change at the end of the vector moves few levels, and a short probe from there
-//! usually finds its place before a binary search has to.
+//! usually finds its place before a binary search has to. A level that is removed below the top keeps its place without a
+//! quantity: most removed prices come back (three of four insertions of a recorded hour), and then nothing moves.
 
 use std::iter::{FusedIterator, Rev};
 use std::slice::Iter;
@@ -10,6 +11,9 @@ use crate::market::BookLevel;
 
 /// How many levels are probed one by one from the best before the rest is searched by halves.
 const PROBE: usize = 6;
+
+/// Empty places that are kept however small the side is.
+const MAX_EMPTY: usize = 32;
 
 /// What a change of one level did to a book.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,28 +36,31 @@ pub enum Applied {
 
 /// The levels of one side, best first; its length is exact.
 #[derive(Clone, Debug)]
-pub struct Levels<'a>(Rev<Iter<'a, BookLevel>>);
+pub struct Levels<'a> {
+    places: Rev<Iter<'a, BookLevel>>,
+    left: usize,
+}
 
 impl Iterator for Levels<'_> {
     type Item = BookLevel;
 
     #[inline]
     fn next(&mut self) -> Option<BookLevel> {
-        self.0.next().copied()
+        let level = self.places.find(|level| level.qty > 0.0)?;
+        self.left -= 1;
+        Some(*level)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-
-    fn nth(&mut self, n: usize) -> Option<BookLevel> {
-        self.0.nth(n).copied()
+        (self.left, Some(self.left))
     }
 }
 
 impl DoubleEndedIterator for Levels<'_> {
     fn next_back(&mut self) -> Option<BookLevel> {
-        self.0.next_back().copied()
+        let level = self.places.rfind(|level| level.qty > 0.0)?;
+        self.left -= 1;
+        Some(*level)
     }
 }
 
@@ -61,14 +68,25 @@ impl ExactSizeIterator for Levels<'_> {}
 impl FusedIterator for Levels<'_> {}
 
 /// Levels from the worst to the best; `BID` says that higher prices are better.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SideLevels<const BID: bool> {
+    /// Places, some of them empty (quantity 0); the last one never is.
     levels: Vec<BookLevel>,
+    n_empty: usize,
+}
+
+impl<const BID: bool> PartialEq for SideLevels<BID> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
 impl<const BID: bool> SideLevels<BID> {
     pub(super) const fn new() -> Self {
-        Self { levels: Vec::new() }
+        Self {
+            levels: Vec::new(),
+            n_empty: 0,
+        }
     }
 
     #[inline]
@@ -104,19 +122,48 @@ impl<const BID: bool> SideLevels<BID> {
     pub(super) fn apply(&mut self, px: f64, qty: f64) -> Applied {
         debug_assert_valid(px, qty);
         match self.find(px) {
-            Ok(at) if qty > 0.0 => {
+            Ok(at) => {
                 let old = std::mem::replace(&mut self.levels[at].qty, qty);
-                Applied::Changed { old }
+                match (old > 0.0, qty > 0.0) {
+                    (true, true) => Applied::Changed { old },
+                    (false, true) => {
+                        self.n_empty -= 1;
+                        Applied::Inserted
+                    }
+                    (true, false) => {
+                        self.n_empty += 1;
+                        self.tidy(at);
+                        Applied::Removed { old }
+                    }
+                    (false, false) => Applied::Unknown,
+                }
             }
-            Ok(at) => Applied::Removed {
-                old: self.levels.remove(at).qty,
-            },
             Err(at) if qty > 0.0 => {
                 self.levels.insert(at, BookLevel { px, qty });
                 Applied::Inserted
             }
             Err(_) => Applied::Unknown,
         }
+    }
+
+    /// Keeps the last place filled, and empty ones few beside the others.
+    #[inline]
+    fn tidy(&mut self, emptied: usize) {
+        if emptied + 1 == self.levels.len() {
+            while self.levels.last().is_some_and(|level| level.qty <= 0.0) {
+                self.levels.pop();
+                self.n_empty -= 1;
+            }
+        }
+        // Each removal pays for a small share of the next sweep.
+        if self.n_empty > MAX_EMPTY + self.levels.len() / 2 {
+            self.sweep();
+        }
+    }
+
+    fn sweep(&mut self) {
+        self.levels.retain(|level| level.qty > 0.0);
+        self.n_empty = 0;
     }
 
     pub(super) fn replace_with(&mut self, levels: impl IntoIterator<Item = BookLevel>) {
@@ -134,7 +181,7 @@ impl<const BID: bool> SideLevels<BID> {
         if !self.is_in_order() {
             self.sort();
         }
-        self.levels.retain(|level| level.qty > 0.0);
+        self.sweep();
     }
 
     /// Brings levels in the order they were sent into the order of the side, keeping the last sent of each price.
@@ -159,9 +206,14 @@ impl<const BID: bool> SideLevels<BID> {
 
     pub(super) fn clear(&mut self) {
         self.levels.clear();
+        self.n_empty = 0;
     }
 
     pub(super) fn truncate_to(&mut self, n: usize) -> usize {
+        if self.len() <= n {
+            return 0;
+        }
+        self.sweep();
         let n_excess = self.levels.len().saturating_sub(n);
         self.levels.drain(..n_excess);
         n_excess
@@ -173,16 +225,20 @@ impl<const BID: bool> SideLevels<BID> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.levels.len()
+        self.levels.len() - self.n_empty
     }
 
     pub(super) fn qty_at(&self, px: f64) -> Option<f64> {
-        self.find(px).ok().map(|at| self.levels[at].qty)
+        let at = self.find(px).ok()?;
+        Some(self.levels[at].qty).filter(|qty| *qty > 0.0)
     }
 
     #[inline]
     pub(super) fn iter(&self) -> Levels<'_> {
-        Levels(self.levels.iter().rev())
+        Levels {
+            places: self.levels.iter().rev(),
+            left: self.len(),
+        }
     }
 }
 

@@ -82,6 +82,13 @@ impl ImageTable {
         Dataset::L2Snapshots
     }
 
+    /// Counts an image; returns whether it is kept.
+    pub(super) fn count(&mut self, wanted: bool) -> bool {
+        self.counted.rows += 1;
+        self.counted.filtered += u64::from(!wanted);
+        wanted
+    }
+
     pub(super) fn push(
         &mut self,
         image: &BookImage<'_>,

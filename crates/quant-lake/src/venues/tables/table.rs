@@ -18,6 +18,10 @@ const WINDOW_ROWS: usize = 8_192;
 /// What a table counted.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
+    /// Rows seen, wanted or not.
+    pub(super) rows: u64,
+    /// Rows outside of the wanted range.
+    pub(super) filtered: u64,
     pub(super) days: BTreeMap<Day, DayCounts>,
     pub(super) conflicts: Vec<Quarantined>,
 }
@@ -25,6 +29,8 @@ pub(super) struct Counted {
 impl Totals {
     /// Adds what a table counted to what the tables around it did.
     pub(super) fn absorb(&mut self, counted: Counted) {
+        self.rows += counted.rows;
+        self.filtered += counted.filtered;
         for (day, counts) in counted.days {
             self.days.entry(day).or_default().add(&counts);
         }
@@ -32,6 +38,14 @@ impl Totals {
         // Days that only counters know have no partition.
         self.days.retain(|_, c| c.kept > 0 || c.duplicates > 0);
     }
+}
+
+/// What becomes of a row.
+enum Verdict {
+    Keep,
+    /// It repeats the row before, or contradicts it; counted.
+    Drop,
+    Fail(ParseError),
 }
 
 /// Rows of one dataset on their way to batches.
@@ -44,10 +58,10 @@ pub(super) struct Table<R: Record> {
     /// The pending rows are in order so far.
     sorted: bool,
     columns: R::Columns,
-    /// Rows kept and not yet spread over the columns.
-    staged: Vec<R>,
     last: Option<(R, R::Key)>,
     day: Option<Day>,
+    /// First and end time of `day`, empty without one.
+    day_range: (i64, i64),
     counted: Counted,
     /// Largest key pushed, to count rows that were not in order.
     largest: Option<R::Key>,
@@ -63,9 +77,9 @@ impl<R: Record> Table<R> {
             lines: Vec::new(),
             sorted: true,
             columns: R::Columns::default(),
-            staged: Vec::new(),
             last: None,
             day: None,
+            day_range: (0, 0),
             counted: Counted::default(),
             largest: None,
         }
@@ -77,6 +91,14 @@ impl<R: Record> Table<R> {
     )]
     pub(super) fn dataset(&self) -> Dataset {
         R::DATASET
+    }
+
+    /// Counts a row; returns whether it is kept.
+    #[inline]
+    pub(super) fn count(&mut self, wanted: bool) -> bool {
+        self.counted.rows += 1;
+        self.counted.filtered += u64::from(!wanted);
+        wanted
     }
 
     #[inline]
@@ -122,70 +144,99 @@ impl<R: Record> Table<R> {
             self.sorted = true;
         }
         let mut pending = std::mem::take(&mut self.pending);
-        for row in pending.drain(..n) {
-            if failed.is_some() {
-                break;
+        let mut last = self.last;
+        // Rows are spread over the columns in runs: from `from` on they are kept and of one day.
+        let mut from = 0;
+        for (i, row) in pending[..n].iter().enumerate() {
+            let key = row.sort_key();
+            match self.judge(row, key, last.as_ref(), line) {
+                Verdict::Keep => {}
+                Verdict::Drop => {
+                    self.keep(&pending[from..i]);
+                    from = i + 1;
+                    continue;
+                }
+                Verdict::Fail(error) => {
+                    *failed = Some(error);
+                    break;
+                }
             }
-            self.take(row, line, ready, failed);
+            if !(self.day_range.0 <= row.ts() && row.ts() < self.day_range.1) {
+                self.keep(&pending[from..i]);
+                from = i;
+                self.enter(UnixMicros(row.ts()).day(), ready, failed);
+            }
+            last = Some((*row, key));
         }
+        if failed.is_none() {
+            self.keep(&pending[from..n]);
+        }
+        self.last = last;
+        pending.drain(..n);
         self.pending = pending;
         self.flush(ready, failed);
     }
 
-    /// Takes a row in order: compares it with the one before, keeps it.
-    fn take(
-        &mut self,
-        row: R,
-        line: u64,
-        ready: &mut Vec<Parsed>,
-        failed: &mut Option<ParseError>,
-    ) {
-        let key = row.sort_key();
+    /// Compares a row in order with the one before it.
+    #[inline]
+    fn judge(&mut self, row: &R, key: R::Key, last: Option<&(R, R::Key)>, line: u64) -> Verdict {
+        let Some((last, last_key)) = last else {
+            return Verdict::Keep;
+        };
+        let (id, last_id) = (row.unique_id(), last.unique_id());
+        if key > *last_key && (id > last_id || id.is_none()) {
+            return Verdict::Keep;
+        }
+        let same = match id {
+            Some(_) => id == last_id,
+            None => key == *last_key,
+        };
+        if !same {
+            return Verdict::Fail(ParseError::OutOfOrder {
+                file: self.file.clone(),
+                line,
+                dataset: R::DATASET,
+            });
+        }
         let day = UnixMicros(row.ts()).day();
-        if let Some((last, last_key)) = &self.last {
-            let (id, last_id) = (row.unique_id(), last.unique_id());
-            let rises = key > *last_key && (id > last_id || id.is_none());
-            if !rises {
-                let same = match id {
-                    Some(_) => id == last_id,
-                    None => key == *last_key,
-                };
-                if !same {
-                    *failed = Some(ParseError::OutOfOrder {
-                        file: self.file.clone(),
-                        line,
-                        dataset: R::DATASET,
-                    });
-                } else if row.same(last) {
-                    self.counted.days.entry(day).or_default().duplicates += 1;
-                } else {
-                    self.counted.days.entry(day).or_default().quarantined += 1;
-                    self.counted.conflicts.push(Quarantined {
-                        line,
-                        day: Some(day),
-                        reason: RowProblem::Conflict,
-                        text: format!("{row:?}"),
-                    });
-                }
-                return;
-            }
-        }
-        if self.day != Some(day) {
-            self.flush(ready, failed);
-            if let Some(before) = self.day {
-                ready.push(Parsed::DayEnd {
-                    dataset: R::DATASET,
-                    day: before,
-                    counts: self.counted.days.get(&before).copied().unwrap_or_default(),
-                });
-            }
-            self.day = Some(day);
-        }
         let counts = self.counted.days.entry(day).or_default();
-        counts.kept += 1;
-        counts.late += u64::from(row.is_late());
-        self.staged.push(row);
-        self.last = Some((row, key));
+        if row.same(last) {
+            counts.duplicates += 1;
+        } else {
+            counts.quarantined += 1;
+            self.counted.conflicts.push(Quarantined {
+                line,
+                day: Some(day),
+                reason: RowProblem::Conflict,
+                text: format!("{row:?}"),
+            });
+        }
+        Verdict::Drop
+    }
+
+    /// Spreads rows of the open day over the columns and counts them.
+    fn keep(&mut self, rows: &[R]) {
+        let Some(day) = self.day.filter(|_| !rows.is_empty()) else {
+            return;
+        };
+        let counts = self.counted.days.entry(day).or_default();
+        counts.kept += rows.len() as u64;
+        counts.late += rows.iter().filter(|r| r.is_late()).count() as u64;
+        self.columns.extend(rows);
+    }
+
+    /// Leaves the open day for another one.
+    fn enter(&mut self, day: Day, ready: &mut Vec<Parsed>, failed: &mut Option<ParseError>) {
+        self.flush(ready, failed);
+        if let Some(before) = self.day {
+            ready.push(Parsed::DayEnd {
+                dataset: R::DATASET,
+                day: before,
+                counts: self.counted.days.get(&before).copied().unwrap_or_default(),
+            });
+        }
+        self.day = Some(day);
+        self.day_range = (day.start().0, day.end().0);
     }
 
     /// Hands on rows as they came, for the caller to sort.
@@ -212,8 +263,6 @@ impl<R: Record> Table<R> {
     }
 
     fn flush(&mut self, ready: &mut Vec<Parsed>, failed: &mut Option<ParseError>) {
-        self.columns.extend(&self.staged);
-        self.staged.clear();
         if let Some(day) = self.day
             && !self.columns.is_empty()
         {
