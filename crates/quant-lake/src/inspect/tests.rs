@@ -1,0 +1,1 @@
+//! Inspections of files made by the encoders.

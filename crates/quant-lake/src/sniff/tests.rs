@@ -1,0 +1,1 @@
+//! Sniffing of texts made by the encoders.
