@@ -15,7 +15,6 @@ mod recording;
 mod report;
 mod rows;
 
-
 use std::path::{Path, PathBuf};
 
 use quant_core::market::Venue;
@@ -73,9 +72,18 @@ pub fn inspect(path: &Path, options: &InspectOptions) -> Result<Inspection, Arch
         source,
     };
     let meta = std::fs::metadata(path).map_err(io)?;
-    if meta.is_dir() || path.file_name().is_some_and(|n| n == crate::layout::MANIFEST_FILE) {
+    if meta.is_dir()
+        || path
+            .file_name()
+            .is_some_and(|n| n == crate::layout::MANIFEST_FILE)
+    {
         let mut out = Inspection::of(path, 0);
-        out.container = if meta.is_dir() { "folder" } else { "plain text" }.to_owned();
+        out.container = if meta.is_dir() {
+            "folder"
+        } else {
+            "plain text"
+        }
+        .to_owned();
         parquet_file::folder(path, &mut out);
         return Ok(out);
     }
@@ -199,7 +207,9 @@ fn unknown_bytes(subject: &Subject<'_>, out: &mut Inspection) {
     }
     let hex: Vec<String> = head.iter().map(|b| format!("{b:02x}")).collect();
     let hint = match head.as_slice() {
-        _ if subject.kind == Kind::Tar => "a tar that is not packed: gzip it, or unpack it and use what is inside",
+        _ if subject.kind == Kind::Tar => {
+            "a tar that is not packed: gzip it, or unpack it and use what is inside"
+        }
         [b'7', b'z', ..] => "a 7z archive: unpack it",
         [b'R', b'a', b'r', ..] => "a rar archive: unpack it",
         [b'B', b'Z', b'h', ..] => "bzip2: unpack it",

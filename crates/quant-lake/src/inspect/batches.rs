@@ -87,7 +87,8 @@ impl BatchMeter {
                 if step != 0 {
                     self.cadence.add(step.abs());
                     meter.steps += 1;
-                    self.silences.see(ts.min(ts - step), ts.max(ts - step), options.gap_us);
+                    self.silences
+                        .see(ts.min(ts - step), ts.max(ts - step), options.gap_us);
                 }
                 if let (Some(interval), Some(before)) = (self.dataset.interval_us(), before)
                     && ts > before
@@ -133,7 +134,10 @@ impl BatchMeter {
             let low = low.iter().flatten().fold(f64::INFINITY, f64::min);
             let high = high.iter().flatten().fold(f64::NEG_INFINITY, f64::max);
             if low.is_finite() && high.is_finite() {
-                self.price = Some(self.price.map_or((low, high), |(a, b)| (a.min(low), b.max(high))));
+                self.price = Some(
+                    self.price
+                        .map_or((low, high), |(a, b)| (a.min(low), b.max(high))),
+                );
             }
         }
     }
@@ -214,6 +218,10 @@ fn unit_of(notes: &Notes) -> Option<String> {
         (notes.millis, "milliseconds"),
         (notes.micros, "microseconds"),
     ];
-    let used: Vec<&str> = units.iter().filter(|(n, _)| *n > 0).map(|(_, u)| *u).collect();
+    let used: Vec<&str> = units
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(_, u)| *u)
+        .collect();
     (!used.is_empty()).then(|| used.join(" and "))
 }

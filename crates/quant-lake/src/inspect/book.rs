@@ -220,7 +220,8 @@ impl Meter {
                     ids.u_gaps += 1;
                     ids.u_contiguous = false;
                     if self.breaks.len() < 3 {
-                        self.breaks.push(format!("row {number}: u {u} after {prev_u}"));
+                        self.breaks
+                            .push(format!("row {number}: u {u} after {prev_u}"));
                     }
                 }
                 let falls = seq < prev_seq && !(message.is_snapshot && u == 1);
@@ -269,8 +270,18 @@ impl Meter {
         out.ask_depth = self.ask_depth.spread(1.0);
         out.levels_per_message = self.levels.spread(1.0);
         out.mean_bytes = self.bytes as f64 / out.messages.max(1) as f64;
-        let names = ["seconds x 1,000,000", "milliseconds x 1,000", "microseconds as they are"];
-        let used: Vec<&str> = self.units.iter().zip(names).filter(|(n, _)| **n > 0).map(|(_, t)| t).collect();
+        let names = [
+            "seconds x 1,000,000",
+            "milliseconds x 1,000",
+            "microseconds as they are",
+        ];
+        let used: Vec<&str> = self
+            .units
+            .iter()
+            .zip(names)
+            .filter(|(n, _)| **n > 0)
+            .map(|(_, t)| t)
+            .collect();
         out.time_unit = used.join(" and ");
         out.advice = advice(out.cadence_ms);
         if let Some(ids) = &mut out.bybit {
@@ -289,21 +300,30 @@ impl Meter {
             }
         }
         if used.len() > 1 {
-            inspection.warn("unit of time", &format!("changes inside the file: {}", out.time_unit));
+            inspection.warn(
+                "unit of time",
+                &format!("changes inside the file: {}", out.time_unit),
+            );
         }
         if out.snapshots == 0 && out.messages > 0 {
             inspection.fail("snapshot", "there is none, so no book can be built");
         } else if self.waited > 0 {
             inspection.warn(
                 "snapshot",
-                &format!("{} messages cannot be applied: they wait for a snapshot", self.waited),
+                &format!(
+                    "{} messages cannot be applied: they wait for a snapshot",
+                    self.waited
+                ),
             );
         }
         if let Some(ids) = &out.bybit {
             if ids.u_contiguous {
                 inspection.ok("u", "contiguous");
             } else {
-                inspection.warn("u", &format!("{} gaps; {}", ids.u_gaps, self.breaks.join("; ")));
+                inspection.warn(
+                    "u",
+                    &format!("{} gaps; {}", ids.u_gaps, self.breaks.join("; ")),
+                );
             }
             if ids.seq_monotone {
                 inspection.ok("seq", "never falls");
@@ -312,7 +332,13 @@ impl Meter {
             }
         }
         if out.times_fall > 0 {
-            inspection.warn("times", &format!("{} messages are earlier than the one before", out.times_fall));
+            inspection.warn(
+                "times",
+                &format!(
+                    "{} messages are earlier than the one before",
+                    out.times_fall
+                ),
+            );
         }
         if out.crossed == 0 {
             inspection.ok("book", "never crossed");
@@ -357,7 +383,10 @@ pub(super) fn bybit(
         Some(market) => (market, format!("the folder `{market}` it lies in")),
         None => {
             let (market, by) = bybit_market(symbol);
-            (market, format!("{by}; spot books look alike, only a folder tells them apart"))
+            (
+                market,
+                format!("{by}; spot books look alike, only a folder tells them apart"),
+            )
         }
     };
     out.market = Some(market.name().to_owned());
@@ -368,9 +397,17 @@ pub(super) fn bybit(
     if let (Some(depth), Some(named)) = (depth, subject.facts.depth)
         && depth != named
     {
-        out.warn("depth of the name", &format!("the name says {named}, the topic {depth}"));
+        out.warn(
+            "depth of the name",
+            &format!("the name says {named}, the topic {depth}"),
+        );
     }
-    columns(&["topic", "type", "ts", "data.s", "data.b", "data.a", "data.u", "data.seq", "cts"], out);
+    columns(
+        &[
+            "topic", "type", "ts", "data.s", "data.b", "data.a", "data.u", "data.seq", "cts",
+        ],
+        out,
+    );
     let mut meter = Meter::new(Venue::Bybit);
     measure(subject, head, symbol, read_bybit, &mut meter, out);
     meter.finish(out);
@@ -397,7 +434,11 @@ pub(super) fn okx(
     named(subject, &name, "its first message", out);
     let depth = subject.facts.depth;
     let levels = depth.map_or_else(String::new, |d| format!(", {d} levels"));
-    let style = if actions { "snapshots and updates" } else { "whole books" };
+    let style = if actions {
+        "snapshots and updates"
+    } else {
+        "whole books"
+    };
     out.format = format!("OKX order book{levels}, {style}");
     columns(&["instId", "action", "ts", "asks", "bids"], out);
     let mut meter = Meter::new(Venue::Okx);
@@ -417,7 +458,14 @@ pub(super) fn okx(
         shared: true,
     };
     let datasets = [Dataset::L2Snapshots];
-    rows::run(subject, head, &datasets, false, &|parse| Ok(book_parser(&options, &datasets, parse)), out);
+    rows::run(
+        subject,
+        head,
+        &datasets,
+        false,
+        &|parse| Ok(book_parser(&options, &datasets, parse)),
+        out,
+    );
 }
 
 fn named(subject: &Subject<'_>, symbol: &str, by: &str, out: &mut Inspection) {
@@ -429,7 +477,10 @@ fn named(subject: &Subject<'_>, symbol: &str, by: &str, out: &mut Inspection) {
         && symbol.parse::<Symbol>().is_ok()
         && !symbol.starts_with(expected.as_str())
     {
-        out.fail("instrument of the name", &format!("the name says {expected}, the messages {symbol}"));
+        out.fail(
+            "instrument of the name",
+            &format!("the name says {expected}, the messages {symbol}"),
+        );
     }
 }
 
@@ -468,7 +519,10 @@ fn measure(
     });
     rows::ending(subject, ended, &result, out);
     if meter.out.other_instruments > 0 {
-        out.note(format!("{} messages of other instruments", meter.out.other_instruments));
+        out.note(format!(
+            "{} messages of other instruments",
+            meter.out.other_instruments
+        ));
     }
 }
 
@@ -548,7 +602,12 @@ fn read_bybit(line: &[u8], bids: &mut Vec<BookLevel>, asks: &mut Vec<BookLevel>)
         }
     }
     json.end()?;
-    let is_snapshot = kind_of(need(kind, "type")?, b"snapshot", b"delta", "snapshot or delta")?;
+    let is_snapshot = kind_of(
+        need(kind, "type")?,
+        b"snapshot",
+        b"delta",
+        "snapshot or delta",
+    )?;
     let (ts, unit) = need(ts, "ts")?;
     let mut json = Json::new(need(data, "data")?);
     json.object()?;

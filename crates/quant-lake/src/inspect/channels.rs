@@ -210,7 +210,9 @@ fn binance(data: &[u8], out: &mut Envelope<'_>, ids: bool) {
 /// Takes instrument and time from the first object of the data.
 fn first_of(data: &[u8], out: &mut Envelope<'_>, names: &[&[u8]]) {
     let mut json = Json::new(data);
-    if json.next_byte() == Some(b'[') && (json.array().is_err() || !matches!(json.element(), Ok(true))) {
+    if json.next_byte() == Some(b'[')
+        && (json.array().is_err() || !matches!(json.element(), Ok(true)))
+    {
         return;
     }
     if json.object().is_err() {

@@ -16,9 +16,17 @@ pub(super) fn fill(subject: &Subject<'_>, out: &mut Inspection) {
     let symbol = out.symbol.clone().unwrap_or_else(|| "<SYMBOL>".to_owned());
     let (start, end) = days(subject, out);
     let file = quoted(&subject.path.to_string_lossy());
-    let folder = subject.path.parent().map_or_else(String::new, |p| p.to_string_lossy().into_owned());
-    let folder = if folder.is_empty() { ".".to_owned() } else { quoted(&folder) };
-    let common = format!("quant build-dataset --exchange {exchange} --market {market} --symbol {symbol}");
+    let folder = subject
+        .path
+        .parent()
+        .map_or_else(String::new, |p| p.to_string_lossy().into_owned());
+    let folder = if folder.is_empty() {
+        ".".to_owned()
+    } else {
+        quoted(&folder)
+    };
+    let common =
+        format!("quant build-dataset --exchange {exchange} --market {market} --symbol {symbol}");
     let ranged = format!("{common} --start {start} --end {end}");
     let command = if out.format.starts_with("recording") {
         format!("{common} --source recording --input {file}")
@@ -27,9 +35,15 @@ pub(super) fn fill(subject: &Subject<'_>, out: &mut Inspection) {
         let dataset = datasets(out);
         format!("{ranged} --source vision --root {root} --datasets {dataset}")
     } else if out.format.starts_with("Bybit") {
-        format!("{ranged} --source bybit-manual --root {folder} --datasets {}", datasets(out))
+        format!(
+            "{ranged} --source bybit-manual --root {folder} --datasets {}",
+            datasets(out)
+        )
     } else if out.format.starts_with("OKX") {
-        format!("{ranged} --source okx-manual --root {folder} --datasets {}", datasets(out))
+        format!(
+            "{ranged} --source okx-manual --root {folder} --datasets {}",
+            datasets(out)
+        )
     } else if out.format.starts_with("REST") {
         format!("{ranged} --source rest --datasets {}", datasets(out))
     } else if out.format.starts_with("delimited") {
@@ -71,7 +85,9 @@ fn days(subject: &Subject<'_>, out: &Inspection) -> (String, String) {
 /// Returns the folder above `data/`, if the file lies in the archive's own layout.
 fn vision_root(subject: &Subject<'_>) -> Option<String> {
     let path = subject.path.to_string_lossy().replace('\\', "/");
-    let at = path.rfind("data/spot/").or_else(|| path.rfind("data/futures/"))?;
+    let at = path
+        .rfind("data/spot/")
+        .or_else(|| path.rfind("data/futures/"))?;
     let root = path[..at].trim_end_matches('/');
     Some(match root {
         "" if path.starts_with('/') => "/".to_owned(),

@@ -49,7 +49,9 @@ pub(super) fn csv(
             .split(|b| *b == delimiter)
             .map(|f| {
                 let f = f.trim_ascii();
-                f.strip_prefix(b"\"").and_then(|f| f.strip_suffix(b"\"")).unwrap_or(f)
+                f.strip_prefix(b"\"")
+                    .and_then(|f| f.strip_suffix(b"\""))
+                    .unwrap_or(f)
             })
             .collect();
         if fields.len() != names.len() {
@@ -62,9 +64,8 @@ pub(super) fn csv(
                 .iter()
                 .map(|f| String::from_utf8_lossy(f).into_owned())
                 .collect();
-            time_at = likely_time(&names, &texts).and_then(|(column, unit)| {
-                Some((names.iter().position(|n| *n == column)?, unit))
-            });
+            time_at = likely_time(&names, &texts)
+                .and_then(|(column, unit)| Some((names.iter().position(|n| *n == column)?, unit)));
         }
         for (kind, field) in kinds.iter_mut().zip(&fields) {
             if field.is_empty() {
@@ -146,11 +147,17 @@ pub(super) fn csv(
                 rows - n_ragged - times.n
             ),
         ),
-        Some((at, unit)) => out.note(format!("column `{}` most likely holds the time: {unit}", names[at])),
+        Some((at, unit)) => out.note(format!(
+            "column `{}` most likely holds the time: {unit}",
+            names[at]
+        )),
     }
     out.tables.push(table);
     out.exchange = Some("csv".to_owned());
-    out.note("name its columns under `ingest.csv` of a config; configs/csv_klines.yaml is an example".to_owned());
+    out.note(
+        "name its columns under `ingest.csv` of a config; configs/csv_klines.yaml is an example"
+            .to_owned(),
+    );
 }
 
 /// Reads a time of any kind that `likely_time` knows.

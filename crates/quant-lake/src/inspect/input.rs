@@ -125,7 +125,9 @@ pub(super) fn blocks(
     let mut chunks = LineChunks::default();
     let mut buffer = Vec::new();
     loop {
-        let next = chunks.next(&mut buffer, |out| stream.fill(out).map_err(Problem::Archive));
+        let next = chunks.next(&mut buffer, |out| {
+            stream.fill(out).map_err(Problem::Archive)
+        });
         let n = match next {
             Ok(Some(n)) => n,
             Ok(None) => {

@@ -76,10 +76,6 @@ impl Counts {
         self.max
     }
 
-    pub(super) const fn n(&self) -> u64 {
-        self.n
-    }
-
     /// Returns the distribution with every value divided by `unit`; `None` without values.
     pub(super) fn spread(&self, unit: f64) -> Option<Spread> {
         if self.n == 0 {

@@ -105,7 +105,10 @@ fn describe(set: &Set, day: Option<Day>, out: &mut Inspection) {
         .filter(|p| day.is_none_or(|d| p.date == d))
         .collect();
     if listed.is_empty() {
-        return out.fail("manifest", "it lists no such day: what lies there does not count");
+        return out.fail(
+            "manifest",
+            "it lists no such day: what lies there does not count",
+        );
     }
     let mut table = TableSummary {
         dataset: parts.last().map_or(String::new(), |s| (*s).to_owned()),
@@ -163,7 +166,11 @@ fn entry_notes(partition: &Partition, out: &mut Inspection) {
             source.kind.name(),
             source.name,
             source.sha256,
-            if source.checksum_verified { ", published checksum matched" } else { "" }
+            if source.checksum_verified {
+                ", published checksum matched"
+            } else {
+                ""
+            }
         ));
     }
 }
@@ -178,7 +185,9 @@ pub(super) fn file(subject: &Subject<'_>, out: &mut Inspection) {
         Ok(Err(problem)) => return out.fail("footer", &problem),
         Err(_) => return out.fail("footer", "it is damaged"),
     }
-    let day_dir = std::path::absolute(subject.path).ok().and_then(|p| Some(p.parent()?.to_owned()));
+    let day_dir = std::path::absolute(subject.path)
+        .ok()
+        .and_then(|p| Some(p.parent()?.to_owned()));
     let day = day_dir
         .as_deref()
         .and_then(|d| d.file_name())
@@ -190,7 +199,10 @@ pub(super) fn file(subject: &Subject<'_>, out: &mut Inspection) {
             describe(&set, Some(day), out);
             let listed = set.manifest.partition(day);
             if listed.is_some_and(|p| p.file != subject.name) {
-                out.warn("manifest", "it lists another file for this day: this one does not count");
+                out.warn(
+                    "manifest",
+                    "it lists another file for this day: this one does not count",
+                );
             }
             measure(subject.path, &set, day, subject.options, out);
         }
@@ -221,7 +233,10 @@ fn schema_of(path: &Path, out: &mut Inspection) -> Result<(), String> {
     let rows = builder.metadata().file_metadata().num_rows();
     let rows = u64::try_from(rows).unwrap_or(0);
     out.lines = rows;
-    out.note(format!("{rows} rows in {} row groups", builder.metadata().num_row_groups()));
+    out.note(format!(
+        "{rows} rows in {} row groups",
+        builder.metadata().num_row_groups()
+    ));
     Ok(())
 }
 
@@ -233,7 +248,10 @@ fn measure(path: &Path, set: &Set, day: Day, options: &InspectOptions, out: &mut
     };
     let table = catch_unwind(AssertUnwindSafe(|| {
         let file = File::open(path).ok()?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).ok()?.build().ok()?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .ok()?
+            .build()
+            .ok()?;
         let mut meter = BatchMeter::new(dataset);
         for batch in reader {
             meter.rows(day, &batch.ok()?, options);

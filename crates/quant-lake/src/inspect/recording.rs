@@ -99,7 +99,10 @@ pub(super) fn inspect(
         Venue::Binance => binance_market(&seen, subject),
         Venue::Okx => Some(okx_market(instrument)),
         Venue::Bybit => Some(bybit_market(instrument)),
-        _ => Some((Market::Swap, "perpetuals are told from spot by the coin's name".to_owned())),
+        _ => Some((
+            Market::Swap,
+            "perpetuals are told from spot by the coin's name".to_owned(),
+        )),
     };
     let market = market.unwrap_or_else(|| (Market::Um, "nothing tells it".to_owned()));
     out.market = Some(market.0.name().to_owned());
@@ -112,7 +115,10 @@ fn facts(seen: &Seen, out: &mut Inspection) {
         None => out.ok("messages", &format!("all {} readable", seen.messages)),
         Some(row) => {
             let total = seen.messages + seen.other + seen.http + seen.connects + seen.unreadable;
-            let text = format!("{} lines cannot be read, the first is row {row}", seen.unreadable);
+            let text = format!(
+                "{} lines cannot be read, the first is row {row}",
+                seen.unreadable
+            );
             if seen.unreadable as f64 > 0.01 * total as f64 {
                 out.fail("messages", &text);
             } else {
@@ -127,9 +133,15 @@ fn facts(seen: &Seen, out: &mut Inspection) {
         ));
     }
     if seen.images > 0 {
-        out.note(format!("{} REST images of the book between the frames", seen.images));
+        out.note(format!(
+            "{} REST images of the book between the frames",
+            seen.images
+        ));
     } else if seen.depth > 0 {
-        out.warn("REST image", "none inside: without the recording before it no book can be built");
+        out.warn(
+            "REST image",
+            "none inside: without the recording before it no book can be built",
+        );
     }
     if let Some(lag) = out.receive_lag_ms {
         let side = if lag.median < 0.0 { "behind" } else { "after" };
@@ -142,13 +154,22 @@ fn facts(seen: &Seen, out: &mut Inspection) {
 
 fn binance_market(seen: &Seen, subject: &Subject<'_>) -> Option<(Market, String)> {
     if seen.depth > 0 && seen.with_pu == 0 {
-        return Some((Market::Spot, "depth updates without `pu`: spot's rule".to_owned()));
+        return Some((
+            Market::Spot,
+            "depth updates without `pu`: spot's rule".to_owned(),
+        ));
     }
     if seen.with_pu > 0 && seen.pair {
-        return Some((Market::Cm, "depth updates with `pu` and a coin-margined symbol".to_owned()));
+        return Some((
+            Market::Cm,
+            "depth updates with `pu` and a coin-margined symbol".to_owned(),
+        ));
     }
     if seen.with_pu > 0 {
-        return Some((Market::Um, "depth updates with `pu`: the rule of futures".to_owned()));
+        return Some((
+            Market::Um,
+            "depth updates with `pu`: the rule of futures".to_owned(),
+        ));
     }
     let market = subject.facts.market?;
     Some((market, format!("the folder `{market}` it lies in")))
@@ -189,25 +210,56 @@ fn parse(
             };
             let session = Arc::new(binance::recording::Session::default());
             let datasets = binance::recording::RECORDED;
-            rows::run(subject, head, &datasets, true, &|parse| {
-                Ok(binance::recording::recording_parser(options.clone(), &datasets, parse, &session, None))
-            }, out);
+            rows::run(
+                subject,
+                head,
+                &datasets,
+                true,
+                &|parse| {
+                    Ok(binance::recording::recording_parser(
+                        options.clone(),
+                        &datasets,
+                        parse,
+                        &session,
+                        None,
+                    ))
+                },
+                out,
+            );
         }
         Venue::Okx => {
-            let options = okx::recording::OkxRecordingOptions::new(&key, Some(unit), 50, book.cadence);
+            let options =
+                okx::recording::OkxRecordingOptions::new(&key, Some(unit), 50, book.cadence);
             let datasets = okx::recording::OkxRecordingOptions::DATASETS;
-            rows::run(subject, head, &datasets, true, &|parse| {
-                Ok(okx::recording::recording_parser(&options, &datasets, parse))
-            }, out);
+            rows::run(
+                subject,
+                head,
+                &datasets,
+                true,
+                &|parse| Ok(okx::recording::recording_parser(&options, &datasets, parse)),
+                out,
+            );
         }
         Venue::Hyperliquid => {
             let options = hyperliquid::messages::HyperliquidOptions::new(&key, 50, book.cadence);
             let datasets = hyperliquid::messages::HyperliquidOptions::DATASETS;
-            rows::run(subject, head, &datasets, false, &|parse| {
-                Ok(hyperliquid::messages::recording_parser(&options, &datasets, parse))
-            }, out);
+            rows::run(
+                subject,
+                head,
+                &datasets,
+                false,
+                &|parse| {
+                    Ok(hyperliquid::messages::recording_parser(
+                        &options, &datasets, parse,
+                    ))
+                },
+                out,
+            );
         }
-        _ => out.warn("ingestion", "build-dataset reads no recordings of this venue yet; streams were counted only"),
+        _ => out.warn(
+            "ingestion",
+            "build-dataset reads no recordings of this venue yet; streams were counted only",
+        ),
     }
 }
 
@@ -243,22 +295,38 @@ pub(super) fn pages(subject: &Subject<'_>, head: &Head, venue: Venue, out: &mut 
         out.lines = 0;
         let text = crate::venues::rows::excerpt(body, 160);
         out.note(format!("first answer: {}", text.escape_debug()));
-        return out.fail("format", "no route of history has answers like the first one");
+        return out.fail(
+            "format",
+            "no route of history has answers like the first one",
+        );
     };
     out.exchange = Some(exchange_of(subject, venue));
     out.format = format!("REST pages of {}, {}", venue.name(), dataset.name());
-    out.note("nothing in an answer names its market; the first route with such rows is shown".to_owned());
+    out.note(
+        "nothing in an answer names its market; the first route with such rows is shown".to_owned(),
+    );
     let tables = TableOptions {
         datasets: vec![dataset],
         book_levels: 0,
         watermark_us: None,
     };
-    rows::run(subject, head, &[dataset], true, &|parse| {
-        let market = candidates(venue).find(|(v, _, d)| (*v, *d) == (venue, dataset));
-        let market = market.map_or(Market::Um, |(_, m, _)| m);
-        let format = format_of(venue, market, dataset, &symbol).ok_or("no such route")?;
-        Ok(Box::new(MessageParser::new(PageMessages(format), &tables, parse)))
-    }, out);
+    rows::run(
+        subject,
+        head,
+        &[dataset],
+        true,
+        &|parse| {
+            let market = candidates(venue).find(|(v, _, d)| (*v, *d) == (venue, dataset));
+            let market = market.map_or(Market::Um, |(_, m, _)| m);
+            let format = format_of(venue, market, dataset, &symbol).ok_or("no such route")?;
+            Ok(Box::new(MessageParser::new(
+                PageMessages(format),
+                &tables,
+                parse,
+            )))
+        },
+        out,
+    );
 }
 
 /// Routes of history, the likelier first.

@@ -190,7 +190,10 @@ pub(super) fn run(
 }
 
 fn all_but_hint(text: &str) -> String {
-    text.split("\nhint:").next().unwrap_or(text).replace('\n', " ")
+    text.split("\nhint:")
+        .next()
+        .unwrap_or(text)
+        .replace('\n', " ")
 }
 
 /// Books how reading ended.
@@ -236,7 +239,11 @@ fn judge(subject: &Subject<'_>, dataset: Dataset, totals: &Totals, out: &mut Ins
             .take(NAMED_ROWS)
             .map(|q| format!("row {}: {} (`{}`)", q.line, q.reason, q.text.escape_debug()))
             .collect();
-        let text = format!("{refused} of {} unusable: {}", totals.rows, first.join("; "));
+        let text = format!(
+            "{refused} of {} unusable: {}",
+            totals.rows,
+            first.join("; ")
+        );
         let share = refused as f64 / totals.rows.max(1) as f64;
         if share > subject.options.max_quarantine_share {
             out.fail(&name, &text);
@@ -288,7 +295,10 @@ fn min_of(a: Option<UnixMicros>, b: Option<UnixMicros>) -> Option<UnixMicros> {
 
 fn columns(found: &RowsFile) -> Vec<Column> {
     let unit = |name: &str| {
-        let coin = matches!(found.market, Some((Market::Cm | Market::Inverse | Market::Swap, _)));
+        let coin = matches!(
+            found.market,
+            Some((Market::Cm | Market::Inverse | Market::Swap, _))
+        );
         let text = match name.split('/').next().unwrap_or(name) {
             n if n.contains("time") && !n.contains("force") || n == "timestamp" => "time",
             "qty" | "quantity" | "size" | "volume" | "vol" if coin => "contracts",
@@ -354,7 +364,10 @@ fn instruments(subject: &Subject<'_>, head: &Head, found: &RowsFile, out: &mut I
         .collect();
     counted.sort_by(|a, b| b.count.cmp(&a.count).then(a.instrument.cmp(&b.instrument)));
     if counted.len() > 1 {
-        out.note(format!("rows of {} instruments; sums below are of one", counted.len()));
+        out.note(format!(
+            "rows of {} instruments; sums below are of one",
+            counted.len()
+        ));
     }
     out.channels = counted;
 }

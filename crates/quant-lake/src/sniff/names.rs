@@ -63,10 +63,18 @@ pub fn facts_of(path: &str) -> FileFacts {
     let mut parts = path.rsplit('/');
     let name = parts.next().unwrap_or(path);
     let folders: Vec<&str> = parts.collect();
-    let stem = [".tar.gz", ".csv.gz", ".data.zip", ".zip", ".csv", ".data", ".gz"]
-        .iter()
-        .find_map(|end| name.strip_suffix(end))
-        .unwrap_or(name);
+    let stem = [
+        ".tar.gz",
+        ".csv.gz",
+        ".data.zip",
+        ".zip",
+        ".csv",
+        ".data",
+        ".gz",
+    ]
+    .iter()
+    .find_map(|end| name.strip_suffix(end))
+    .unwrap_or(name);
     let mut facts = FileFacts::default();
     facts.market = folders.iter().find_map(|folder| match *folder {
         "um" => Some(Market::Um),
@@ -136,7 +144,11 @@ fn bybit_book(stem: &str, facts: &mut FileFacts) -> bool {
 
 /// Splits `...2024-01-01` or `...2024-01` off the end.
 fn period_at_end(stem: &str) -> Option<(&str, Period)> {
-    let at = |n: usize| stem.len().checked_sub(n).filter(|i| stem.is_char_boundary(*i));
+    let at = |n: usize| {
+        stem.len()
+            .checked_sub(n)
+            .filter(|i| stem.is_char_boundary(*i))
+    };
     if let Some(i) = at(10)
         && let Ok(day) = stem[i..].parse::<Day>()
     {

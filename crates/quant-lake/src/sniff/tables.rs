@@ -10,7 +10,15 @@ use crate::venues::stamp::parse_stamp;
 /// First column names of Binance's products, as headers write them.
 const BINANCE: [(&[&str], &[Dataset]); 8] = [
     (
-        &["open_time", "open", "high", "low", "close", "volume", "close_time"],
+        &[
+            "open_time",
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            "close_time",
+        ],
         &[
             Dataset::Klines1m,
             Dataset::MarkKlines,
@@ -18,12 +26,24 @@ const BINANCE: [(&[&str], &[Dataset]); 8] = [
             Dataset::IndexKlines,
         ],
     ),
-    (&["agg_trade_id", "price", "quantity", "first_trade_id"], &[Dataset::AggTrades]),
+    (
+        &["agg_trade_id", "price", "quantity", "first_trade_id"],
+        &[Dataset::AggTrades],
+    ),
     (&["id", "price", "qty"], &[Dataset::Trades]),
     (&["update_id", "best_bid_price"], &[Dataset::BookTicker]),
-    (&["timestamp", "percentage", "depth", "notional"], &[Dataset::DepthBands]),
-    (&["create_time", "symbol", "sum_open_interest"], &[Dataset::Metrics]),
-    (&["calc_time", "funding_interval_hours"], &[Dataset::Funding]),
+    (
+        &["timestamp", "percentage", "depth", "notional"],
+        &[Dataset::DepthBands],
+    ),
+    (
+        &["create_time", "symbol", "sum_open_interest"],
+        &[Dataset::Metrics],
+    ),
+    (
+        &["calc_time", "funding_interval_hours"],
+        &[Dataset::Funding],
+    ),
     (&["time", "side", "order_type"], &[Dataset::Liquidations]),
 ];
 
@@ -82,25 +102,48 @@ fn by_header(names: &[String], data: &[String], facts: &FileFacts) -> Option<Sni
     if has("File Path") && has("New File Checksum") {
         return Some(Sniffed::UpdatesList);
     }
-    if ["timestamp", "symbol", "side", "size", "price"].into_iter().all(has) {
+    if ["timestamp", "symbol", "side", "size", "price"]
+        .into_iter()
+        .all(has)
+    {
         let at = names.iter().position(|n| n == "symbol")?;
         let symbol = data.get(at).filter(|s| !s.is_empty()).cloned();
         let symbol = symbol.map(|s| (s, "column `symbol`".to_owned()));
         let symbol = symbol.or_else(|| named(facts));
         let market = symbol.as_ref().map(|(s, _)| bybit_market(s));
-        return Some(rows(Venue::Bybit, market, &[Dataset::Trades], symbol, names, true));
+        return Some(rows(
+            Venue::Bybit,
+            market,
+            &[Dataset::Trades],
+            symbol,
+            names,
+            true,
+        ));
     }
-    if ["id", "timestamp", "price", "volume", "side"].into_iter().all(has) {
+    if ["id", "timestamp", "price", "volume", "side"]
+        .into_iter()
+        .all(has)
+    {
         let market = (Market::Spot, "columns of Bybit's spot archive".to_owned());
         let symbol = named(facts);
-        return Some(rows(Venue::Bybit, Some(market), &[Dataset::Trades], symbol, names, true));
+        return Some(rows(
+            Venue::Bybit,
+            Some(market),
+            &[Dataset::Trades],
+            symbol,
+            names,
+            true,
+        ));
     }
     if let Some(found) = okx(names, data, facts) {
         return Some(found);
     }
     for (columns, datasets) in BINANCE {
         let starts = columns.iter().enumerate();
-        if starts.into_iter().all(|(i, c)| names.get(i).is_some_and(|n| same(n, c))) {
+        if starts
+            .into_iter()
+            .all(|(i, c)| names.get(i).is_some_and(|n| same(n, c)))
+        {
             return Some(binance(datasets, names.to_vec(), true, facts));
         }
     }
@@ -121,7 +164,10 @@ fn same(name: &str, column: &str) -> bool {
 
 /// OKX's names, also the older ones that go on in Chinese after a slash.
 fn okx(names: &[String], data: &[String], facts: &FileFacts) -> Option<Sniffed> {
-    let short: Vec<&str> = names.iter().map(|n| n.split('/').next().unwrap_or(n)).collect();
+    let short: Vec<&str> = names
+        .iter()
+        .map(|n| n.split('/').next().unwrap_or(n))
+        .collect();
     let has = |name: &str| short.contains(&name);
     let dataset = if has("created_time") && has("trade_id") {
         if facts.dataset == Some(Dataset::AggTrades) {
@@ -141,7 +187,12 @@ fn okx(names: &[String], data: &[String], facts: &FileFacts) -> Option<Sniffed> 
         .position(|n| matches!(*n, "instrument_name" | "contract_type"));
     let symbol = at.and_then(|at| data.get(at)).filter(|s| !s.is_empty());
     let symbol = named(facts).or_else(|| {
-        symbol.map(|s| (s.clone(), "its first row; the file may hold more".to_owned()))
+        symbol.map(|s| {
+            (
+                s.clone(),
+                "its first row; the file may hold more".to_owned(),
+            )
+        })
     });
     let market = symbol.as_ref().map(|(s, _)| okx_market(s));
     Some(rows(Venue::Okx, market, &[dataset], symbol, names, true))
@@ -156,26 +207,55 @@ fn by_shape(row: &[String], facts: &FileFacts) -> Option<Sniffed> {
     let (columns, datasets): (&[&str], &[Dataset]) = match row.len() {
         12 if time(0) && time(6) => (
             &[
-                "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume",
-                "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+                "open_time",
+                "open",
+                "high",
+                "low",
+                "close",
+                "volume",
+                "close_time",
+                "quote_volume",
+                "count",
+                "taker_buy_volume",
+                "taker_buy_quote_volume",
+                "ignore",
             ],
             BINANCE[0].1,
         ),
         7 | 8 if time(5) && whole(3) && whole(4) && flag(6) => (
             &[
-                "agg_trade_id", "price", "quantity", "first_trade_id", "last_trade_id",
-                "transact_time", "is_buyer_maker", "is_best_match",
+                "agg_trade_id",
+                "price",
+                "quantity",
+                "first_trade_id",
+                "last_trade_id",
+                "transact_time",
+                "is_buyer_maker",
+                "is_best_match",
             ],
             &[Dataset::AggTrades],
         ),
         6 | 7 if time(4) && whole(0) && flag(5) => (
-            &["id", "price", "qty", "quote_qty", "time", "is_buyer_maker", "is_best_match"],
+            &[
+                "id",
+                "price",
+                "qty",
+                "quote_qty",
+                "time",
+                "is_buyer_maker",
+                "is_best_match",
+            ],
             &[Dataset::Trades],
         ),
         7 if time(5) && time(6) && whole(0) => (
             &[
-                "update_id", "best_bid_price", "best_bid_qty", "best_ask_price", "best_ask_qty",
-                "transaction_time", "event_time",
+                "update_id",
+                "best_bid_price",
+                "best_bid_qty",
+                "best_ask_price",
+                "best_ask_qty",
+                "transaction_time",
+                "event_time",
             ],
             &[Dataset::BookTicker],
         ),
@@ -186,12 +266,7 @@ fn by_shape(row: &[String], facts: &FileFacts) -> Option<Sniffed> {
     Some(binance(datasets, columns, false, facts))
 }
 
-fn binance(
-    datasets: &[Dataset],
-    columns: Vec<String>,
-    header: bool,
-    facts: &FileFacts,
-) -> Sniffed {
+fn binance(datasets: &[Dataset], columns: Vec<String>, header: bool, facts: &FileFacts) -> Sniffed {
     let named_kind = facts.dataset.filter(|d| datasets.contains(d));
     let datasets = named_kind.map_or_else(|| datasets.to_vec(), |d| vec![d]);
     let n = columns.len();
@@ -201,13 +276,16 @@ fn binance(
     let coin = symbol.split_once('_').is_some_and(|(_, kind)| {
         kind == "PERP" || (kind.len() == 6 && kind.bytes().all(|b| b.is_ascii_digit()))
     });
-    let only_spot = (datasets == [Dataset::AggTrades] && n == 8)
-        || (datasets == [Dataset::Trades] && n == 7);
+    let only_spot =
+        (datasets == [Dataset::AggTrades] && n == 8) || (datasets == [Dataset::Trades] && n == 7);
     let by_name = facts
         .market
         .filter(|m| matches!(m, Market::Spot | Market::Um | Market::Cm));
     let market = if only_spot {
-        Some((Market::Spot, format!("{n} columns, the last is `{last}`: spot only")))
+        Some((
+            Market::Spot,
+            format!("{n} columns, the last is `{last}`: spot only"),
+        ))
     } else if columns.iter().any(|c| c == "base_qty") || (coin && symbol.contains("USD_")) {
         Some((Market::Cm, told("coin-margined columns or symbol")))
     } else if let Some(market) = by_name {
@@ -220,11 +298,21 @@ fn binance(
     } else {
         None
     };
-    rows_owned(Venue::Binance, market, datasets, named(facts), columns, header)
+    rows_owned(
+        Venue::Binance,
+        market,
+        datasets,
+        named(facts),
+        columns,
+        header,
+    )
 }
 
 fn named(facts: &FileFacts) -> Option<(String, String)> {
-    facts.symbol.clone().map(|s| (s, "the file's name".to_owned()))
+    facts
+        .symbol
+        .clone()
+        .map(|s| (s, "the file's name".to_owned()))
 }
 
 /// Returns Bybit's market of a contract.
@@ -239,7 +327,10 @@ pub(crate) fn bybit_market(symbol: &str) -> (Market, String) {
 /// Returns OKX's market of an instrument.
 pub(crate) fn okx_market(inst_id: &str) -> (Market, String) {
     if inst_id.split('-').count() > 2 {
-        (Market::Swap, "an instrument with an expiry or `-SWAP`".to_owned())
+        (
+            Market::Swap,
+            "an instrument with an expiry or `-SWAP`".to_owned(),
+        )
     } else {
         (Market::Spot, "an instrument of two currencies".to_owned())
     }
@@ -253,7 +344,14 @@ fn rows(
     columns: &[String],
     header: bool,
 ) -> Sniffed {
-    rows_owned(venue, market, datasets.to_vec(), symbol, columns.to_vec(), header)
+    rows_owned(
+        venue,
+        market,
+        datasets.to_vec(),
+        symbol,
+        columns.to_vec(),
+        header,
+    )
 }
 
 fn rows_owned(
@@ -290,7 +388,10 @@ pub fn likely_time(columns: &[String], row: &[String]) -> Option<(String, &'stat
         }
         let dated = bytes.len() >= 10
             && text.is_char_boundary(10)
-            && text[..10].replace('/', "-").parse::<quant_core::time::Day>().is_ok();
+            && text[..10]
+                .replace('/', "-")
+                .parse::<quant_core::time::Day>()
+                .is_ok();
         dated.then_some("a date and time as text")
     };
     let candidates: Vec<(usize, &'static str)> = row
@@ -304,5 +405,11 @@ pub fn likely_time(columns: &[String], row: &[String]) -> Option<(String, &'stat
     };
     let best = candidates.iter().find(|(i, _)| named(*i));
     let (i, unit) = *best.or(candidates.first())?;
-    Some((columns.get(i).cloned().unwrap_or_else(|| format!("column {}", i + 1)), unit))
+    Some((
+        columns
+            .get(i)
+            .cloned()
+            .unwrap_or_else(|| format!("column {}", i + 1)),
+        unit,
+    ))
 }
