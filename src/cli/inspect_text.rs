@@ -1,7 +1,5 @@
 //! The readable form of an inspection.
 
-use core::fmt::Write as _;
-
 use quant_lake::inspect::{BookSummary, Inspection, Spread, TableSummary, Verdict};
 
 /// Streams and days that are shown; JSON has all.
@@ -14,8 +12,7 @@ struct Lines(String);
 
 impl Lines {
     fn add(&mut self, label: &str, text: &str) {
-        // Writing to a string cannot fail.
-        drop(writeln!(self.0, "{label:<LABEL$} {text}"));
+        self.0.push_str(&format!("{label:<LABEL$} {text}\n"));
     }
 }
 
