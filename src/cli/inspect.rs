@@ -21,7 +21,7 @@ pub(crate) struct Inspect {
     /// Read only this many lines
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_rows: Option<u64>,
-    /// List silences of at least this many seconds as gaps
+    /// List silences of more than this many seconds as gaps
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) gap_s: u32,
 }

@@ -34,7 +34,7 @@ pub use report::{Check, Column, Inspection, Silence, TableSummary, Verdict};
 pub struct InspectOptions {
     /// Lines to read at most; all if absent.
     pub max_rows: Option<u64>,
-    /// A silence of at least this long is listed as a gap.
+    /// A silence longer than this is listed as a gap; rows that come more rarely have a limit of their own.
     pub gap_us: i64,
     /// Share of unusable rows from which a file could not be ingested.
     pub max_quarantine_share: f64,

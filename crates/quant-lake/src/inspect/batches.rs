@@ -78,6 +78,7 @@ impl BatchMeter {
         let ids = ["trade_id", "update_id"]
             .iter()
             .find_map(|name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>());
+        let limit = limit_of(self.dataset, options);
         let meter = self.days.entry(day).or_default();
         for i in 0..time.len() {
             let ts = time.value(i);
@@ -88,7 +89,7 @@ impl BatchMeter {
                     self.cadence.add(step.abs());
                     meter.steps += 1;
                     self.silences
-                        .see(ts.min(ts - step), ts.max(ts - step), options.gap_us);
+                        .see(ts.min(ts - step), ts.max(ts - step), limit);
                 }
                 if let (Some(interval), Some(before)) = (self.dataset.interval_us(), before)
                     && ts > before
@@ -153,6 +154,7 @@ impl BatchMeter {
             dataset: self.dataset.name().to_owned(),
             ..TableSummary::default()
         };
+        let limit = limit_of(self.dataset, options);
         let mut silences = self.silences;
         let (mut up, mut down, mut missing) = (0, 0, self.missing);
         let (mut before, mut ids): (Option<i64>, Option<(i64, i64)>) = (None, None);
@@ -163,7 +165,7 @@ impl BatchMeter {
             up += meter.times.up;
             down += meter.times.down;
             if let (Some(before), Some(first)) = (before, meter.times.first) {
-                silences.see(before, first, options.gap_us);
+                silences.see(before, first, limit);
                 if let Some(interval) = self.dataset.interval_us() {
                     missing += u64::try_from((first - before) / interval - 1).unwrap_or(0);
                 }
@@ -209,6 +211,16 @@ impl BatchMeter {
         }
         out
     }
+}
+
+/// Returns the silence from which a dataset has a gap: its own pace where that is slower than the limit.
+fn limit_of(dataset: Dataset, options: &InspectOptions) -> i64 {
+    let pace = match dataset {
+        Dataset::Funding => 8 * 3_600_000_000,
+        Dataset::Metrics | Dataset::OpenInterest => 300_000_000,
+        _ => 0,
+    };
+    options.gap_us.max(pace)
 }
 
 /// Returns the units that times were written in.

@@ -65,7 +65,7 @@ pub struct BookSummary {
     pub times_fall: u64,
     /// Milliseconds between messages.
     pub cadence_ms: Option<Spread>,
-    /// Silences of at least the limit, the longest ten.
+    /// Silences longer than the limit, the longest ten.
     pub gaps: Vec<Silence>,
     /// How many there are.
     pub n_gaps: u64,

@@ -102,6 +102,10 @@ pub(super) fn envelope(venue: Venue, body: &[u8]) -> Option<Envelope<'_>> {
         Venue::Okx => first_of(data, &mut out, &[]),
         _ => first_of(data, &mut out, &[b"coin", b"s"]),
     }
+    if let (Some(event), None, Venue::Okx) = (event, out.data, venue) {
+        // The answer to a subscription names the channel too.
+        out.channel = [b"(", event, b")"].concat();
+    }
     if out.channel.is_empty() {
         out.channel = match (event, out.is_image) {
             (_, true) => b"REST image".to_vec(),

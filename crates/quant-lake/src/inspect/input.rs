@@ -107,6 +107,8 @@ pub(super) struct Ended {
     pub(super) lines: u64,
     /// Stopped at the caller's limit.
     pub(super) stopped: bool,
+    /// Lines too long to be held.
+    pub(super) passed: u64,
     /// The container ends too early.
     pub(super) truncated: bool,
 }
@@ -173,22 +175,78 @@ fn first_lines(block: &[u8], max: Option<u64>) -> (&[u8], bool) {
     (&block[..at], true)
 }
 
-/// Hands on every line without its end, and its number from 1.
+/// Longest line that is held: answers to REST requests inside captures have megabytes.
+const MAX_HELD: usize = 16 << 20;
+
+/// Hands on every line that is not blank, without its end, and its number from 1. Lines beyond [`MAX_HELD`] are counted and
+/// passed over.
 pub(super) fn lines(
     subject: &Subject<'_>,
     spec: &ContainerSpec,
     mut take: impl FnMut(u64, &[u8]),
 ) -> (Ended, Result<(), Problem>) {
-    let mut number = 0;
-    blocks(subject, spec, |block| {
-        let block = block.strip_suffix(b"\n").unwrap_or(block);
-        for line in block.split(|b| *b == b'\n') {
-            number += 1;
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if !line.trim_ascii().is_empty() {
-                take(number, line);
+    let mut ended = Ended::default();
+    let mut stream = match open(subject.path, spec, subject.options.limits) {
+        Ok(stream) => stream,
+        Err(error) => return (ended, Err(Problem::Archive(error))),
+    };
+    let max = subject.options.max_rows.unwrap_or(u64::MAX);
+    let mut buffer = vec![0; crate::ingest::chunks::CHUNK_BYTES];
+    let mut held = Held::default();
+    loop {
+        let n = match stream.fill(&mut buffer) {
+            Ok(n) => n,
+            Err(error) => return (ended, Err(Problem::Archive(error))),
+        };
+        let mut rest = &buffer[..n];
+        while let Some(at) = memchr::memchr(b'\n', rest) {
+            if ended.lines >= max {
+                ended.stopped = true;
+                return (ended, Ok(()));
             }
+            held.add(&rest[..at]);
+            held.end(&mut ended, &mut take);
+            rest = &rest[at + 1..];
         }
-        true
-    })
+        held.add(rest);
+        if n < buffer.len() {
+            let more = held.passing || !held.line.is_empty();
+            if more && ended.lines < max {
+                held.end(&mut ended, &mut take);
+            } else if more {
+                ended.stopped = true;
+            }
+            ended.truncated = stream.truncated();
+            return (ended, Ok(()));
+        }
+    }
+}
+
+/// A line that is being put together.
+#[derive(Default)]
+struct Held {
+    line: Vec<u8>,
+    passing: bool,
+}
+
+impl Held {
+    fn add(&mut self, part: &[u8]) {
+        if self.passing || self.line.len() + part.len() > MAX_HELD {
+            self.passing = true;
+            self.line.clear();
+        } else {
+            self.line.extend_from_slice(part);
+        }
+    }
+
+    fn end(&mut self, ended: &mut Ended, take: &mut impl FnMut(u64, &[u8])) {
+        ended.lines += 1;
+        ended.passed += u64::from(self.passing);
+        let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
+        if !self.passing && !line.trim_ascii().is_empty() {
+            take(ended.lines, line);
+        }
+        self.line.clear();
+        self.passing = false;
+    }
 }

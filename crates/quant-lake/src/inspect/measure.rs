@@ -143,9 +143,9 @@ pub(super) struct Silences {
 }
 
 impl Silences {
-    /// Books a silence of at least `limit_us`.
+    /// Books a silence longer than `limit_us`.
     pub(super) fn see(&mut self, from: i64, to: i64, limit_us: i64) {
-        if to - from < limit_us {
+        if to - from <= limit_us {
             return;
         }
         self.n += 1;

@@ -144,11 +144,12 @@ fn facts(seen: &Seen, out: &mut Inspection) {
         );
     }
     if let Some(lag) = out.receive_lag_ms {
-        let side = if lag.median < 0.0 { "behind" } else { "after" };
-        out.note(format!(
-            "the recorder's clock is {} ms {side} the venue's (median): receive times are stored, never trusted",
-            lag.median.abs()
-        ));
+        if lag.median < 0.0 {
+            out.note(format!(
+                "the recorder's clock runs at least {} ms behind the venue's: receive times are stored, never trusted",
+                -lag.median
+            ));
+        }
     }
 }
 

@@ -78,7 +78,7 @@ pub struct TableSummary {
     pub time_unit: Option<String>,
     /// Time between rows, milliseconds.
     pub cadence_ms: Option<Spread>,
-    /// Silences of at least the limit, longest first, at most ten.
+    /// Silences longer than the limit, longest first, at most ten.
     pub gaps: Vec<Silence>,
     /// How many there are.
     pub n_gaps: u64,

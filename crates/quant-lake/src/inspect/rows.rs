@@ -13,6 +13,7 @@ use super::report::{Column, Inspection};
 use super::{Subject, exchange_of, first_line};
 use crate::schema::Dataset;
 use crate::sniff::RowsFile;
+use crate::venues::number::parse_decimal;
 use crate::venues::rows::{FileTotals, ParseError, ParseOptions, RowParser, Totals};
 use crate::venues::{binance, bybit, okx};
 
@@ -60,8 +61,17 @@ pub(super) fn inspect(subject: &Subject<'_>, head: &Head, found: &RowsFile, out:
     let Ok(symbol) = symbol.parse::<Symbol>() else {
         return out.fail("instrument", "its name is no symbol");
     };
+    let worth = contract_worth(head, found);
+    if let Some(worth) = worth.filter(|_| market == Market::Swap) {
+        out.note(format!(
+            "a contract is worth {worth} by `vol` and `vol_ccy` of its first rows"
+        ));
+    }
     let make = |parse: ParseOptions| {
-        let terms = contracts(found.venue, market, &symbol);
+        let terms = contracts(found.venue, market, &symbol).map(|mut terms| {
+            terms.contract_value = worth.unwrap_or(1.0);
+            terms
+        });
         match found.venue {
             Venue::Binance => {
                 let terms = binance::Terms::new(market, &symbol, terms.as_ref());
@@ -95,7 +105,8 @@ pub(super) fn contracts(venue: Venue, market: Market, symbol: &Symbol) -> Option
         lot_size: one,
         min_notional: 0.0,
         contract_value: 1.0,
-        inverse: matches!(market, Market::Cm | Market::Inverse),
+        inverse: matches!(market, Market::Cm | Market::Inverse)
+            || (market == Market::Swap && symbol.as_str().contains("-USD-")),
         funding_interval_h: None,
         maker_bps: 0.0,
         taker_bps: 0.0,
@@ -103,6 +114,32 @@ pub(super) fn contracts(venue: Venue, market: Market, symbol: &Symbol) -> Option
         delist: None,
         source: String::new(),
     })
+}
+
+/// Returns what a contract is worth by the candles themselves, which state volumes in contracts and in coins: a power of
+/// ten as all of the venue's are, in coins (linear) or dollars (inverse).
+fn contract_worth(head: &Head, found: &RowsFile) -> Option<f64> {
+    let at = |name: &str| found.columns.iter().position(|c| c == name);
+    let (vol, coins, close) = (at("vol")?, at("vol_ccy")?, at("close")?);
+    let inverse = found
+        .symbol
+        .as_ref()
+        .is_some_and(|(s, _)| s.contains("-USD-"));
+    let lines = head.bytes.split(|b| *b == b'\n');
+    let worth = lines.skip(1).find_map(|line| {
+        let fields: Vec<&[u8]> = line.split(|b| *b == b',').collect();
+        let number = |i: usize| fields.get(i).and_then(|f| parse_decimal(f));
+        let (vol, coins, close) = (number(vol)?, number(coins)?, number(close)?);
+        let worth = if inverse {
+            coins * close / vol
+        } else {
+            coins / vol
+        };
+        (worth.is_finite() && worth > 0.0).then_some(worth)
+    })?;
+    let powers = (-10_i32..=10).filter_map(|n| format!("1e{n}").parse::<f64>().ok());
+    let mut near = powers.filter(|p| (worth / p - 1.0).abs() < 0.05);
+    Some(near.next().unwrap_or(worth))
 }
 
 /// Makes a parser, or says why there is none.
@@ -208,6 +245,12 @@ pub(super) fn ending(
         return;
     }
     out.complete = !ended.stopped && read.is_ok() && !ended.truncated;
+    if ended.passed > 0 {
+        out.warn(
+            "lines",
+            &format!("{} too long to be looked at", ended.passed),
+        );
+    }
     match read {
         Err(problem) => out.fail("container", &problem.text()),
         Ok(()) if ended.truncated => {

@@ -16,6 +16,12 @@ pub(super) fn sniff(head: &[u8], first: &[u8]) -> Option<Sniffed> {
         (None, _) => split_received(first),
         found => found,
     };
+    // Of JSON over many lines the first one is a bracket.
+    let body = if body.trim_ascii().len() <= 1 {
+        head
+    } else {
+        body
+    };
     let body = body.trim_ascii_start();
     match body.first() {
         Some(b'{' | b'[') => {}

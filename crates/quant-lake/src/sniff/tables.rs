@@ -99,7 +99,7 @@ fn delimiter_of(line: &str) -> Option<u8> {
 
 fn by_header(names: &[String], data: &[String], facts: &FileFacts) -> Option<Sniffed> {
     let has = |name: &str| names.iter().any(|n| n == name);
-    if has("File Path") && has("New File Checksum") {
+    if has("Original File Checksum") && has("New File Checksum") {
         return Some(Sniffed::UpdatesList);
     }
     if ["timestamp", "symbol", "side", "size", "price"]
