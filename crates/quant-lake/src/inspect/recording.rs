@@ -17,7 +17,7 @@ use crate::venues::contracts::QtyUnit;
 use crate::venues::deepcoin::pages as deepcoin;
 use crate::venues::pages::{PageFormat, PageMessages, split_received};
 use crate::venues::tables::{MessageParser, TableOptions};
-use crate::venues::{binance, hyperliquid, okx};
+use crate::venues::{binance, bybit, hyperliquid, okx};
 
 /// What was seen on the way besides the streams.
 #[derive(Default)]
@@ -257,9 +257,27 @@ fn parse(
                 out,
             );
         }
-        _ => out.warn(
+        Venue::Bybit => {
+            let datasets = bybit::recording::DATASETS;
+            let options = bybit::recording::Recording {
+                market,
+                symbol,
+                depth: None,
+                book,
+                datasets: datasets.to_vec(),
+            };
+            rows::run(
+                subject,
+                head,
+                &datasets,
+                false,
+                &|parse| Ok(bybit::recording::recording_parser(&options, parse)),
+                out,
+            );
+        }
+        Venue::Deepcoin | Venue::Csv => out.warn(
             "ingestion",
-            "build-dataset reads no recordings of this venue yet; streams were counted only",
+            "recordings of this venue are not read; its streams were counted only",
         ),
     }
 }
