@@ -259,7 +259,7 @@ fn recorded_archives() {
             (
                 "futures/um/daily/bookTicker/BTCUSDT/BTCUSDT-bookTicker-2024-08-08.zip",
                 "um",
-                66_089,
+                66_088,
             ),
         ] {
             let found = look(dir.path(), &root.join(path).to_string_lossy());

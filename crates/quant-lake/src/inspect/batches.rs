@@ -8,7 +8,7 @@ use arrow_array::{Array as _, RecordBatch};
 use quant_core::time::Day;
 
 use super::InspectOptions;
-use super::measure::{Counts, Silences, Times, order_of};
+use super::measure::{Counts, Silences, Sum, Times, order_of};
 use super::report::TableSummary;
 use crate::schema::Dataset;
 use crate::venues::rows::{Notes, Parsed, Totals};
@@ -31,8 +31,8 @@ pub(super) struct BatchMeter {
     silences: Silences,
     missing: u64,
     ids_missing: u64,
-    volume: f64,
-    volume_raw: Option<f64>,
+    volume: Sum,
+    volume_raw: Option<Sum>,
     price: Option<(f64, f64)>,
     has_volume: bool,
 }
@@ -46,7 +46,7 @@ impl BatchMeter {
             silences: Silences::default(),
             missing: 0,
             ids_missing: 0,
-            volume: 0.0,
+            volume: Sum::default(),
             volume_raw: None,
             price: None,
             has_volume: false,
@@ -119,13 +119,13 @@ impl BatchMeter {
             && self.dataset != Dataset::L2Deltas
         {
             self.has_volume = true;
-            self.volume += volume.iter().flatten().sum::<f64>();
+            volume.iter().flatten().for_each(|v| self.volume.add(v));
         }
         if let Some(raw) = column(&["qty_raw", "volume_raw"])
             && raw.null_count() < raw.len()
         {
-            let sum = raw.iter().flatten().sum::<f64>();
-            self.volume_raw = Some(self.volume_raw.unwrap_or(0.0) + sum);
+            let sum = self.volume_raw.get_or_insert_default();
+            raw.iter().flatten().for_each(|v| sum.add(v));
         }
         let (low, high) = match self.dataset {
             Dataset::BookTicker => (column(&["bid_px"]), column(&["ask_px"])),
@@ -188,8 +188,8 @@ impl BatchMeter {
         out.missing_intervals = self.dataset.interval_us().map(|_| missing);
         if self.has_volume {
             let (volume, unit) = match self.volume_raw {
-                Some(raw) => (raw, "contracts"),
-                None => (self.volume, "base units"),
+                Some(raw) => (raw.value(), "contracts"),
+                None => (self.volume.value(), "base units"),
             };
             out.volume = Some(volume).filter(|v| v.is_finite());
             out.volume_unit = Some(unit.to_owned());

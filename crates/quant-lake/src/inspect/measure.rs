@@ -91,6 +91,29 @@ impl Counts {
     }
 }
 
+/// A sum that does not depend on how rows are cut into batches, with the rounding of each step carried along (Neumaier).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sum {
+    sum: f64,
+    rest: f64,
+}
+
+impl Sum {
+    pub(super) fn add(&mut self, value: f64) {
+        let next = self.sum + value;
+        self.rest += if self.sum.abs() >= value.abs() {
+            (self.sum - next) + value
+        } else {
+            (value - next) + self.sum
+        };
+        self.sum = next;
+    }
+
+    pub(super) fn value(self) -> f64 {
+        self.sum + self.rest
+    }
+}
+
 /// Times of one stream in the order of its rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Times {

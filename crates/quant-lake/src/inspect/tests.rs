@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::inspect::measure::{Counts, Silences};
+use crate::inspect::measure::{Counts, Silences, Sum};
 
 struct Folder(tempfile::TempDir);
 
@@ -54,6 +54,11 @@ fn distributions_are_exact_until_they_are_wide() {
     assert!((spread.median - 499_999.0).abs() <= 128.0, "{spread:?}");
     assert!((spread.p99 - 989_999.0).abs() <= 128.0, "{spread:?}");
     assert_eq!(Counts::default().spread(1.0), None);
+    let mut sum = Sum::default();
+    for value in [1e16, 1.0, 1.0, -1e16] {
+        sum.add(value);
+    }
+    assert_eq!(sum.value(), 2.0);
     let mut silences = Silences::default();
     for i in 1..=20 {
         silences.see(0, i, 5);
