@@ -222,7 +222,7 @@ fn unknown_bytes(subject: &Subject<'_>, out: &mut Inspection) {
         [0x89, b'H', b'D', b'F', ..] => "HDF5: export it as CSV",
         _ => "no format this program knows; text in a legacy encoding must be converted to UTF-8",
     };
-    out.format = format!("{} of an unknown kind", subject.kind);
+    out.format = subject.kind.to_string();
     out.note(format!("first bytes: {}", hex.join(" ")));
     out.fail("format", hint);
 }

@@ -196,8 +196,8 @@ impl BatchMeter {
         }
         out.price = self.price;
         if numbered {
-            out.ids = ids;
             let counted = matches!(self.dataset, Dataset::Trades | Dataset::AggTrades);
+            out.ids = ids.filter(|_| counted || self.dataset == Dataset::BookTicker);
             out.ids_missing = counted.then_some(ids_missing);
         }
         if let Some(totals) = totals {

@@ -202,7 +202,7 @@ pub(super) fn updates(subject: &Subject<'_>, head: &Head, out: &mut Inspection) 
                 .and_then(|f| core::str::from_utf8(f).ok())
                 .is_some_and(crate::layout::is_sha256)
         };
-        if !path.starts_with(b"data/") || !is_hash(fields.next()) || !is_hash(fields.next()) {
+        if path.is_empty() || !is_hash(fields.next()) || !is_hash(fields.next()) {
             bad.get_or_insert(number);
         }
     });

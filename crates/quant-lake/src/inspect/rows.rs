@@ -13,6 +13,7 @@ use super::report::{Column, Inspection};
 use super::{Subject, exchange_of, first_line};
 use crate::schema::Dataset;
 use crate::sniff::RowsFile;
+use crate::venues::binance::Period;
 use crate::venues::number::parse_decimal;
 use crate::venues::rows::{FileTotals, ParseError, ParseOptions, RowParser, Totals};
 use crate::venues::{binance, bybit, okx};
@@ -294,6 +295,11 @@ fn judge(subject: &Subject<'_>, dataset: Dataset, totals: &Totals, out: &mut Ins
             out.warn(&name, &text);
         }
     }
+    let gaps: u64 = totals.days.values().map(|d| d.gaps).sum();
+    if gaps > 0 {
+        let text = format!("{gaps} stretches are known to be missing");
+        out.warn(&format!("gaps of {dataset}"), &text);
+    }
     for line in totals.notes.lines(totals.filtered) {
         out.note(line);
     }
@@ -313,6 +319,16 @@ pub(super) fn inside_period(subject: &Subject<'_>, out: &mut Inspection) {
     let (Some(first), Some(last)) = (first, last) else {
         return;
     };
+    if let Period::Day(_) = period
+        && out.complete
+        && let [table] = out.tables.as_slice()
+        && table.missing_intervals.is_some()
+    {
+        let (rows, due) = (table.rows, covers.len_us() / 60_000_000);
+        if i64::try_from(rows) != Ok(due) {
+            out.warn("minutes of the day", &format!("{rows} of {due}"));
+        }
+    }
     // Edges of OKX's files are off by up to half a minute.
     let slack = if subject.facts.utc8 { 30_000_000 } else { 0 };
     let inside = first.0 >= covers.start.0 - slack && last.0 < covers.end.0 + slack;
