@@ -5,6 +5,8 @@ mod build_bars;
 mod build_dataset;
 mod check_data;
 mod config;
+mod inspect;
+mod inspect_text;
 mod mock_exchange;
 mod run_all;
 mod synth;
@@ -52,6 +54,8 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::RunAll(args) => run_all::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::CheckData(args) => check_data::run(args, ui),
+        Command::Inspect(args) => inspect::run(args, ui),
+        Command::InspectBybitL2(args) => inspect::bybit_l2(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
         Command::SynthFacts(args) => synth_facts::run(args, ui),

@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Look for vendor defects in what the lake holds: gaps, frozen values, shifted labels, mixed units
     CheckData(CheckData),
+    /// Say what is in a vendor's file, a recording, a CSV or a partition, and how to ingest it
+    Inspect(super::inspect::Inspect),
+    /// Write `bybit_l2_inspect.json` about one day of a Bybit order book
+    InspectBybitL2(super::inspect::InspectBybitL2),
     /// Check a config, show it resolved, or print its schema
     Config(Config),
     /// Write a simulated market as exchange archives

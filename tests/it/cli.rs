@@ -47,6 +47,8 @@ fn help() {
         "build-bars",
         "run-all",
         "verify",
+        "inspect",
+        "inspect-bybit-l2",
         "check-data",
         "config",
         "synth",

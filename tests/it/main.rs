@@ -23,6 +23,8 @@ mod csv;
 mod funding;
 /// Gates refuse with a diagnosis that names the remedy.
 mod gates;
+/// What is in a file, told by `quant inspect`.
+mod inspect;
 /// The offline instrument table parses, is consistent and holds what the configs name.
 mod instruments;
 /// Two markets that agree up to a minute give the same decisions up to it.

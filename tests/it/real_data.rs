@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::{manifest, read_json, run, sha256};
 
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn shared(path: &str) -> Option<PathBuf> {
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("QUANT_SHARED_DATA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
         PathBuf::from,

@@ -15,7 +15,7 @@ use crate::layout::{Lake, MANIFEST_FILE, PartitionSetSpec, day_folder, parse_day
 use crate::manifest::Partition;
 use crate::read::{HashMemo, PartitionSet, ReadError};
 
-pub use discover::{UnknownSet, set_specs};
+pub use discover::{UnknownSet, set_specs, spec_of as spec_of_dir};
 
 /// How much is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,7 +38,11 @@ pub fn set_specs(lake: &Lake, book_levels: u16) -> (Vec<PartitionSetSpec>, Vec<U
     (specs, unknown)
 }
 
-fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, String> {
+/// Returns the set whose folder below the lake has these names, or why there is none.
+///
+/// # Errors
+/// A sentence.
+pub fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, String> {
     let instrument = |exchange: &str, market: &str, symbol: &str| {
         let text = |e: quant_core::market::MarketError| e.to_string();
         Ok::<_, String>(InstrumentKey {
