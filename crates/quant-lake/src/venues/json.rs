@@ -163,6 +163,14 @@ impl<'a> Json<'a> {
         self.fresh = false;
         let start = self.at;
         loop {
+            // Eight plain bytes at a time; the rest of the loop deals with the first that is not.
+            while let Some(word) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) {
+                let plain = plain_bytes(u64::from_le_bytes(*word));
+                self.at += plain;
+                if plain < 8 {
+                    break;
+                }
+            }
             match self.text.get(self.at) {
                 Some(b'"') => {
                     let inner = &self.text[start..self.at];
@@ -325,6 +333,20 @@ impl<'a> Json<'a> {
             Err(self.bad("the end of the message"))
         }
     }
+}
+
+/// Returns how many of eight bytes, from the lowest, are neither quote nor backslash nor control character.
+#[inline]
+const fn plain_bytes(word: u64) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    // A lane that is zero, and one below a space: up to the first such lane nothing borrows, so the lowest mark is true.
+    let quote = word ^ (ONES * b'"' as u64);
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let escape = word ^ (ONES * b'\\' as u64);
+    let escape = escape.wrapping_sub(ONES) & !escape;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    ((quote | escape | control) & TOPS).trailing_zeros() as usize / 8
 }
 
 /// Returns the length of the JSON number at the start of the text, 0 if there is none.
