@@ -2,7 +2,7 @@
 //!
 //! Nothing becomes visible here; a finished file is a [`StagedPartition`] that `commit` publishes or drops.
 
-mod check;
+pub(crate) mod check;
 mod encode;
 #[cfg(test)]
 pub(crate) mod fixture;
