@@ -19,6 +19,8 @@ mod cli;
 mod crash;
 /// A user's own CSV: stamps, units, refusals.
 mod csv;
+/// The fuzz corpus, replayed and mutated.
+mod fuzz_corpus;
 /// Settled funding is charged to open trades.
 mod funding;
 /// Gates refuse with a diagnosis that names the remedy.
