@@ -69,7 +69,9 @@ fn run_target(name: &str, folder: &Path, bytes: &[u8]) {
 }
 
 /// Runs a job for every target on two threads; returns the crashes.
-fn for_all(job: impl Fn(&str, &[Vec<u8>], &dyn Fn(&[u8])) -> Result<(), Crash> + Sync) -> Vec<Crash> {
+fn for_all(
+    job: impl Fn(&str, &[Vec<u8>], &dyn Fn(&[u8])) -> Result<(), Crash> + Sync,
+) -> Vec<Crash> {
     let only = std::env::var("QUANT_FUZZ_ONLY").ok();
     let names: Vec<&str> = names()
         .into_iter()
@@ -153,10 +155,7 @@ fn a_missing_or_foreign_corpus_is_noticed() {
     let corpus = Corpus::from([("a".to_owned(), seeds.clone())]);
     assert!(faults(&corpus, &["a"]).is_empty());
     assert_eq!(faults(&corpus, &["a", "b"]), ["corpus/b: 0 seeds"]);
-    assert_eq!(
-        faults(&corpus, &[]),
-        ["corpus/a: no such target"]
-    );
+    assert_eq!(faults(&corpus, &[]), ["corpus/a: no such target"]);
     let mut large = seeds;
     large.insert("x".to_owned(), vec![0; MAX_SEED_BYTES + 1]);
     let corpus = Corpus::from([("a".to_owned(), large)]);
@@ -185,7 +184,10 @@ fn mutants_of_the_corpus_pass_their_targets() {
 /// The hunt can fail: a reader that trusts a length, a number and a sign is caught three times.
 #[test]
 fn planted_bugs_are_caught() {
-    let seeds = [b"len=3,qty=10\nabc\n".to_vec(), b"len=2,qty=5\nxy\n".to_vec()];
+    let seeds = [
+        b"len=3,qty=10\nabc\n".to_vec(),
+        b"len=2,qty=5\nxy\n".to_vec(),
+    ];
     let field = |text: &str, name: &str| -> Option<i64> {
         let rest = text.split_once(name)?.1;
         rest.split([',', '\n']).next()?.parse().ok()

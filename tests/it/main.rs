@@ -19,10 +19,10 @@ mod cli;
 mod crash;
 /// A user's own CSV: stamps, units, refusals.
 mod csv;
-/// The fuzz corpus, replayed and mutated.
-mod fuzz_corpus;
 /// Settled funding is charged to open trades.
 mod funding;
+/// The fuzz corpus, replayed and mutated.
+mod fuzz_corpus;
 /// Gates refuse with a diagnosis that names the remedy.
 mod gates;
 /// The offline instrument table parses, is consistent and holds what the configs name.

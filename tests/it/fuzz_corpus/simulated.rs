@@ -53,15 +53,39 @@ const FILES: [(&str, &str, u8); 20] = [
 /// Simulates a day on every venue and cuts its files down.
 pub(crate) fn seeds(scratch: &Path) -> Vec<Seed> {
     let worlds: [(&str, &[&str]); 4] = [
-        ("binance", &["--instruments", "um:BTCUSDT:btc,spot:BTCUSDT:btc"]),
-        ("recorded", &["--datasets", "l2_deltas,l2_snapshots,trades", "--book-cadence-ms", "60000"]),
+        (
+            "binance",
+            &["--instruments", "um:BTCUSDT:btc,spot:BTCUSDT:btc"],
+        ),
+        (
+            "recorded",
+            &[
+                "--datasets",
+                "l2_deltas,l2_snapshots,trades",
+                "--book-cadence-ms",
+                "60000",
+            ],
+        ),
         ("bybit", &["--exchange", "bybit"]),
         ("okx", &["--exchange", "okx"]),
     ];
     let mut out = Vec::new();
     for (name, args) in worlds {
-        let mut all = vec!["synth", "--days", "1", "--start", "2024-01-02", "--out", name];
-        all.extend(["--set", "trades_per_day=1000", "--set", "quotes_per_day=3000"]);
+        let mut all = vec![
+            "synth",
+            "--days",
+            "1",
+            "--start",
+            "2024-01-02",
+            "--out",
+            name,
+        ];
+        all.extend([
+            "--set",
+            "trades_per_day=1000",
+            "--set",
+            "quotes_per_day=3000",
+        ]);
         all.extend(args);
         run(scratch, &all).code(0);
         let root = scratch.join(name);
@@ -77,7 +101,12 @@ pub(crate) fn seeds(scratch: &Path) -> Vec<Seed> {
             out.push((*target, format!("sim_{number:02}_{file}.txt"), seed));
         }
     }
-    assert!(out.len() >= FILES.len(), "{} files of {}", out.len(), FILES.len());
+    assert!(
+        out.len() >= FILES.len(),
+        "{} files of {}",
+        out.len(),
+        FILES.len()
+    );
     out.extend(partitions(scratch));
     out
 }

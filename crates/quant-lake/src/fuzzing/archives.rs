@@ -67,9 +67,7 @@ pub(super) fn binance_archive(bytes: &[u8]) {
     };
     let terms = instrument(Venue::Binance, market, name, inverse);
     let terms = binance::Terms::new(market, &symbol(name), Some(&terms).filter(|_| known));
-    hold_if(&choice, |options| {
-        binance::parser(dataset, &terms, options)
-    });
+    hold_if(&choice, |options| binance::parser(dataset, &terms, options));
 }
 
 /// Trades of Bybit: linear, inverse, spot.

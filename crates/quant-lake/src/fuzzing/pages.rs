@@ -3,8 +3,8 @@
 use quant_core::market::{Instrument, InstrumentKey, Market, Venue};
 use quant_core::time::UnixMicros;
 
-use super::rows::hold;
 use super::Choice;
+use super::rows::hold;
 use crate::schema::Dataset;
 use crate::venues::contracts::QtyUnit;
 use crate::venues::pages::{PageError, PageFormat, PageMessages};
