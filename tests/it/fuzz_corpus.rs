@@ -17,7 +17,7 @@ use quant_lake::fuzzing::{FILE_TARGETS, TARGETS};
 use self::mutate::{Crash, attempt, hunt};
 
 /// Mutants of each target in a usual run.
-const MUTANTS: u64 = 1_000;
+const MUTANTS: u64 = 2_000;
 const MIN_SEEDS: usize = 5;
 const MAX_SEED_BYTES: usize = 2_048;
 /// A Parquet footer of ten columns alone is larger than other seeds.
