@@ -144,7 +144,7 @@ fn number(out: &mut Vec<u8>, random: &mut Random) {
         0 => TOKENS[random.below(18)].to_vec(),
         // A digit more, another last digit, one off.
         1 => [&out[start..start + len], b"0"].concat(),
-        2 => format!("{:020}", random.next()).into_bytes()[..1 + random.below(20)].to_vec(),
+        2 => format!("{:020}", random.next()).into_bytes()[..=random.below(20)].to_vec(),
         _ => {
             let text = String::from_utf8(out[start..start + len].to_vec()).unwrap();
             let off = [-1_i128, 1, 60_000, -86_400_000][random.below(4)];

@@ -37,6 +37,7 @@ fn put_plain(out: &mut Vec<Seed>, target: &'static str, contents: &[&[u8]]) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of texts")]
 fn archives(out: &mut Vec<Seed>) {
     put(
         out,
@@ -271,6 +272,7 @@ fn books(out: &mut Vec<Seed>) {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of texts")]
 fn recordings(out: &mut Vec<Seed>) {
     put(
         out,
@@ -458,6 +460,7 @@ not json"#,
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of texts")]
 fn answers(out: &mut Vec<Seed>) {
     let binance = r#"[[1704067200000,"42000.1","42001","41999","42000.5","10",1704067259999,"420000",7,"5","210000","0"],[1704153540000,"1","2","0.5","1.5","10",1704153599999,"15",7,"5","7","0"],[1904153540000,"1","2","0.5","1.5","10",1904153599999,"15",7,"5","7","0"],[1]]"#;
     put(

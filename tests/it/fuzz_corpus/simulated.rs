@@ -91,7 +91,7 @@ pub(crate) fn seeds(scratch: &Path) -> Vec<Seed> {
         let root = scratch.join(name);
         for path in listing(&root).keys() {
             let found = FILES.iter().find(|(part, _, _)| path.contains(part));
-            let is_archive = [".zip", ".gz"].iter().any(|end| path.ends_with(end));
+            let is_archive = ["zip", "gz"].iter().any(|e| has_extension(path, e));
             let Some((_, target, number)) = found.filter(|_| is_archive) else {
                 continue;
             };
@@ -111,16 +111,20 @@ pub(crate) fn seeds(scratch: &Path) -> Vec<Seed> {
     out
 }
 
+fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|e| e == extension)
+}
+
 /// Returns the text in a file of the simulator.
 fn unpack(path: &str, bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
-    if path.ends_with(".zip") {
+    if has_extension(path, "zip") {
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         archive.by_index(0).unwrap().read_to_end(&mut text).unwrap();
     } else {
         MultiGzDecoder::new(bytes).read_to_end(&mut text).unwrap();
     }
-    if path.ends_with(".tar.gz") {
+    if path.contains(".tar.") {
         text.drain(..512);
     }
     text
