@@ -77,6 +77,7 @@ fn tree() -> Vec<SourceFile> {
             };
             let ignored = path == ".git"
                 || path.split('/').any(|part| part == "target")
+                || ["fuzz/artifacts", "fuzz/coverage", "fuzz/Cargo.lock"].contains(&path.as_str())
                 || (["data", "artifacts"].contains(&folder) && !path.ends_with("README.md"));
             if ignored {
                 continue;

@@ -21,6 +21,8 @@ mod crash;
 mod csv;
 /// Settled funding is charged to open trades.
 mod funding;
+/// The fuzz corpus, replayed and mutated.
+mod fuzz_corpus;
 /// Gates refuse with a diagnosis that names the remedy.
 mod gates;
 /// What is in a file, told by `quant inspect`.

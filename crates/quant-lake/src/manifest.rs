@@ -102,7 +102,7 @@ pub enum Inconsistency {
         /// Rows read from the sources.
         rows_in: u64,
         /// Rows accounted for.
-        accounted: u64,
+        accounted: u128,
     },
     /// Simulated data in a real folder or the other way round.
     #[error("simulated is {found}, the folder says {expected}: simulated and real data never mix")]
@@ -386,7 +386,9 @@ impl Manifest {
                 None
             }
         };
-        (self.row_count, self.time_range_covered) = self.totals(interval_us);
+        let (rows, range) = self.totals(interval_us);
+        self.row_count = u64::try_from(rows).unwrap_or(u64::MAX);
+        self.time_range_covered = range;
         replaced
     }
 
@@ -402,11 +404,8 @@ impl Manifest {
             .retain(|hash, _| partitions.iter().any(|p| p.ingest_params_hash == *hash));
     }
 
-    fn totals(&self, interval_us: Option<i64>) -> (u64, Option<TimeRange>) {
-        let rows = self
-            .partitions
-            .iter()
-            .fold(0_u64, |sum, p| sum.saturating_add(p.rows));
+    fn totals(&self, interval_us: Option<i64>) -> (u128, Option<TimeRange>) {
+        let rows = self.partitions.iter().map(|p| u128::from(p.rows)).sum();
         let start = self.partitions.iter().filter_map(|p| p.ts_min).min();
         let end = self.partitions.iter().filter_map(|p| p.ts_max).max();
         let range = start.zip(end).and_then(|(start, end)| {
@@ -441,7 +440,7 @@ impl Manifest {
                 });
             }
             let accounted = p.quality.rows_accounted(p.rows);
-            if accounted != p.rows_in {
+            if accounted != u128::from(p.rows_in) {
                 return Err(Inconsistency::RowsNotConserved {
                     date,
                     rows_in: p.rows_in,
@@ -475,7 +474,7 @@ impl Manifest {
                 expected,
             })
         };
-        if rows != self.row_count {
+        if rows != u128::from(self.row_count) {
             return total("row_count", self.row_count.to_string(), rows.to_string());
         }
         if range != self.time_range_covered {

@@ -60,11 +60,10 @@ impl Quality {
     }
 
     /// Returns the rows accounted for when `written` rows are in the partition.
-    pub const fn rows_accounted(&self, written: u64) -> u64 {
-        written
-            .saturating_add(self.duplicates)
-            .saturating_add(self.filtered)
-            .saturating_add(self.quarantined)
+    ///
+    /// Wide enough for any counters: a sum that stopped at the largest count would conserve rows that are not there.
+    pub const fn rows_accounted(&self, written: u64) -> u128 {
+        written as u128 + self.duplicates as u128 + self.filtered as u128 + self.quarantined as u128
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing becomes visible here; a finished file is a [`StagedPartition`] that `commit` publishes or drops.
 
-mod check;
+pub(crate) mod check;
 mod encode;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -86,7 +86,7 @@ pub enum WriteError {
         /// Rows read from the sources.
         rows_in: u64,
         /// Rows accounted for.
-        accounted: u64,
+        accounted: u128,
     },
     /// The Parquet library refused.
     #[error("cannot encode `{}`: {source}", path.display())]
@@ -347,7 +347,7 @@ impl PartitionWriter {
             return Err(WriteError::Refused);
         }
         let accounted = meta.quality.rows_accounted(checker.rows());
-        if accounted != meta.rows_in {
+        if accounted != u128::from(meta.rows_in) {
             return Err(WriteError::RowsNotConserved {
                 rows_in: meta.rows_in,
                 accounted,

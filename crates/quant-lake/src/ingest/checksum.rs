@@ -35,6 +35,8 @@ pub fn parse_checksum(path: &str, text: &str) -> Result<Checksum, BadChecksum> {
     if lines.any(|l| !l.trim().is_empty()) {
         return Err(bad());
     }
+    // The mark of binary mode, and white space on either side of it.
+    let is_mark = |c: char| c == '*' || c.is_whitespace();
     let mut parts = line.splitn(2, [' ', '\t']);
     let sha256 = parts.next().unwrap_or_default().to_ascii_lowercase();
     if !is_sha256(&sha256) {
@@ -42,7 +44,7 @@ pub fn parse_checksum(path: &str, text: &str) -> Result<Checksum, BadChecksum> {
     }
     let name = parts
         .next()
-        .map(|n| n.trim().trim_start_matches('*').to_owned())
+        .map(|n| n.trim_start_matches(is_mark).trim_end().to_owned())
         .filter(|n| !n.is_empty());
     Ok(Checksum { sha256, name })
 }
@@ -72,6 +74,14 @@ mod tests {
                 .as_deref(),
             Some("a.zip")
         );
+    }
+
+    #[test]
+    fn the_mark_of_binary_mode_is_no_part_of_the_name() {
+        for mark in ["*", "* ", " * ", "*\t*"] {
+            let sum = parse_checksum("x", &format!("{HEX} {mark}a b.zip \n")).unwrap();
+            assert_eq!(sum.name.as_deref(), Some("a b.zip"), "{mark:?}");
+        }
     }
 
     #[test]

@@ -103,6 +103,52 @@ fn refuses_paths_in_file_names() {
 }
 
 #[test]
+fn counts_beyond_the_largest_number_are_not_conserved() {
+    let (_dir, path, mut value) = stored();
+    let set = |value: &mut serde_json::Value, pointer: &str, to: u64| {
+        *value.pointer_mut(pointer).unwrap() = to.into();
+    };
+    for name in ["/row_count", "/partitions/0/rows", "/partitions/0/rows_in"] {
+        set(&mut value, name, u64::MAX);
+    }
+    let parse = |value: &serde_json::Value| {
+        Manifest::parse(value.to_string().as_bytes(), &path, spec().interval_us)
+    };
+    parse(&value).unwrap();
+    // One row more than can be counted.
+    let mut more = value.clone();
+    set(&mut more, "/partitions/0/quality/filtered", 1);
+    let error = parse(&more).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            ManifestError::Inconsistent { problem: Inconsistency::RowsNotConserved { rows_in: u64::MAX, accounted, .. }, .. }
+                if *accounted == 1 << 64
+        ),
+        "{error}"
+    );
+    let mut second = value["partitions"][0].clone();
+    second["date"] = "2024-01-03".into();
+    second["rows"] = 1.into();
+    second["rows_in"] = 1.into();
+    value["partitions"].as_array_mut().unwrap().push(second);
+    let error = parse(&value).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            ManifestError::Inconsistent {
+                problem: Inconsistency::Total {
+                    field: "row_count",
+                    ..
+                },
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
 fn refuses_contradictions() {
     let problem = |pointer, to: serde_json::Value| match altered(pointer, to) {
         ManifestError::Inconsistent { problem, .. } => problem,

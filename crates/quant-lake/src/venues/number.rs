@@ -75,6 +75,8 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     match text {
         [b'-', digits @ ..] if digits.len() <= 18 => parse_digits(digits).map(|n| -n),
         digits if digits.len() <= 18 => parse_digits(digits),
+        // The standard library takes a plus sign as well.
+        [b'+', ..] => None,
         _ => core::str::from_utf8(text).ok()?.parse().ok(),
     }
 }

@@ -211,6 +211,8 @@ pub struct Parser<F: RowFormat> {
     staged: Vec<F::Record>,
     lines: Vec<u64>,
     day: Option<Day>,
+    /// The day of the first usable row, which also counts what came before it.
+    first_day: Option<Day>,
     /// First and end time of `day`, empty without one.
     day_range: (i64, i64),
     counts: DayCounts,
@@ -238,6 +240,7 @@ impl<F: RowFormat> Parser<F> {
             staged: Vec::with_capacity(STAGED_ROWS),
             lines: Vec::new(),
             day: None,
+            first_day: None,
             day_range: (0, 0),
             counts: DayCounts::default(),
             prev: None,
@@ -460,6 +463,7 @@ impl<F: RowFormat> Parser<F> {
     fn enter(&mut self, day: Day) {
         // Counts before the first usable row belong to the first day.
         let booked = self.day.unwrap_or(day);
+        self.first_day.get_or_insert(booked);
         let counts = std::mem::take(&mut self.counts);
         let sum = self.totals.days.entry(booked).or_default();
         sum.add(&counts);
@@ -563,9 +567,8 @@ impl<F: RowFormat> RowParser for Parser<F> {
             self.enter(day);
         }
         let mut totals = std::mem::take(&mut self.totals);
-        let first = totals.days.keys().next().copied();
         for row in totals.quarantined.iter_mut().filter(|q| q.day.is_none()) {
-            row.day = first;
+            row.day = self.first_day;
         }
         Ok(vec![(F::Record::DATASET, totals)])
     }

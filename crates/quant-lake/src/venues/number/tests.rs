@@ -17,6 +17,21 @@ fn refuses_what_is_not_a_finite_decimal() {
 }
 
 #[test]
+fn a_plus_sign_makes_no_integer_of_any_length() {
+    for text in [
+        "+1",
+        "+123456789012345678",
+        "+1234567890123456789",
+        "+9223372036854775807",
+    ] {
+        assert_eq!(parse_integer(text.as_bytes()), None, "{text}");
+    }
+    assert_eq!(parse_integer(b"9223372036854775807"), Some(i64::MAX));
+    assert_eq!(parse_integer(b"-9223372036854775808"), Some(i64::MIN));
+    assert_eq!(parse_integer(b"9223372036854775808"), None);
+}
+
+#[test]
 fn reads_vendor_examples() {
     assert_eq!(parse_decimal(b"65014.60"), Some(65014.6));
     assert_eq!(

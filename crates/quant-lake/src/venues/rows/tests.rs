@@ -64,6 +64,22 @@ fn run(
     Ok((totals, rows.sum()))
 }
 
+#[test]
+fn a_row_refused_before_the_first_is_named_under_the_day_that_counts_it() {
+    // Collected rows come in any order: the first usable row is of a later day than the second.
+    let text = "id,price,qty,quote_qty,time,is_buyer_maker\n\
+        1,x,1,1,1704153600000,true\n\
+        2,1,1,1,1735776000000,true\n\
+        3,1,1,1,1704153600000,true\n";
+    let chunks = [text.as_bytes()];
+    let (totals, rows) = run(Dataset::Trades, Market::Um, &chunks, true).unwrap();
+    check(&totals, rows);
+    let later: Day = "2025-01-02".parse().unwrap();
+    assert_eq!(totals.days[&later].quarantined, 1);
+    assert_eq!(totals.quarantined[0].day, Some(later));
+    assert_eq!((totals.quarantined[0].line, rows), (2, 2));
+}
+
 fn check(totals: &Totals, rows: u64) {
     let sum = |f: fn(&DayCounts) -> u64| totals.days.values().map(f).sum::<u64>();
     let quarantined = totals.quarantined.len() as u64;

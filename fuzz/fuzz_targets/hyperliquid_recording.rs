@@ -1,0 +1,5 @@
+//! Feeds libFuzzer's bytes to the target `hyperliquid_recording` of `quant_lake::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| quant_fuzz::run("hyperliquid_recording", bytes));
