@@ -311,7 +311,8 @@ impl Job<'_> {
                 break;
             }
             let (local, targets) = (self.local(j)?, self.targets(file));
-            if !receipt::holds(self.lake, &self.request.key, &local, &targets) {
+            let range = whole_days(self.request.range, file.days);
+            if !receipt::holds(self.lake, &self.request.key, &local, &targets, range) {
                 return Ok(false);
             }
         }
@@ -348,7 +349,15 @@ impl Job<'_> {
             .iter()
             .map(|done| (done.dataset.name(), done.days.clone()))
             .collect();
-        receipt::write(self.lake, &request.key, &local, &targets, &days);
+        receipt::write(
+            self.lake,
+            &request.key,
+            &local,
+            &targets,
+            range,
+            &days,
+            &request.options.failpoints,
+        );
         Ok(done)
     }
 }

@@ -422,10 +422,12 @@ fn publish(
         let counts = check_counts(cx, file, &m, &refused)?;
         checked.push((m, refused, counts));
     }
+    cx.options.failpoints.reach("file.staged");
     if cx.options.keep_sources {
         crate::commit::sources::keep_source(
             cx.lake,
             cx.options.store.as_ref(),
+            &cx.options.failpoints,
             file.path,
             &file.sha256,
         )?;
@@ -488,7 +490,7 @@ fn commit(
     let quarantine = quarantine::path_of(cx.lake, key, &file.sha256);
     let had_quarantine = quarantine.exists();
     if !refused.is_empty() {
-        let path = quarantine::write(cx.lake, key, &file.name, &file.sha256, refused)
+        let path = quarantine::write(cx, key, &file.name, &file.sha256, refused)
             .map_err(|(path, source)| FileError::Io { path, source })?;
         notes.push(format!(
             "{} rows refused, see `{}`",
@@ -520,6 +522,7 @@ fn commit(
             unchanged,
         });
     }
+    cx.options.failpoints.reach("dataset.committed");
     let current = !days.is_empty() && days.iter().all(|d| d.unchanged);
     Ok(Done {
         dataset: key.dataset,

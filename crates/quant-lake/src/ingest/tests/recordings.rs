@@ -60,6 +60,7 @@ fn ingest(fixture: &Fixture, job: &Job<'_>, make: &MakeFileParser<'_>) -> Ingest
             days: None,
             whole_days: false,
             sha256: None,
+            continues: false,
         }],
         kind: job.kind,
         parser_version: job.version,
