@@ -102,7 +102,10 @@ fn sweep(store: &dyn Store, dir: &Path) -> Result<(), CommitError> {
         let entry = entry.map_err(|e| io("list", dir, e))?;
         let name = entry.file_name();
         let name = name.to_str().unwrap_or_default();
-        if name.split_once(".tmp-").is_some_and(|(sha, _)| is_sha256(sha)) {
+        if name
+            .split_once(".tmp-")
+            .is_some_and(|(sha, _)| is_sha256(sha))
+        {
             let path = entry.path();
             store
                 .remove(&path)

@@ -1,9 +1,11 @@
 //! Ingestion from end to end on archives made here: good files, every kind of bad file, and what stays in the lake.
 
 mod bad_input;
+mod catalogue;
 mod csv;
 mod fixture;
 mod good_input;
+mod lab;
 mod recordings;
 mod shared_data;
 mod speed;

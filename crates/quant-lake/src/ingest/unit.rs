@@ -26,7 +26,7 @@ use crate::read::ReadError;
 use crate::schema::Dataset;
 use crate::venues::binance::FormatError;
 use crate::venues::rows::{
-    FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, Totals,
+    FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, Totals, too_many_refused,
 };
 use crate::write::WriteError;
 
@@ -419,8 +419,20 @@ fn publish(
         let mut refused = std::mem::take(&mut m.totals.quarantined);
         refused.append(&mut m.summary.conflicts);
         refused.sort_by_key(|q| q.line);
-        let counts = check_counts(cx, file, &m, &refused)?;
+        let counts = check_counts(file, &m, &refused)?;
         checked.push((m, refused, counts));
+    }
+    let share = cx.options.max_quarantine_share;
+    let all = || checked.iter().filter(|(_, refused, _)| !refused.is_empty());
+    if too_many_refused(share, checked.iter().map(|(_, r, c)| (c.rows_in, &r[..]))) {
+        let refused = all().flat_map(|(_, refused, _)| refused.iter());
+        return Err(FileError::Parse(ParseError::TooManyBadRows {
+            file: file.name.clone(),
+            quarantined: all().map(|(_, _, c)| c.quarantined).sum(),
+            rows: all().map(|(_, _, c)| c.rows_in).sum(),
+            share,
+            first: refused.take(3).cloned().collect(),
+        }));
     }
     cx.options.failpoints.reach("file.staged");
     if cx.options.keep_sources {
@@ -438,9 +450,8 @@ fn publish(
         .collect()
 }
 
-/// Refuses a dataset whose rows are not all accounted for, or too many of which are unusable.
+/// Refuses a dataset whose rows are not all accounted for.
 fn check_counts(
-    cx: &Context<'_>,
     file: &LocalFile<'_>,
     made: &Made<'_>,
     refused: &[Quarantined],
@@ -458,16 +469,6 @@ fn check_counts(
             rows_in: counts.rows_in,
             accounted: counts.written + counts.duplicates + counts.filtered + counts.quarantined,
         });
-    }
-    let allowed = cx.options.max_quarantine_share * counts.rows_in as f64;
-    if refused.len() as f64 > allowed {
-        return Err(FileError::Parse(ParseError::TooManyBadRows {
-            file: file.name.clone(),
-            quarantined: counts.quarantined,
-            rows: counts.rows_in,
-            share: cx.options.max_quarantine_share,
-            first: refused.iter().take(3).cloned().collect(),
-        }));
     }
     Ok(counts)
 }

@@ -15,8 +15,10 @@ use crate::schema::Dataset;
 
 mod fields;
 mod notes;
+mod refused;
 pub use fields::{Fields, MAX_FIELDS};
 pub use notes::{LeftOut, Notes};
+pub use refused::{Quarantined, too_many_refused};
 
 /// Rows per batch: large enough to amortise a batch, small enough to stay in cache.
 const BATCH_ROWS: usize = 32_768;
@@ -127,20 +129,6 @@ pub enum RowProblem {
     /// The row is sound but not asked for: it is counted as filtered and noted, not quarantined.
     #[error("left out: {0}")]
     LeftOut(LeftOut),
-}
-
-/// A row that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
-    /// Line in the file, from 1; 0 for rows that were compared across files.
-    pub line: u64,
-    /// Day it is counted under: that of the row before it, as its own time may be what is wrong; `None` if the file
-    /// has no usable row.
-    pub day: Option<Day>,
-    /// Why.
-    pub reason: RowProblem,
-    /// The line, cut after 256 bytes, invalid UTF-8 replaced.
-    pub text: String,
 }
 
 /// Why a whole file is refused.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quant_core::market::book::{BinanceRule, BinanceSync, Step};
 use quant_core::market::{Market, Symbol};
 
-use self::frame::{Channel, Frame, Levels};
+use self::frame::{Channel, Frame, LEVEL, Levels};
 use crate::manifest::IngestParams;
 use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions};
@@ -574,7 +574,15 @@ impl MessageFormat for Recording {
         let mut levels = std::mem::take(&mut self.levels);
         let frame = Frame::read(text, &mut levels);
         self.levels = levels;
-        let frame = frame?;
+        let frame = match frame {
+            Ok(frame) => frame,
+            // Only frames about the book have levels, so it is the book that lacks it.
+            Err(reason @ RowProblem::NotANumber { column: LEVEL }) => {
+                out.refuse(Dataset::L2Deltas, line, reason);
+                return Ok(());
+            }
+            Err(reason) => return Err(reason),
+        };
         let channel = frame.channel();
         if frame
             .symbol

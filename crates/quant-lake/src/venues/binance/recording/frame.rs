@@ -6,6 +6,9 @@ use crate::venues::json::Json;
 use crate::venues::row_values::MAX_POSITIVE;
 use crate::venues::rows::RowProblem;
 
+/// What a price or size of a level is called in messages.
+pub(super) const LEVEL: &str = "level";
+
 /// What a frame is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Channel {
@@ -56,6 +59,7 @@ impl Levels {
 #[derive(Debug, Default)]
 pub(super) struct Frame<'a> {
     stream: Option<&'a [u8]>,
+    data: Option<&'a [u8]>,
     event: Option<&'a [u8]>,
     pub(super) symbol: Option<&'a [u8]>,
     pub(super) event_time: Option<&'a [u8]>,
@@ -112,7 +116,7 @@ fn levels(json: &mut Json<'_>, into: &mut Vec<BookLevel>) -> Result<(), RowProbl
         let mut n = 0;
         while json.element()? {
             match pair.get_mut(n) {
-                Some(slot) => *slot = json.decimal("level")?,
+                Some(slot) => *slot = json.decimal(LEVEL)?,
                 None => json.skip()?,
             }
             n += 1;
@@ -153,8 +157,12 @@ impl<'a> Frame<'a> {
         while let Some(key) = json.key()? {
             match key {
                 b"stream" if outer => set(&mut self.stream, scalar(json)?, "stream")?,
-                b"data" if outer && json.next_byte() == Some(b'{') => {
-                    self.object(json, into, false)?;
+                b"data" if outer => {
+                    set(&mut self.data, b"", "data")?;
+                    match json.next_byte() {
+                        Some(b'{') => self.object(json, into, false)?,
+                        _ => json.skip()?,
+                    }
                 }
                 b"b" | b"bids" if json.next_byte() == Some(b'[') => {
                     self.has_levels = true;
