@@ -65,7 +65,8 @@ pub(super) fn run(format: Format, good: &str, cases: Vec<Case>) -> usize {
     let good = reference.contents();
     let n = cases.len();
     let mut wrong = Vec::new();
-    let mut lab = Lab::prepared(format);
+    let lab = Lab::prepared(format);
+    let base = lab.save();
     for case in cases {
         let before = lab.fixture.listing();
         let report = lab.text(&case.text);
@@ -79,7 +80,7 @@ pub(super) fn run(format: Format, good: &str, cases: Vec<Case>) -> usize {
             if matches!(case.expect, Expect::Same(..)) && lab.contents() != good {
                 problem.push("other values than of the good file".to_owned());
             }
-            lab = Lab::prepared(format);
+            lab.restore(&base);
         }
         if !problem.is_empty() {
             let what = describe(&report);

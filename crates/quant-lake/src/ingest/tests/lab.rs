@@ -350,7 +350,7 @@ impl Lab {
 
     /// Ingests files at hand in this order.
     pub(super) fn ingest(&self, files: &[Given]) -> IngestReport {
-        let dir = self.fixture.root.path().join("files");
+        let dir = self.fixture.at.join("files");
         std::fs::create_dir_all(&dir).unwrap();
         let paths: Vec<(PathBuf, String)> = files
             .iter()
@@ -486,6 +486,23 @@ impl Lab {
             }
         }
         out
+    }
+
+    /// The files of the lake, to be put back by [`Lab::restore`].
+    pub(super) fn save(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let paths = self.fixture.listing().into_keys();
+        paths
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
+    }
+
+    /// Makes the lake what it was.
+    pub(super) fn restore(&self, files: &BTreeMap<PathBuf, Vec<u8>>) {
+        std::fs::remove_dir_all(self.fixture.lake().root()).unwrap();
+        for (path, bytes) in files {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
     }
 
     /// Lines of every file of the quarantine.

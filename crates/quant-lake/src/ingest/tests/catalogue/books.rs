@@ -87,7 +87,9 @@ fn stream(format: Format, name: &str, rows: &[String], expected: [u64; 4]) {
         .is_some_and(|m| m.partition(day(DAY)).is_some())
     {
         for (bid, ask) in tops(&lab) {
-            assert!(bid < ask, "{format:?} {name}: {bid} {ask}");
+            // A locked book is none of ours to correct; a crossed one is no book.
+            let is_sound = bid < ask || (name == "locked" && bid.total_cmp(&ask).is_eq());
+            assert!(is_sound, "{format:?} {name}: {bid} {ask}");
         }
     }
 }
@@ -128,7 +130,9 @@ fn levels_that_look_odd_and_are_allowed() {
                 &[("999", "0")],
                 2,
             );
-            run("a level deleted twice", &[("98", "0"), ("98", "0")], &[], 2);
+            let rows = replaced(format, &[("98", "0"), ("98", "0")], &[]);
+            let [written, ..] = with(format, 1);
+            stream(format, "a level deleted twice", &rows, [written, 1, 0, 0]);
         }
         run(
             "many decimals",
