@@ -16,7 +16,7 @@ use super::container::ContainerSpec;
 use super::receipt;
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::run::{IngestError, IngestOptions};
-use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
+use super::unit::{AtHand, Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, Source, SourceKind};
@@ -106,6 +106,10 @@ pub fn ingest_files(
         threads: (request.options.jobs / workers).max(1),
         writers: &writers,
         hashes: Mutex::new(BTreeMap::new()),
+        at_hand: AtHand {
+            names: request.files.iter().map(|f| f.name.clone()).collect(),
+            replaced: AtomicBool::new(false),
+        },
         state: Mutex::new(State {
             waiting: (0..request.files.len()).collect(),
             running: Vec::new(),
@@ -113,14 +117,10 @@ pub fn ingest_files(
         }),
         freed: Condvar::new(),
     };
-    if workers == 1 {
-        job.work();
-    } else {
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| job.work());
-            }
-        });
+    job.run(workers);
+    if job.at_hand.replaced.load(Ordering::Relaxed) {
+        job.wait_for_again();
+        job.run(workers);
     }
     let state = job
         .state
@@ -166,11 +166,36 @@ struct Job<'a> {
     threads: usize,
     writers: &'a BTreeMap<Dataset, (DatasetKey, DatasetWriter)>,
     hashes: Mutex<BTreeMap<usize, (u64, String)>>,
+    at_hand: AtHand,
     state: Mutex<State>,
     freed: Condvar,
 }
 
 impl Job<'_> {
+    fn run(&self, workers: usize) {
+        if workers == 1 {
+            self.work();
+            return;
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| self.work());
+            }
+        });
+    }
+
+    /// Lets those files wait again that lost their rows to another file of the request.
+    fn wait_for_again(&self) {
+        let lost = |i: usize| matches!(self.is_held(i), Ok(false));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_good = |outcomes: &[FileOutcome]| {
+            let mut all = outcomes.iter();
+            !all.any(|o| matches!(o.status, FileStatus::Failed { .. }))
+        };
+        let again = state.done.iter().filter(|(_, o)| is_good(o));
+        state.waiting = again.map(|(i, _)| *i).filter(|i| lost(*i)).collect();
+    }
+
     fn work(&self) {
         while let Some(i) = self.next() {
             let outcomes = self.outcomes(i);
@@ -290,6 +315,8 @@ impl Job<'_> {
             checksum_verified: file.sha256.is_some(),
             context,
             replaces_same_name: true,
+            is_whole_day: false,
+            at_hand: Some(&self.at_hand),
         })
     }
 

@@ -5,7 +5,7 @@ mod catalogue;
 mod csv;
 mod fixture;
 mod good_input;
-mod kills;
+mod idempotence;
 mod lab;
 mod recordings;
 mod shared_data;

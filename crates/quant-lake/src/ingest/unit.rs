@@ -2,7 +2,7 @@
 
 mod sink;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -96,6 +96,21 @@ pub enum FileError {
         /// Limit, rows.
         limit: u64,
     },
+    /// Its day holds rows of other files that another parser made.
+    #[error(
+        "`{file}`: {day} of `{set}` holds rows of `{}` too, made by another version of the parser or with other parameters\nhint: ingest these files together with this one, so that all are read again",
+        others.join("`, `")
+    )]
+    OtherParser {
+        /// File.
+        file: String,
+        /// The day.
+        day: Day,
+        /// Its set.
+        set: String,
+        /// The other files.
+        others: Vec<String>,
+    },
     /// A parser made rows nobody asked for: a bug, not a property of the file.
     #[error("the parser made rows of `{dataset}`, which were not asked for")]
     NotAsked {
@@ -161,6 +176,19 @@ pub(super) struct LocalFile<'a> {
     pub(super) context: Vec<Source>,
     /// A file of this name holds the same slice, so a new version replaces the old one instead of being merged.
     pub(super) replaces_same_name: bool,
+    /// It holds whole days, all there is of them.
+    pub(super) is_whole_day: bool,
+    /// The files it is ingested with.
+    pub(super) at_hand: Option<&'a AtHand>,
+}
+
+/// The files of one request: what is lost of one by ingesting another can be read again.
+#[derive(Debug, Default)]
+pub(super) struct AtHand {
+    /// Their names.
+    pub(super) names: BTreeSet<String>,
+    /// A partition was replaced that held rows of several of them.
+    pub(super) replaced: AtomicBool,
 }
 
 impl LocalFile<'_> {

@@ -83,7 +83,8 @@ impl Format {
             ..key(market, symbol)
         };
         match self {
-            Self::OkxTrades | Self::OkxBook | Self::OkxRecording => of("okx", "spot", "BTC-USDT"),
+            Self::OkxTrades => of("okx", "swap", "BTC-USDT-SWAP"),
+            Self::OkxBook | Self::OkxRecording => of("okx", "spot", "BTC-USDT"),
             Self::BybitContracts => of("bybit", "linear", "BTCUSDT"),
             Self::BybitSpot => of("bybit", "spot", "BTCUSDT"),
             Self::HyperliquidRecording => of("hyperliquid", "swap", "BTC"),
@@ -187,7 +188,7 @@ impl Format {
                     i + 1
                 )
             }
-            Self::OkxTrades => format!("BTC-USDT,{id},{side},{price},0.25,{t}"),
+            Self::OkxTrades => format!("BTC-USDT-SWAP,{id},{side},{price},0.25,{t}"),
             Self::BybitContracts => format!(
                 "{}.{:03},BTCUSDT,{},0.5,{price},PlusTick,m-{id},1,1,1",
                 t / 1_000,
@@ -295,6 +296,8 @@ pub(super) struct Lab {
     /// Of files at hand; a Vision file is asked for its day.
     pub(super) range: Option<[&'static str; 2]>,
     pub(super) version: &'static str,
+    /// Worth of a contract: the parser of another version takes another one.
+    pub(super) contract: f64,
 }
 
 impl Lab {
@@ -304,6 +307,7 @@ impl Lab {
             format,
             range: Some([DAY, "2024-07-03"]),
             version: "",
+            contract: 1.0,
         }
     }
 
@@ -346,6 +350,34 @@ impl Lab {
         self.fixture.put_zip(&file.unwrap().path, zip);
         let request = self.fixture.request(&key, main, DAY, "2024-07-03");
         self.fixture.ingest(&request)
+    }
+
+    /// Ingests the day's file at hand, which lies where its name says; an error if another writer is at work.
+    pub(super) fn try_text(&self, text: &str) -> Result<IngestReport, IngestError> {
+        let dir = self.fixture.at.join("shared");
+        std::fs::create_dir_all(&dir).unwrap();
+        let name = self.format.name(day(DAY));
+        let path = dir.join(&name);
+        if !path.exists() {
+            let temp = tempfile::NamedTempFile::new_in(&dir).unwrap();
+            std::fs::write(temp.path(), text).unwrap();
+            temp.persist(&path).unwrap();
+        }
+        let stop = AtomicBool::new(false);
+        let lake = self.fixture.lake();
+        let request = self.request(&[(path, name)]);
+        ingest_files(&lake, &request, &self.maker(), &NoProgress, &stop)
+    }
+
+    /// Ingests the Vision archive of the day before again; an error if another writer is at work.
+    pub(super) fn try_vision(&self) -> Result<IngestReport, IngestError> {
+        let source = LocalArchive::open(self.fixture.at.join("archive")).unwrap();
+        let key = self.format.key();
+        let request = self
+            .fixture
+            .request(&key, self.format.main(), "2024-07-01", DAY);
+        let stop = AtomicBool::new(false);
+        ingest_vision(&self.fixture.lake(), &source, &request, &NoProgress, &stop)
     }
 
     /// Ingests files at hand in this order.
@@ -428,10 +460,10 @@ impl Lab {
             ) -> Result<Box<dyn crate::venues::rows::RowParser>, FileError>
             + Sync,
     > {
-        let format = self.format;
+        let (format, contract) = (self.format, self.contract);
         Box::new(move |file, parse| {
             let key = format.key();
-            let terms = terms(key.market.name(), 1.0, false);
+            let terms = terms(key.market.name(), contract, false);
             let dataset = format.main();
             Ok(match format {
                 Format::OkxTrades => {
