@@ -118,8 +118,13 @@ pub enum CommitError {
 
 /// A hook called at each named step, for tests that kill the process there. Without a hook it does nothing.
 ///
-/// Names, in order: `partition.created`, `partition.synced`, `commit.begin`, `commit.renamed`, `commit.dir_synced`,
-/// `manifest.written`, `manifest.synced`, `manifest.renamed`, `manifest.dir_synced`, `commit.old_removed`.
+/// Names of a partition, in order: `partition.folders_synced` (new folders only), `partition.created`,
+/// `partition.written`, `partition.synced`, `partition.checked`, `commit.begin`, `commit.renamed`, `commit.dir_synced`,
+/// `manifest.created`, `manifest.written`, `manifest.synced`, `manifest.renamed`, `manifest.dir_synced`,
+/// `commit.old_removed`. An ingest adds, per file, `file.staged`, then `source.created`, `source.written`,
+/// `source.synced`, `source.renamed`, `source.dir_synced` if originals are kept, then per dataset with refused rows
+/// `quarantine.created`, `quarantine.written`, `quarantine.synced`, `quarantine.renamed`, `quarantine.dir_synced`, then
+/// the commits of its days and `dataset.committed`; files at hand end with `receipt.written` and `receipt.renamed`.
 #[derive(Clone, Default)]
 pub struct Failpoints(Option<Arc<dyn Fn(&'static str) + Send + Sync>>);
 
@@ -310,6 +315,7 @@ impl DatasetWriter {
             if !dir.is_dir() {
                 make_dir(self.options.store.as_ref(), &dir)?;
                 self.sync_dir(&set_dir)?;
+                self.options.failpoints.reach("partition.folders_synced");
             }
         }
         let path = dir.join(self.temp_name(&part_file(0)));
@@ -430,6 +436,7 @@ impl DatasetWriter {
             Arc::clone(&self.lock),
             temp_path.clone(),
         );
+        fail.reach("manifest.created");
         file.write_all(&bytes).map_err(io("write"))?;
         file.flush().map_err(io("write"))?;
         fail.reach("manifest.written");

@@ -378,14 +378,16 @@ impl PartitionWriter {
             .into_inner()
             .map_err(|e| io("write")(e.into_error()))?;
         file.flush().map_err(io("write"))?;
+        failpoints.reach("partition.written");
         file.file.sync().map_err(io("sync"))?;
+        failpoints.reach("partition.synced");
         let sha256 = hex(&file.hash.finalize());
         // What the system would hand to a reader now must be what was encoded.
         let mut stored = File::open(&path).map_err(io("read back"))?;
         if crate::read::hash_file(&mut stored).map_err(io("read back"))? != sha256 {
             return Err(WriteError::ReadBack { path });
         }
-        failpoints.reach("partition.synced");
+        failpoints.reach("partition.checked");
         let (ts_min, ts_max) = checker.time_bounds();
         meta.quality.gaps += checker.n_gaps();
         Ok(StagedPartition {

@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 
 use super::store::Store;
-use super::{CommitError, make_dirs};
+use super::{CommitError, Failpoints, make_dirs};
 use crate::content::hex;
-use crate::layout::{Lake, LayoutError};
+use crate::layout::{Lake, LayoutError, is_sha256};
+
+/// Held while an original is copied.
+const LOCK_FILE: &str = ".locks/sources.lock";
 
 /// Why an original was not kept.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,7 @@ pub enum SourceError {
 pub fn keep_source(
     lake: &Lake,
     store: &dyn Store,
+    failpoints: &Failpoints,
     original: &Path,
     sha256: &str,
 ) -> Result<PathBuf, SourceError> {
@@ -53,15 +57,21 @@ pub fn keep_source(
     }
     let dir = lake.sources_dir();
     make_dirs(store, &dir)?;
+    // Ingests of other datasets keep originals too: one at a time, so that what lies about is nobody's.
+    let _lock = lock(lake)?;
+    sweep(store, &dir)?;
     let n = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temp = dir.join(format!("{sha256}.tmp-{}-{n}", std::process::id()));
-    let published = copy(store, original, &temp, sha256).and_then(|()| {
+    let published = copy(store, failpoints, original, &temp, sha256).and_then(|()| {
         store
             .rename(&temp, &target)
             .map_err(|e| io("publish", &target, e))?;
-        Ok(store
+        failpoints.reach("source.renamed");
+        store
             .sync_dir(&dir)
-            .map_err(|e| io("sync folder", &dir, e))?)
+            .map_err(|e| io("sync folder", &dir, e))?;
+        failpoints.reach("source.dir_synced");
+        Ok(())
     });
     if published.is_err() {
         drop(store.remove(&temp));
@@ -69,14 +79,52 @@ pub fn keep_source(
     published.map(|()| target)
 }
 
+/// Waits for the other writers of the folder.
+fn lock(lake: &Lake) -> Result<File, CommitError> {
+    let path = lake.root().join(LOCK_FILE);
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(|e| io("create folder of", &path, e))?;
+    }
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|e| io("open", &path, e))?;
+    file.lock().map_err(|e| io("lock", &path, e))?;
+    Ok(file)
+}
+
+/// Removes the copies that interrupted ingests left unfinished.
+fn sweep(store: &dyn Store, dir: &Path) -> Result<(), CommitError> {
+    for entry in std::fs::read_dir(dir).map_err(|e| io("list", dir, e))? {
+        let entry = entry.map_err(|e| io("list", dir, e))?;
+        let name = entry.file_name();
+        let name = name.to_str().unwrap_or_default();
+        if name
+            .split_once(".tmp-")
+            .is_some_and(|(sha, _)| is_sha256(sha))
+        {
+            let path = entry.path();
+            store
+                .remove(&path)
+                .map_err(|e| io("remove stale", &path, e))?;
+        }
+    }
+    Ok(())
+}
+
 fn copy(
     store: &dyn Store,
+    failpoints: &Failpoints,
     original: &Path,
     temp: &Path,
     expected: &str,
 ) -> Result<(), SourceError> {
     let mut input = File::open(original).map_err(|e| io("open", original, e))?;
     let mut output = store.create(temp).map_err(|e| io("create", temp, e))?;
+    failpoints.reach("source.created");
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -100,7 +148,9 @@ fn copy(
             expected,
         });
     }
+    failpoints.reach("source.written");
     output.sync().map_err(|e| io("sync", temp, e))?;
+    failpoints.reach("source.synced");
     Ok(())
 }
 

@@ -340,10 +340,13 @@ fn failpoints_come_in_their_documented_order() {
         *seen.lock().unwrap(),
         [
             "partition.created",
+            "partition.written",
             "partition.synced",
+            "partition.checked",
             "commit.begin",
             "commit.renamed",
             "commit.dir_synced",
+            "manifest.created",
             "manifest.written",
             "manifest.synced",
             "manifest.renamed",
@@ -357,20 +360,21 @@ fn failpoints_come_in_their_documented_order() {
 fn keeps_originals_by_hash() {
     let dir = tempfile::tempdir().unwrap();
     let lake = Lake::new(dir.path().join("lake"));
+    let fail = Failpoints::default();
     let original = dir.path().join("a.zip");
     std::fs::write(&original, b"abc").unwrap();
     // FIPS 180-2, appendix B.1.
     let sha = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     for _ in 0..2 {
-        let kept = sources::keep_source(&lake, &FsStore, &original, sha).unwrap();
+        let kept = sources::keep_source(&lake, &FsStore, &fail, &original, sha).unwrap();
         assert_eq!(std::fs::read(kept).unwrap(), b"abc");
     }
     std::fs::write(&original, b"abcd").unwrap();
-    let error = sources::keep_source(&lake, &FsStore, &original, sha).unwrap_err();
+    let error = sources::keep_source(&lake, &FsStore, &fail, &original, sha).unwrap_err();
     assert!(
         matches!(error, sources::SourceError::Changed { .. }),
         "{error}"
     );
     assert_eq!(files(lake.root()), [format!("sources/{sha}")]);
-    assert!(sources::keep_source(&lake, &FsStore, &original, "../x").is_err());
+    assert!(sources::keep_source(&lake, &FsStore, &fail, &original, "../x").is_err());
 }

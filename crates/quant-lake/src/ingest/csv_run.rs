@@ -123,6 +123,8 @@ fn file(
         // The same path with other bytes is the file corrected, not a second file.
         context: Vec::new(),
         replaces_same_name: true,
+        is_whole_day: false,
+        at_hand: None,
     };
     let wanted = Wanted {
         range,

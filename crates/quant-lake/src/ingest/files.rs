@@ -16,7 +16,7 @@ use super::container::ContainerSpec;
 use super::receipt;
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::run::{IngestError, IngestOptions};
-use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
+use super::unit::{AtHand, Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, Source, SourceKind};
@@ -109,6 +109,10 @@ pub fn ingest_files(
         threads: (request.options.jobs / workers).max(1),
         writers: &writers,
         hashes: Mutex::new(BTreeMap::new()),
+        at_hand: AtHand {
+            names: request.files.iter().map(|f| f.name.clone()).collect(),
+            replaced: AtomicBool::new(false),
+        },
         state: Mutex::new(State {
             waiting: (0..request.files.len()).collect(),
             running: Vec::new(),
@@ -116,14 +120,10 @@ pub fn ingest_files(
         }),
         freed: Condvar::new(),
     };
-    if workers == 1 {
-        job.work();
-    } else {
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| job.work());
-            }
-        });
+    job.run(workers);
+    if job.at_hand.replaced.load(Ordering::Relaxed) {
+        job.wait_for_again();
+        job.run(workers);
     }
     let state = job
         .state
@@ -169,11 +169,36 @@ struct Job<'a> {
     threads: usize,
     writers: &'a BTreeMap<Dataset, (DatasetKey, DatasetWriter)>,
     hashes: Mutex<BTreeMap<usize, (u64, String)>>,
+    at_hand: AtHand,
     state: Mutex<State>,
     freed: Condvar,
 }
 
 impl Job<'_> {
+    fn run(&self, workers: usize) {
+        if workers == 1 {
+            self.work();
+            return;
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| self.work());
+            }
+        });
+    }
+
+    /// Lets those files wait again that lost their rows to another file of the request.
+    fn wait_for_again(&self) {
+        let lost = |i: usize| matches!(self.is_held(i), Ok(false));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_good = |outcomes: &[FileOutcome]| {
+            let mut all = outcomes.iter();
+            !all.any(|o| matches!(o.status, FileStatus::Failed { .. }))
+        };
+        let again = state.done.iter().filter(|(_, o)| is_good(o));
+        state.waiting = again.map(|(i, _)| *i).filter(|i| lost(*i)).collect();
+    }
+
     fn work(&self) {
         while let Some(i) = self.next() {
             let outcomes = self.outcomes(i);
@@ -293,6 +318,8 @@ impl Job<'_> {
             checksum_verified: file.sha256.is_some(),
             context,
             replaces_same_name: true,
+            is_whole_day: false,
+            at_hand: Some(&self.at_hand),
         })
     }
 
@@ -314,7 +341,8 @@ impl Job<'_> {
                 break;
             }
             let (local, targets) = (self.local(j)?, self.targets(file));
-            if !receipt::holds(self.lake, &self.request.key, &local, &targets) {
+            let range = whole_days(self.request.range, file.days);
+            if !receipt::holds(self.lake, &self.request.key, &local, &targets, range) {
                 return Ok(false);
             }
         }
@@ -351,7 +379,15 @@ impl Job<'_> {
             .iter()
             .map(|done| (done.dataset.name(), done.days.clone()))
             .collect();
-        receipt::write(self.lake, &request.key, &local, &targets, &days);
+        receipt::write(
+            self.lake,
+            &request.key,
+            &local,
+            &targets,
+            range,
+            &days,
+            &request.options.failpoints,
+        );
         Ok(done)
     }
 }

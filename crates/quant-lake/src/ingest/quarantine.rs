@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::unit::Context;
 use crate::layout::{DatasetKey, Lake};
 use crate::venues::rows::Quarantined;
 
@@ -30,20 +31,22 @@ pub(super) fn path_of(lake: &Lake, key: &DatasetKey, sha256: &str) -> PathBuf {
 /// # Errors
 /// The failing path and cause.
 pub(super) fn write(
-    lake: &Lake,
+    cx: &Context<'_>,
     key: &DatasetKey,
     file: &str,
     sha256: &str,
     rows: &[Quarantined],
 ) -> Result<PathBuf, (PathBuf, std::io::Error)> {
-    let path = path_of(lake, key, sha256);
-    let dir = lake.quarantine_dir(key);
+    let fail = &cx.options.failpoints;
+    let path = path_of(cx.lake, key, sha256);
+    let dir = cx.lake.quarantine_dir(key);
     let temp = dir.join(format!("{sha256}.jsonl.tmp-{}", std::process::id()));
     let io = |path: &PathBuf| {
         let path = path.clone();
         move |e| (path, e)
     };
     fs::create_dir_all(&dir).map_err(io(&dir))?;
+    sweep(&dir).map_err(io(&dir))?;
     let mut out = Vec::new();
     for row in rows {
         let entry = Entry {
@@ -58,11 +61,30 @@ pub(super) fn write(
         out.push(b'\n');
     }
     let mut handle = File::create(&temp).map_err(io(&temp))?;
-    handle
-        .write_all(&out)
-        .and_then(|()| handle.sync_all())
-        .map_err(io(&temp))?;
+    fail.reach("quarantine.created");
+    handle.write_all(&out).map_err(io(&temp))?;
+    fail.reach("quarantine.written");
+    handle.sync_all().map_err(io(&temp))?;
     drop(handle);
+    fail.reach("quarantine.synced");
     fs::rename(&temp, &path).map_err(io(&path))?;
+    fail.reach("quarantine.renamed");
+    cx.options.store.sync_dir(&dir).map_err(io(&dir))?;
+    fail.reach("quarantine.dir_synced");
     Ok(path)
+}
+
+/// Removes what interrupted writers left; the lock of the dataset's set is held.
+fn sweep(dir: &std::path::Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name
+            .to_str()
+            .is_some_and(|name| name.contains(".jsonl.tmp-"))
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use quant_core::market::InstrumentKey;
-use quant_core::time::Day;
+use quant_core::time::{Day, TimeRange};
 use serde::{Deserialize, Serialize};
 
 use super::unit::{LocalFile, Target};
+use crate::commit::Failpoints;
 use crate::layout::{Lake, instrument_path};
 
 /// What one file became under one parser and one set of parameters.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Receipt {
     parser_version: String,
+    /// Days that were asked for: `[first, end)`. Of others the file was not asked.
+    asked: (Day, Day),
     /// Hash of the parameters of each dataset's set, and the days the file is in.
     datasets: BTreeMap<String, DatasetReceipt>,
 }
@@ -43,6 +46,7 @@ pub(super) fn holds(
     key: &InstrumentKey,
     file: &LocalFile<'_>,
     targets: &[Target<'_>],
+    range: TimeRange,
 ) -> bool {
     let Ok(text) = std::fs::read(path_of(lake, key, file)) else {
         return false;
@@ -50,6 +54,9 @@ pub(super) fn holds(
     let Ok(receipt) = serde_json::from_slice::<Receipt>(&text) else {
         return false;
     };
+    if range.start.day() < receipt.asked.0 || receipt.asked.1.start() < range.end {
+        return false;
+    }
     targets.iter().all(|target| {
         let Some(known) = receipt.datasets.get(target.key.dataset.name()) else {
             return false;
@@ -69,11 +76,14 @@ pub(super) fn write(
     key: &InstrumentKey,
     file: &LocalFile<'_>,
     targets: &[Target<'_>],
+    range: TimeRange,
     days: &BTreeMap<&'static str, Vec<Day>>,
+    fail: &Failpoints,
 ) {
     let Some(first) = targets.first() else { return };
     let receipt = Receipt {
         parser_version: first.writer.parser_version().to_owned(),
+        asked: (range.start.day(), range.end.day()),
         datasets: targets
             .iter()
             .map(|t| {
@@ -87,13 +97,18 @@ pub(super) fn write(
             .collect(),
     };
     let path = path_of(lake, key, file);
-    let temp = path.with_extension(format!("tmp-{}", std::process::id()));
+    // One name for all processes: what a killed one left is overwritten, and a torn receipt is no receipt.
+    let temp = path.with_extension("tmp");
     let written = path
         .parent()
         .map_or(Ok(()), std::fs::create_dir_all)
         .and_then(|()| serde_json::to_vec(&receipt).map_err(Into::into))
         .and_then(|text| std::fs::write(&temp, text))
-        .and_then(|()| std::fs::rename(&temp, &path));
+        .and_then(|()| {
+            fail.reach("receipt.written");
+            std::fs::rename(&temp, &path)
+        });
+    fail.reach("receipt.renamed");
     if written.is_err() {
         drop(std::fs::remove_file(&temp));
     }

@@ -384,6 +384,8 @@ impl Worker<'_> {
             checksum_verified,
             context: Vec::new(),
             replaces_same_name: true,
+            is_whole_day: true,
+            at_hand: None,
         };
         let at = unit.first.start();
         let instrument = self

@@ -2,9 +2,12 @@
 
 mod bad_input;
 mod bybit;
+mod catalogue;
 mod csv;
 mod fixture;
 mod good_input;
+mod idempotence;
+mod lab;
 mod recordings;
 mod shared_data;
 mod speed;

@@ -2,7 +2,7 @@
 
 mod sink;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -26,7 +26,7 @@ use crate::read::ReadError;
 use crate::schema::Dataset;
 use crate::venues::binance::FormatError;
 use crate::venues::rows::{
-    FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, Totals,
+    FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, Totals, too_many_refused,
 };
 use crate::write::WriteError;
 
@@ -96,6 +96,21 @@ pub enum FileError {
         /// Limit, rows.
         limit: u64,
     },
+    /// Its day holds rows of other files that another parser made.
+    #[error(
+        "`{file}`: {day} of `{set}` holds rows of `{}` too, made by another version of the parser or with other parameters\nhint: ingest these files together with this one, so that all are read again",
+        others.join("`, `")
+    )]
+    OtherParser {
+        /// File.
+        file: String,
+        /// The day.
+        day: Day,
+        /// Its set.
+        set: String,
+        /// The other files.
+        others: Vec<String>,
+    },
     /// A parser made rows nobody asked for: a bug, not a property of the file.
     #[error("the parser made rows of `{dataset}`, which were not asked for")]
     NotAsked {
@@ -161,6 +176,19 @@ pub(super) struct LocalFile<'a> {
     pub(super) context: Vec<Source>,
     /// A file of this name holds the same slice, so a new version replaces the old one instead of being merged.
     pub(super) replaces_same_name: bool,
+    /// It holds whole days, all there is of them.
+    pub(super) is_whole_day: bool,
+    /// The files it is ingested with.
+    pub(super) at_hand: Option<&'a AtHand>,
+}
+
+/// The files of one request: what is lost of one by ingesting another can be read again.
+#[derive(Debug, Default)]
+pub(super) struct AtHand {
+    /// Their names.
+    pub(super) names: BTreeSet<String>,
+    /// A partition was replaced that held rows of several of them.
+    pub(super) replaced: AtomicBool,
 }
 
 impl LocalFile<'_> {
@@ -419,13 +447,27 @@ fn publish(
         let mut refused = std::mem::take(&mut m.totals.quarantined);
         refused.append(&mut m.summary.conflicts);
         refused.sort_by_key(|q| q.line);
-        let counts = check_counts(cx, file, &m, &refused)?;
+        let counts = check_counts(file, &m, &refused)?;
         checked.push((m, refused, counts));
     }
+    let share = cx.options.max_quarantine_share;
+    let all = || checked.iter().filter(|(_, refused, _)| !refused.is_empty());
+    if too_many_refused(share, checked.iter().map(|(_, r, c)| (c.rows_in, &r[..]))) {
+        let refused = all().flat_map(|(_, refused, _)| refused.iter());
+        return Err(FileError::Parse(ParseError::TooManyBadRows {
+            file: file.name.clone(),
+            quarantined: all().map(|(_, _, c)| c.quarantined).sum(),
+            rows: all().map(|(_, _, c)| c.rows_in).sum(),
+            share,
+            first: refused.take(3).cloned().collect(),
+        }));
+    }
+    cx.options.failpoints.reach("file.staged");
     if cx.options.keep_sources {
         crate::commit::sources::keep_source(
             cx.lake,
             cx.options.store.as_ref(),
+            &cx.options.failpoints,
             file.path,
             &file.sha256,
         )?;
@@ -436,9 +478,8 @@ fn publish(
         .collect()
 }
 
-/// Refuses a dataset whose rows are not all accounted for, or too many of which are unusable.
+/// Refuses a dataset whose rows are not all accounted for.
 fn check_counts(
-    cx: &Context<'_>,
     file: &LocalFile<'_>,
     made: &Made<'_>,
     refused: &[Quarantined],
@@ -456,16 +497,6 @@ fn check_counts(
             rows_in: counts.rows_in,
             accounted: counts.written + counts.duplicates + counts.filtered + counts.quarantined,
         });
-    }
-    let allowed = cx.options.max_quarantine_share * counts.rows_in as f64;
-    if refused.len() as f64 > allowed {
-        return Err(FileError::Parse(ParseError::TooManyBadRows {
-            file: file.name.clone(),
-            quarantined: counts.quarantined,
-            rows: counts.rows_in,
-            share: cx.options.max_quarantine_share,
-            first: refused.iter().take(3).cloned().collect(),
-        }));
     }
     Ok(counts)
 }
@@ -488,7 +519,7 @@ fn commit(
     let quarantine = quarantine::path_of(cx.lake, key, &file.sha256);
     let had_quarantine = quarantine.exists();
     if !refused.is_empty() {
-        let path = quarantine::write(cx.lake, key, &file.name, &file.sha256, refused)
+        let path = quarantine::write(cx, key, &file.name, &file.sha256, refused)
             .map_err(|(path, source)| FileError::Io { path, source })?;
         notes.push(format!(
             "{} rows refused, see `{}`",
@@ -520,6 +551,7 @@ fn commit(
             unchanged,
         });
     }
+    cx.options.failpoints.reach("dataset.committed");
     let current = !days.is_empty() && days.iter().all(|d| d.unchanged);
     Ok(Done {
         dataset: key.dataset,

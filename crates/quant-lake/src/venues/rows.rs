@@ -16,9 +16,11 @@ use crate::schema::Dataset;
 mod fields;
 mod notes;
 mod problem;
+mod refused;
 pub use fields::{Fields, MAX_FIELDS};
 pub use notes::{LeftOut, Notes};
-pub use problem::{ParseError, Quarantined, RowProblem};
+pub use problem::{ParseError, RowProblem};
+pub use refused::{Quarantined, too_many_refused};
 
 /// Rows per batch: large enough to amortise a batch, small enough to stay in cache.
 const BATCH_ROWS: usize = 32_768;

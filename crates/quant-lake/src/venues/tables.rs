@@ -24,7 +24,7 @@ use super::records::{
 };
 use super::rows::{
     FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
-    excerpt,
+    excerpt, too_many_refused,
 };
 use crate::schema::Dataset;
 
@@ -367,15 +367,22 @@ impl<F: MessageFormat> MessageParser<F> {
         }
     }
 
-    fn too_many(&self, dataset: Dataset) -> ParseError {
-        let totals = self.tables.totals.get(&dataset);
-        let bad = totals.map_or(&[][..], |t| &t.quarantined[..]);
+    fn too_many(&self) -> ParseError {
+        let with_bad = || {
+            let all = self.tables.totals.values();
+            all.filter(|t| !t.quarantined.is_empty())
+        };
+        let mut first: Vec<Quarantined> = with_bad()
+            .flat_map(|t| t.quarantined.iter().take(3).cloned())
+            .collect();
+        first.sort_by_key(|q| q.line);
+        first.truncate(3);
         ParseError::TooManyBadRows {
             file: self.options.file.clone(),
-            quarantined: bad.len() as u64,
-            rows: totals.map_or(0, |t| t.rows),
+            quarantined: with_bad().map(|t| t.quarantined.len() as u64).sum(),
+            rows: with_bad().map(|t| t.rows).sum(),
             share: self.options.max_quarantine_share,
-            first: bad.iter().take(3).cloned().collect(),
+            first,
         }
     }
 
@@ -402,7 +409,7 @@ impl<F: MessageFormat> MessageParser<F> {
             out.push(parsed);
         }
         if self.tables.n_quarantined > MAX_QUARANTINED {
-            return Err(self.too_many(self.tables.primary));
+            return Err(self.too_many());
         }
         Ok(())
     }
@@ -457,9 +464,9 @@ impl<F: MessageFormat> RowParser for MessageParser<F> {
             totals.absorb(counted);
         }
         let share = self.options.max_quarantine_share;
-        let bad = |t: &Totals| t.quarantined.len() as f64 > share * t.rows as f64;
-        if let Some((&dataset, _)) = self.tables.totals.iter().find(|(_, t)| bad(t)) {
-            return Err(self.too_many(dataset));
+        let counts = self.tables.totals.values();
+        if too_many_refused(share, counts.map(|t| (t.rows, &t.quarantined[..]))) {
+            return Err(self.too_many());
         }
         let mut all: FileTotals = std::mem::take(&mut self.tables.totals)
             .into_iter()

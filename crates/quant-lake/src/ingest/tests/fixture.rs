@@ -76,6 +76,8 @@ pub(super) fn csv(header: &str, rows: &[String]) -> String {
 
 pub(super) struct Fixture {
     pub(super) root: tempfile::TempDir,
+    /// Where the lake and the archive lie: the folder above, or that of another process.
+    pub(super) at: PathBuf,
     pub(super) options: IngestOptions,
 }
 
@@ -87,15 +89,16 @@ impl Fixture {
             max_quarantine_share: 0.2,
             ..IngestOptions::default()
         };
-        Self { root, options }
+        let at = root.path().to_owned();
+        Self { root, at, options }
     }
 
     pub(super) fn lake(&self) -> Lake {
-        Lake::new(self.root.path().join("lake"))
+        Lake::new(self.at.join("lake"))
     }
 
     pub(super) fn archive_path(&self, path: &str) -> PathBuf {
-        self.root.path().join("archive").join(path)
+        self.at.join("archive").join(path)
     }
 
     /// Puts an archive of one day (or month) in place, with its checksum.
@@ -138,7 +141,7 @@ impl Fixture {
     }
 
     pub(super) fn ingest(&self, request: &IngestRequest) -> IngestReport {
-        let source = LocalArchive::open(self.root.path().join("archive")).unwrap();
+        let source = LocalArchive::open(self.at.join("archive")).unwrap();
         let report = ingest_vision(
             &self.lake(),
             &source,
@@ -177,7 +180,7 @@ impl Fixture {
     /// Every file of the lake with its hash; locks prove nothing by existing and are left out.
     pub(super) fn listing(&self) -> BTreeMap<PathBuf, String> {
         let mut out = BTreeMap::new();
-        walk(&self.root.path().join("lake"), &mut out);
+        walk(&self.at.join("lake"), &mut out);
         out
     }
 }

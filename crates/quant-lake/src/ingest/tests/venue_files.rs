@@ -92,6 +92,8 @@ fn ingest(
         checksum_verified: false,
         context: Vec::new(),
         replaces_same_name: true,
+        is_whole_day: true,
+        at_hand: None,
     };
     let wanted = Wanted {
         range: TimeRange::new(days[0].parse().unwrap(), days[1].parse().unwrap()).unwrap(),

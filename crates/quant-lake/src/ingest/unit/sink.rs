@@ -1,6 +1,7 @@
 //! Turns the rows of one dataset of a file into staged partitions: streamed if in order, else collected and sorted.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
@@ -8,10 +9,10 @@ use quant_core::time::Day;
 
 use super::{Context, FileError, LocalFile, Target, Wanted};
 use crate::ingest::collect::{SortedDay, Winner, number_trades, render, sort_day};
-use crate::manifest::{Partition, Source};
+use crate::manifest::{Partition, Source, SourceKind};
 use crate::quality::Quality;
 use crate::read::{HashMemo, PartitionSet};
-use crate::schema::Dataset;
+use crate::schema::{Dataset, SCHEMA_VERSION};
 use crate::venues::rows::{DayCounts, Notes, Quarantined, RowProblem, Totals};
 use crate::write::{PartitionMeta, PartitionWriter, StagedPartition};
 
@@ -25,13 +26,55 @@ pub(super) struct Ready {
 }
 
 /// Returns the partition of a day that this file's rows must be merged with.
-fn union_with(target: &Target<'_>, file: &LocalFile<'_>, day: Day) -> Option<Partition> {
-    let existing = target.writer.partition(day)?;
+///
+/// Its rows cannot be told apart by file, so rows that another parser made, or that an earlier version of this file
+/// brought, go only with the whole partition: if the other files in it are at hand, they are read again after this one.
+fn union_with(
+    target: &Target<'_>,
+    file: &LocalFile<'_>,
+    day: Day,
+) -> Result<Option<Partition>, FileError> {
+    let Some(existing) = target.writer.partition(day) else {
+        return Ok(None);
+    };
     let same_kind = existing.sources.iter().all(|s| s.kind == file.kind);
-    let other =
-        |s: &Source| !(file.replaces_same_name && s.name == file.name) && s.sha256 != file.sha256;
+    let same_name = |s: &Source| file.replaces_same_name && s.name == file.name;
     // The same bytes again (another parser version or parameter) replace their slice if it is alone.
-    (same_kind && existing.sources.iter().any(other)).then_some(existing)
+    let is_other = |s: &&Source| !same_name(s) && s.sha256 != file.sha256;
+    let mut others = existing.sources.iter().filter(is_other).peekable();
+    if !same_kind || others.peek().is_none() {
+        return Ok(None);
+    }
+    let writer = target.writer;
+    let of_another_parser = existing.parser_version != writer.parser_version()
+        || existing.schema_version != SCHEMA_VERSION
+        // A user's files may each have a mapping of their own.
+        || (file.kind != SourceKind::Csv && existing.ingest_params_hash != writer.params_hash());
+    let was_corrected = existing
+        .sources
+        .iter()
+        .any(|s| same_name(s) && s.sha256 != file.sha256);
+    if !of_another_parser && !was_corrected {
+        return Ok(Some(existing));
+    }
+    if let Some(at_hand) = file.at_hand
+        && others.clone().all(|s| at_hand.names.contains(&s.name))
+    {
+        at_hand.replaced.store(true, Ordering::Relaxed);
+        return Ok(None);
+    }
+    if !of_another_parser {
+        return Ok(Some(existing));
+    }
+    if file.is_whole_day {
+        return Ok(None);
+    }
+    Err(FileError::OtherParser {
+        file: file.name.clone(),
+        day,
+        set: writer.spec().dir.clone(),
+        others: others.map(|s| s.name.clone()).collect(),
+    })
 }
 
 /// Streams or collects the rows of one dataset of a file into staged partitions.
@@ -104,7 +147,7 @@ impl<'a> Sink<'a> {
         let is_open = self.open.as_ref().is_some_and(|(open, _)| *open == day);
         if !is_open && !self.collected.contains_key(&day) {
             self.target.writer.check_source_kind(day, self.file.kind)?;
-            if self.collect || union_with(self.target, self.file, day).is_some() {
+            if self.collect || union_with(self.target, self.file, day)?.is_some() {
                 self.collected.insert(day, Default::default());
             } else {
                 self.open = Some((day, self.target.writer.begin(day)?));
@@ -225,7 +268,7 @@ impl<'a> Sink<'a> {
         self.out.duplicates += quality.duplicates;
         self.out.written += sorted.batch.num_rows() as u64;
         let mut batch = sorted.batch;
-        let existing = union_with(self.target, self.file, day);
+        let existing = union_with(self.target, self.file, day)?;
         let merged = existing.is_some();
         if let Some(existing) = existing {
             let mut slices = self.read_existing(day)?;

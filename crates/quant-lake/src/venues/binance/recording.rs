@@ -571,7 +571,23 @@ impl MessageFormat for Recording {
         let mut levels = std::mem::take(&mut self.levels);
         let frame = Frame::read(text, &mut levels);
         self.levels = levels;
-        let frame = frame?;
+        let frame = match frame {
+            Ok(frame) => frame,
+            // Only frames about the book have levels, so it is the book that lacks it.
+            Err(
+                reason @ (RowProblem::NotANumber {
+                    column: "price" | "qty",
+                }
+                | RowProblem::BadSign {
+                    column: "price" | "qty",
+                    ..
+                }),
+            ) => {
+                out.refuse(Dataset::L2Deltas, line, reason);
+                return Ok(());
+            }
+            Err(reason) => return Err(reason),
+        };
         let channel = frame.channel();
         if frame
             .symbol

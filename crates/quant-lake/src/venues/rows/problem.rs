@@ -1,9 +1,8 @@
 //! Why a row or a whole file is refused.
 
 use arrow_schema::ArrowError;
-use quant_core::time::Day;
 
-use super::LeftOut;
+use super::{LeftOut, Quarantined};
 use crate::schema::Dataset;
 
 /// Why one row cannot be used; it goes to the quarantine, the file goes on.
@@ -103,20 +102,6 @@ pub enum RowProblem {
     /// The row is sound but not asked for: it is counted as filtered and noted, not quarantined.
     #[error("left out: {0}")]
     LeftOut(LeftOut),
-}
-
-/// A row that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
-    /// Line in the file, from 1; 0 for rows that were compared across files.
-    pub line: u64,
-    /// Day it is counted under: that of the row before it, as its own time may be what is wrong; `None` if the file
-    /// has no usable row.
-    pub day: Option<Day>,
-    /// Why.
-    pub reason: RowProblem,
-    /// The line, cut after 256 bytes, invalid UTF-8 replaced.
-    pub text: String,
 }
 
 /// Why a whole file is refused.

@@ -36,6 +36,7 @@ impl Levels {
 #[derive(Debug, Default)]
 pub(super) struct Frame<'a> {
     stream: Option<&'a [u8]>,
+    data: Option<&'a [u8]>,
     event: Option<&'a [u8]>,
     pub(super) symbol: Option<&'a [u8]>,
     pub(super) event_time: Option<&'a [u8]>,
@@ -106,8 +107,12 @@ impl<'a> Frame<'a> {
         while let Some(key) = json.key()? {
             match key {
                 b"stream" if outer => set(&mut self.stream, scalar(json)?, "stream")?,
-                b"data" if outer && json.next_byte() == Some(b'{') => {
-                    self.object(json, into, false)?;
+                b"data" if outer => {
+                    set(&mut self.data, b"", "data")?;
+                    match json.next_byte() {
+                        Some(b'{') => self.object(json, into, false)?,
+                        _ => json.skip()?,
+                    }
                 }
                 b"b" | b"bids" if json.next_byte() == Some(b'[') => {
                     self.has_levels = true;
