@@ -25,8 +25,18 @@ pub(super) struct Ready {
 }
 
 /// Returns the partition of a day that this file's rows must be merged with.
-fn union_with(target: &Target<'_>, file: &LocalFile<'_>, day: Day) -> Option<Partition> {
+fn union_with(
+    cx: &Context<'_>,
+    target: &Target<'_>,
+    file: &LocalFile<'_>,
+    day: Day,
+) -> Option<Partition> {
     let existing = target.writer.partition(day)?;
+    let updates = &cx.options.updates;
+    if existing.sources.iter().any(|s| updates.withdraws(&s.sha256)) {
+        // Rows of a replaced file cannot be told from the others of the day, so none of them may stay.
+        return None;
+    }
     let same_kind = existing.sources.iter().all(|s| s.kind == file.kind);
     let other =
         |s: &Source| !(file.replaces_same_name && s.name == file.name) && s.sha256 != file.sha256;
@@ -104,7 +114,7 @@ impl<'a> Sink<'a> {
         let is_open = self.open.as_ref().is_some_and(|(open, _)| *open == day);
         if !is_open && !self.collected.contains_key(&day) {
             self.target.writer.check_source_kind(day, self.file.kind)?;
-            if self.collect || union_with(self.target, self.file, day).is_some() {
+            if self.collect || union_with(self.cx, self.target, self.file, day).is_some() {
                 self.collected.insert(day, Default::default());
             } else {
                 self.open = Some((day, self.target.writer.begin(day)?));
@@ -225,7 +235,7 @@ impl<'a> Sink<'a> {
         self.out.duplicates += quality.duplicates;
         self.out.written += sorted.batch.num_rows() as u64;
         let mut batch = sorted.batch;
-        let existing = union_with(self.target, self.file, day);
+        let existing = union_with(self.cx, self.target, self.file, day);
         let merged = existing.is_some();
         if let Some(existing) = existing {
             let mut slices = self.read_existing(day)?;
