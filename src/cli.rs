@@ -4,12 +4,14 @@ mod args;
 mod build_bars;
 mod build_dataset;
 mod check_data;
+mod check_updates;
 mod config;
 mod mock_exchange;
 mod run_all;
 mod synth;
 mod synth_facts;
 mod ui;
+mod universe;
 mod verify;
 
 use std::process::ExitCode;
@@ -52,6 +54,8 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::RunAll(args) => run_all::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::CheckData(args) => check_data::run(args, ui),
+        Command::CheckUpdates(args) => check_updates::run(args, ui),
+        Command::Universe(args) => universe::run(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
         Command::SynthFacts(args) => synth_facts::run(args, ui),

@@ -80,6 +80,8 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
             allow_missing_checksum: args.allow_missing_checksum,
             keep_sources: args.keep_sources,
             replace_source: args.replace_source,
+            monthly: args.monthly,
+            updates: std::sync::Arc::new(super::check_updates::read(&args.updates)?),
             ..defaults
         },
         created_at,
@@ -183,6 +185,7 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         }
         lines.extend(file_lines(symbol.as_str(), &report));
         super::check_data::tell(ui, &lake, &key, &report);
+        super::check_updates::tell(ui, &report);
         outcome = outcome.and_then(|()| ensure::require_success(&report));
         if report.stopped {
             break;

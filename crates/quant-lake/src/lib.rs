@@ -18,6 +18,7 @@ pub mod read;
 pub mod schema;
 pub mod table;
 pub mod truth;
+pub mod universe;
 pub mod venues;
 pub mod verify;
 pub mod write;
