@@ -104,7 +104,10 @@ pub(crate) fn run(args: &CheckUpdates, ui: Ui) -> CommandResult<ExitCode> {
     if still_stale > 0 {
         let error = CommandError::text(
             ErrorKind::Data,
-            &format!("{still_stale} partition(s) of `{}` were made of archives that the venue has replaced, listed above", args.lake.display()),
+            &format!(
+                "{still_stale} partition(s) of `{}` were made of archives that the venue has replaced, listed above",
+                args.lake.display()
+            ),
         );
         return Err(error.hint(if args.refetch {
             "the source still serves the old files, or has none: fetch the new ones into --root, or use --base-url https://data.binance.vision"
@@ -180,11 +183,9 @@ fn refetch(
             lake,
             options: IngestOptions {
                 jobs: worker_threads(args.jobs)?,
-                max_quarantine_share: config
-                    .as_ref()
-                    .map_or(defaults.max_quarantine_share, |c| {
-                        c.raw.ingest.max_quarantine_share
-                    }),
+                max_quarantine_share: config.as_ref().map_or(defaults.max_quarantine_share, |c| {
+                    c.raw.ingest.max_quarantine_share
+                }),
                 allow_missing_checksum: vision.allow_missing_checksum,
                 monthly: cadence == Files::Monthly,
                 updates: Arc::clone(updates),
@@ -197,14 +198,8 @@ fn refetch(
         for range in stretches(&days) {
             let terms = table.rows_of(&key.instrument);
             let datasets = [key.dataset];
-            let report = ensure::vision(
-                &context,
-                &vision,
-                &key.instrument,
-                &datasets,
-                range,
-                terms,
-            )?;
+            let report =
+                ensure::vision(&context, &vision, &key.instrument, &datasets, range, terms)?;
             super::check_data::tell(ui, lake, &key.instrument, &report);
             let stopped = report.stopped;
             out.push((key.to_string(), report));
@@ -307,7 +302,10 @@ fn text_of(answer: &Answer) -> String {
     let mut out = Vec::new();
     for s in &answer.found.stale {
         out.push(format!("stale {} {} {}", s.set, s.date, s.file));
-        out.push(format!("    {} -> {} ({})", s.old_sha256, s.new_sha256, s.list));
+        out.push(format!(
+            "    {} -> {} ({})",
+            s.old_sha256, s.new_sha256, s.list
+        ));
     }
     for r in &answer.refetched {
         out.push(format!("{:<13} {}", r.status, r.file));

@@ -200,8 +200,10 @@ impl quant_lake::ingest::Progress for IngestBar {
         self.bar.inc_length(files as u64);
         if !self.ui.is_json() && files > 0 {
             let more = if before > 0 { " more" } else { "" };
-            self.bar
-                .suspend(|| self.ui.note(&format!("ingest: {files}{more} files planned")));
+            self.bar.suspend(|| {
+                self.ui
+                    .note(&format!("ingest: {files}{more} files planned"))
+            });
         }
     }
 

@@ -48,6 +48,8 @@ fn help() {
         "run-all",
         "verify",
         "check-data",
+        "check-updates",
+        "universe",
         "config",
         "synth",
         "synth-facts",

@@ -307,6 +307,3 @@ fn quote_volume(set: &PartitionSet, key: &InstrumentKey, day: Day) -> Result<f64
     }
     Ok(sum)
 }
-
-#[cfg(test)]
-mod tests;

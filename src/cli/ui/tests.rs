@@ -32,7 +32,11 @@ fn a_second_run_says_that_there_is_nothing_to_do() {
     let bar = bar();
     assert_eq!(bar.summary(Duration::ZERO), None);
     bar.planned(3);
-    for status in [FileStatus::Current, FileStatus::Current, FileStatus::NotFound] {
+    for status in [
+        FileStatus::Current,
+        FileStatus::Current,
+        FileStatus::NotFound,
+    ] {
         bar.finished(&outcome(status, 0));
     }
     assert_eq!(

@@ -238,9 +238,7 @@ fn take_over(files: &mut Vec<FileOutcome>, more: Vec<FileOutcome>) {
                 }
                 let after = files[at..]
                     .iter()
-                    .take_while(|f| {
-                        f.dataset == daily.dataset && f.first_day <= daily.first_day
-                    })
+                    .take_while(|f| f.dataset == daily.dataset && f.first_day <= daily.first_day)
                     .count();
                 files.insert(at + after, daily);
             }
@@ -402,9 +400,7 @@ impl Worker<'_> {
     ) -> Result<Option<Done>, FileError> {
         let options = &self.request.options;
         let checksum = self.source.checksum(&file.path).map_err(stopped)?;
-        let days: Vec<_> = (unit.first.0..=unit.last.0)
-            .map(Day)
-            .collect();
+        let days: Vec<_> = (unit.first.0..=unit.last.0).map(Day).collect();
         for &day in &days {
             writer.check_source_kind(day, SourceKind::Vision)?;
         }

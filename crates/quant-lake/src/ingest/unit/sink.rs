@@ -33,7 +33,11 @@ fn union_with(
 ) -> Option<Partition> {
     let existing = target.writer.partition(day)?;
     let updates = &cx.options.updates;
-    if existing.sources.iter().any(|s| updates.withdraws(&s.sha256)) {
+    if existing
+        .sources
+        .iter()
+        .any(|s| updates.withdraws(&s.sha256))
+    {
         // Rows of a replaced file cannot be told from the others of the day, so none of them may stay.
         return None;
     }

@@ -16,11 +16,7 @@ fn sha(c: char) -> String {
 
 fn row(file: &str, old: char, new: char) -> String {
     let name = file.rsplit('/').next().unwrap().trim_end_matches(".zip");
-    format!(
-        "{file},{}  {name}.zip,{}  {name}.zip\n",
-        sha(old),
-        sha(new)
-    )
+    format!("{file},{}  {name}.zip,{}  {name}.zip\n", sha(old), sha(new))
 }
 
 fn parse(text: &str) -> Result<Vec<ListedUpdate>, UpdatesError> {
@@ -49,23 +45,36 @@ fn both_headers_and_both_ways_of_naming_a_file() {
 fn what_is_no_list_is_refused_with_its_line() {
     let good = row("A-trades-2020-01", 'a', 'b');
     let refused = |text: &str| parse(text).unwrap_err().to_string();
-    for header in ["", "File,Old,New", "file,original file checksum,new file checksum"] {
+    for header in [
+        "",
+        "File,Old,New",
+        "file,original file checksum,new file checksum",
+    ] {
         let said = refused(&format!("{header}\n{good}"));
         assert!(said.contains("the first line is"), "{said}");
     }
     assert!(refused(&format!("{HEADER}\n")).contains("lists nothing"));
     for (bad, why) in [
         (good.replacen(',', ";", 1), "2 cells"),
-        (good.replacen(&sha('a'), &sha('a')[1..], 1), "is not a checksum"),
+        (
+            good.replacen(&sha('a'), &sha('a')[1..], 1),
+            "is not a checksum",
+        ),
         (good.replacen(".zip", ".gz", 1), "a checksum of"),
-        (good.replacen("  A-trades-2020-01.zip", "", 1), "without a file name"),
+        (
+            good.replacen("  A-trades-2020-01.zip", "", 1),
+            "without a file name",
+        ),
         (good.replace(&sha('b'), &sha('a')), "the same"),
         (format!("\"{good}"), "not a file"),
         ("\n".to_owned(), "1 cells"),
         (good.clone(), "line 2 replaces the same"),
     ] {
         let said = refused(&format!("{HEADER}\n{good}{bad}"));
-        assert!(said.contains("line 3") && said.contains(why), "{why}: {said}");
+        assert!(
+            said.contains("line 3") && said.contains(why),
+            "{why}: {said}"
+        );
     }
     let circle = format!(
         "{HEADER}\n{}{}",
@@ -133,7 +142,9 @@ fn zips_and_folders() {
     {
         let path = dir.path().join(format!("bad-{n}.zip"));
         std::fs::write(&path, zip_of(members)).unwrap();
-        let said = Updates::read(std::slice::from_ref(&path)).unwrap_err().to_string();
+        let said = Updates::read(std::slice::from_ref(&path))
+            .unwrap_err()
+            .to_string();
         assert!(said.contains(why), "{said}");
     }
     let cut = dir.path().join("cut.zip");
