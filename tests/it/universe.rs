@@ -142,7 +142,7 @@ fn liquidity_looks_back_only() {
         "2023-12-31",
         "hint",
     ]);
-    universe(cwd, "2024-01-04", &["--min-quote-volume", "-1"])
+    universe(cwd, "2024-01-04", &["--min-quote-volume=-1"])
         .code(2)
         .says(&["expected a number, 0 or more"]);
 }

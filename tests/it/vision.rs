@@ -440,7 +440,11 @@ fn a_day_missing_from_a_month_is_told_and_filled() {
         .iter()
         .filter(|f| f["day"] == DAYS[1])
         .collect();
-    assert!(!gaps.is_empty(), "{report}");
+    assert_eq!(gaps.len(), 1, "{report}");
+    assert_eq!(
+        (&gaps[0]["detector"], &gaps[0]["severity"]),
+        (&"empty_day".into(), &"fail".into())
+    );
 
     // With a daily file at hand the hole is filled.
     put_text(&archive, DAYS[1], &text(HEADER, &rows(DAYS[1], 10_001)));
