@@ -9,7 +9,7 @@ Several files are one recording, in the order given. Shares no code with the pro
 What it holds the lake to:
 - `ts_event` is T before E (Binance), cts before ts (Bybit books), T (Bybit trades), ts (OKX), time (Hyperliquid); `ts_recv` is the
   receive stamp, cut to microseconds. Rows lie in the UTC day of `ts_event`, whatever the file is called.
-- A spot bookTicker has no time: the E of the last timed frame before it, `ts_inferred`. So does a snapshot without a time.
+- A spot bookTicker has no time: the newest E of any frame before it, `ts_inferred`. So does a snapshot without a time.
 - `l2_deltas`: one row per level of the snapshot and of every depth message after it that the sync rule lets through.
 - Klines only when closed. Repeated rows (same dedupe key) count once.
 - Contracts: `qty` in base units (to 1e-14), `qty_raw` as sent. Trade ids are not compared where the venue's are no integers (Bybit).

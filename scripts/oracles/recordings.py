@@ -256,7 +256,8 @@ class Reader:
         else:
             self.count[f"unused {kind}"] += 1
         if "E" in data:
-            self.venue_time = data["E"]
+            # The newest one: streams of one connection run a millisecond or two apart, and quotes are in order.
+            self.venue_time = max(self.venue_time or 0, data["E"])
 
     def rest_snapshot(self, number, recv, frame):
         self.count["REST snapshots"] += 1
@@ -431,6 +432,10 @@ class Reader:
         elif frame["channel"] == "l2Book" and data["coin"] == self.symbol:
             self.count["images"] += 1
             bids, asks = ([(x["px"], x["sz"]) for x in side] for side in data["levels"])
+            before = self.messages[-1] if self.messages else None
+            if before and (before.ts_event, before.bids, before.asks) == (data["time"] * 1000, bids, asks):
+                self.count["images sent twice"] += 1
+                return
             self.messages.append(
                 Message(data["time"] * 1000, recv, True, bids, asks, data["time"], data["time"], None, number, None)
             )

@@ -92,6 +92,10 @@ pub(crate) enum BookImages {
 
 /// How books become rows.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the flags, which stand among many others"
+)]
 pub(crate) struct BookArgs {
     /// Levels per side of `l2_snapshots`
     #[arg(long, value_name = "N", default_value_t = 50, aliases = ["okx-store-top-levels", "bybit-store-top-levels"], value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -108,6 +112,10 @@ pub(crate) struct BookArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the command line"
+)]
 pub(crate) struct BuildDataset {
     /// Exchange, e.g. binance; simulated data is sim-binance
     #[arg(long)]
@@ -167,6 +175,9 @@ pub(crate) struct BuildDataset {
     /// Override one config key, e.g. ingest.csv.path=FILE
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Instruments table with contract values, instead of the built-in one or that of the config
+    #[arg(long, value_name = "FILE")]
+    pub(crate) instruments: Option<PathBuf>,
     /// Bring archive files of OKX that --cache-dir has not got
     #[arg(long)]
     pub(crate) okx_auto_download: bool,

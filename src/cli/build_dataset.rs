@@ -9,6 +9,7 @@ use quant_core::market::{Instrument, InstrumentKey, Venue};
 use quant_core::time::TimeRange;
 use quant_lake::ingest::discover::Folders;
 use quant_lake::ingest::{FileOutcome, FileStatus, IngestOptions, IngestReport, RowCounts};
+use quant_lake::instruments::InstrumentTable;
 use quant_lake::layout::Lake;
 use quant_lake::manifest::SourceKind;
 use quant_lake::schema::Dataset;
@@ -40,16 +41,7 @@ struct FileLine {
 }
 
 pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
-    let given = match (args.start, args.end) {
-        (Some(start), Some(end)) => Some(TimeRange::new(start, end).config_error()?),
-        (None, None) if args.source == SourceArg::Recording => None,
-        _ => {
-            return Err(
-                CommandError::text(ErrorKind::Config, "the range of days is missing")
-                    .hint("give --start and --end; only recordings are taken whole without them"),
-            );
-        }
-    };
+    let given = range_of(args)?;
     let config = match &args.config {
         Some(file) => Some(Config::load(file, &args.set)?),
         None if args.source == SourceArg::Csv => {
@@ -61,11 +53,8 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         }
         None => None,
     };
-    let table = instruments::load(
-        config
-            .as_ref()
-            .and_then(|c| c.raw.paths.instruments.as_deref()),
-    )?;
+    let in_config = || config.as_ref()?.raw.paths.instruments.as_deref();
+    let table = instruments::load(args.instruments.as_deref().or_else(in_config))?;
     let lake = Lake::new(&args.lake);
     let stop = super::interrupt_flag()?;
     let bar = IngestBar::new(ui);
@@ -88,91 +77,21 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         progress: &bar,
         stop: &stop,
     };
+    let mut job = Job {
+        args,
+        config: config.as_ref(),
+        given,
+        rest: None,
+    };
     let mut lines = Vec::new();
     let mut outcome = Ok(());
-    let mut rest = None;
-    let defaults = [Dataset::Klines1m, Dataset::AggTrades];
-    let datasets = match args.datasets.as_slice() {
-        [] => &defaults[..],
-        asked => asked,
-    };
     for symbol in &args.symbol {
         let key = InstrumentKey {
             exchange: args.exchange,
             market: args.market,
             symbol: symbol.clone(),
         };
-        let terms = table.rows_of(&key);
-        let report = match (args.source, given) {
-            (SourceArg::Recording, _) => {
-                let asked = asked(args, &key, given, terms);
-                files::recordings(&context, &asked, &args.input, book_choice(&args.book))?
-            }
-            (SourceArg::OkxManual, _) => {
-                let (asked, folders) = (asked(args, &key, given, terms), folders(args));
-                let kind = SourceKind::OkxManual;
-                files::okx_manual(&context, &asked, &folders, kind, book_choice(&args.book))?
-            }
-            (SourceArg::BybitManual, _) => {
-                let (asked, folders) = (asked(args, &key, given, terms), folders(args));
-                files::bybit_manual(&context, &asked, &folders, book_choice(&args.book))?
-            }
-            (_, None) => IngestReport::default(),
-            (SourceArg::Vision, Some(range)) => {
-                let vision = vision_source(args, config.as_ref());
-                ensure::vision(&context, &vision, &key, datasets, range, terms)?
-            }
-            (SourceArg::Csv, Some(range)) => {
-                let Some(csv) = config.as_ref().and_then(|c| c.raw.ingest.csv.as_ref()) else {
-                    return Err(CommandError::text(
-                        ErrorKind::Config,
-                        "the config has no `ingest.csv`",
-                    ));
-                };
-                let terms = table.at(&key, range.start).config_error()?.clone();
-                ensure::csv(&context, csv, &key, Some(range), &terms)?
-            }
-            (SourceArg::Rest | SourceArg::Deepcoin, Some(range)) => {
-                // One host for all symbols: they share its limits.
-                let host = match rest.take() {
-                    Some(host) => host,
-                    None => rest_source(args, config.as_ref(), &context, &key)?,
-                };
-                rest.insert(host)
-                    .ingest(&context, &key, datasets, range, terms)?
-            }
-            (SourceArg::OkxHist, Some(range)) => {
-                let host = match rest.take() {
-                    Some(host) => host,
-                    None => rest_source(args, config.as_ref(), &context, &key)?,
-                };
-                let host = rest.insert(host);
-                let hist = HistArgs {
-                    cache_dir: args.cache_dir.clone(),
-                    download: args.okx_auto_download,
-                };
-                let run = okx_hist::fetch(&context, host, &key, datasets, range, &hist)?;
-                // The archive does not say what a contract is worth.
-                let terms = host.terms_since(&context, &key, terms, range.start)?;
-                let cache = Folders {
-                    any: vec![hist.cache_dir(&context)],
-                    ..Folders::default()
-                };
-                let asked = Asked {
-                    datasets,
-                    ..asked(args, &key, given, &terms)
-                };
-                let kind = SourceKind::OkxHist;
-                let mut report =
-                    files::okx_manual(&context, &asked, &cache, kind, book_choice(&args.book))?;
-                // What the archive's own list says about a hole is the better reason.
-                report
-                    .files
-                    .retain(|f| !matches!(f.status, FileStatus::NotFound));
-                report.files.extend(okx_hist::missing(&run).files);
-                report
-            }
-        };
+        let report = job.ingest(&context, &key, &table)?;
         // Also when all days were there already: an earlier command may have ended between data and terms.
         let has_data = |file: &FileOutcome| {
             matches!(
@@ -183,9 +102,9 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         if report.files.iter().any(has_data) {
             instruments::write_to_lake(&lake, &table, &key, created_at)?;
         }
-        lines.extend(file_lines(symbol.as_str(), &report));
         super::check_data::tell(ui, &lake, &key, &report);
         super::check_updates::tell(ui, &report);
+        lines.extend(file_lines(symbol.as_str(), &report));
         outcome = outcome.and_then(|()| ensure::require_success(&report));
         if report.stopped {
             break;
@@ -199,6 +118,123 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     let text = text_of(&lines, &total);
     ui.answer(&serde_json::json!({"files": lines, "rows": total}), &text)?;
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Returns the range asked for; only recordings do without.
+fn range_of(args: &BuildDataset) -> CommandResult<Option<TimeRange>> {
+    match (args.start, args.end) {
+        (Some(start), Some(end)) => Ok(Some(TimeRange::new(start, end).config_error()?)),
+        (None, None) if args.source == SourceArg::Recording => Ok(None),
+        _ => Err(
+            CommandError::text(ErrorKind::Config, "the range of days is missing")
+                .hint("give --start and --end; only recordings are taken whole without them"),
+        ),
+    }
+}
+
+/// What is asked for, for every symbol of the command.
+struct Job<'a> {
+    args: &'a BuildDataset,
+    config: Option<&'a Config>,
+    given: Option<TimeRange>,
+    /// One host for all symbols: they share its limits.
+    rest: Option<RestSource>,
+}
+
+impl Job<'_> {
+    fn ingest(
+        &mut self,
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+        table: &InstrumentTable,
+    ) -> CommandResult<IngestReport> {
+        let args = self.args;
+        let (terms, book) = (table.rows_of(key), book_choice(&args.book));
+        let asked = asked(args, key, self.given, terms);
+        match args.source {
+            SourceArg::Recording => files::recordings(context, &asked, &args.input, book),
+            SourceArg::OkxManual => {
+                let kind = SourceKind::OkxManual;
+                files::okx_manual(context, &asked, &folders(args), kind, book)
+            }
+            SourceArg::BybitManual => files::bybit_manual(context, &asked, &folders(args), book),
+            SourceArg::Vision | SourceArg::Csv => self.rows(context, key, table),
+            SourceArg::Rest | SourceArg::Deepcoin => {
+                let range = files::required_range(&asked)?;
+                let host = self.host(context, key)?;
+                host.ingest(context, key, datasets(args), range, terms)
+            }
+            SourceArg::OkxHist => {
+                let range = files::required_range(&asked)?;
+                let hist = HistArgs {
+                    cache_dir: args.cache_dir.clone(),
+                    download: args.okx_auto_download,
+                };
+                let host = self.host(context, key)?;
+                let run = okx_hist::fetch(context, host, key, datasets(args), range, &hist)?;
+                // The archive does not say what a contract is worth.
+                let terms = host.terms_since(context, key, terms, range.start)?;
+                let cache = Folders {
+                    any: vec![hist.cache_dir(context)],
+                    ..Folders::default()
+                };
+                let asked = Asked {
+                    datasets: datasets(args),
+                    terms: &terms,
+                    ..asked
+                };
+                let kind = SourceKind::OkxHist;
+                let mut report = files::okx_manual(context, &asked, &cache, kind, book)?;
+                // What the archive's own list says about a hole is the better reason.
+                report
+                    .files
+                    .retain(|f| !matches!(f.status, FileStatus::NotFound));
+                report.files.extend(okx_hist::missing(&run).files);
+                Ok(report)
+            }
+        }
+    }
+
+    /// Ingests files of rows: Vision archives or a user's CSV.
+    fn rows(
+        &self,
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+        table: &InstrumentTable,
+    ) -> CommandResult<IngestReport> {
+        let (args, terms) = (self.args, table.rows_of(key));
+        let range = files::required_range(&asked(args, key, self.given, terms))?;
+        if args.source == SourceArg::Vision {
+            let vision = vision_source(args, self.config);
+            return ensure::vision(context, &vision, key, datasets(args), range, terms);
+        }
+        let csv = self.config.and_then(|c| c.raw.ingest.csv.as_ref());
+        let csv = csv.ok_or_else(|| {
+            CommandError::text(ErrorKind::Config, "the config has no `ingest.csv`")
+        })?;
+        let terms = table.at(key, range.start).config_error()?.clone();
+        ensure::csv(context, csv, key, Some(range), &terms)
+    }
+
+    fn host(
+        &mut self,
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+    ) -> CommandResult<&RestSource> {
+        let host = match self.rest.take() {
+            Some(host) => host,
+            None => rest_source(self.args, self.config, context, key)?,
+        };
+        Ok(self.rest.insert(host))
+    }
+}
+
+/// Returns the datasets asked for; 1m klines and aggregated trades unless the command names others.
+fn datasets(args: &BuildDataset) -> &[Dataset] {
+    match args.datasets.as_slice() {
+        [] => &[Dataset::Klines1m, Dataset::AggTrades],
+        asked => asked,
+    }
 }
 
 fn asked<'a>(
@@ -295,15 +331,16 @@ fn file_lines(symbol: &str, report: &IngestReport) -> Vec<FileLine> {
         .iter()
         .map(|file| {
             let (status, detail) = match &file.status {
+                FileStatus::Written { days } if days.is_empty() => {
+                    ("no rows", "the file has none of this dataset".to_owned())
+                }
                 FileStatus::Written { days } if days.iter().all(|d| d.unchanged) => {
                     ("current", "already in the lake".to_owned())
                 }
                 FileStatus::Written { days } => ("written", format!("{} day(s)", days.len())),
                 FileStatus::Current => ("current", "already in the lake".to_owned()),
                 FileStatus::NotPublished { reason } => ("not published", reason.clone()),
-                FileStatus::NotFound => {
-                    ("not found", "the source has no such file (404)".to_owned())
-                }
+                FileStatus::NotFound => ("not found", "the source has no such file".to_owned()),
                 FileStatus::Failed { error } => ("refused", error.to_string()),
             };
             FileLine {

@@ -69,7 +69,8 @@ pub struct InputGaps {
 
 /// Assesses the bar sources and settled funding of one instrument, day by day in parallel.
 ///
-/// A day before `evaluated` that the lake does not hold is no gap: features then start later (ADR 0010).
+/// A day before `evaluated` that the lake does not hold is no gap, nor is what is missing of the first day held before
+/// its first row: features then start later (ADR 0010).
 ///
 /// # Errors
 /// Data errors: a partition that cannot be read.
@@ -105,11 +106,18 @@ pub fn assess(
         .collect::<CommandResult<_>>()?;
     let mut out = InputGaps::default();
     let mut masked = Vec::new();
+    // The first day held, if it lies in the warm-up: rows missing before its first row are where the history begins.
+    let first_held = days.iter().zip(&found).find(|(_, f)| f.0.is_some());
+    let begins = first_held
+        .map(|(day, _)| day.start())
+        .filter(|start| *start < evaluated.start);
     for (chosen, findings) in found {
         let source = chosen.or(sources.first().copied());
         for finding in findings {
             let of_bars = Some(finding.dataset) == source;
+            let is_beginning = begins == Some(finding.range().start);
             if finding.severity == Severity::Fail
+                && !is_beginning
                 && (of_bars || finding.dataset == Dataset::Funding)
             {
                 if of_bars {

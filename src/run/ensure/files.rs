@@ -1,11 +1,14 @@
 //! Brings files at hand into the lake: recordings, and archives of OKX and Bybit that were downloaded by hand.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod recordings;
+
+pub use recordings::recordings;
+
+use std::path::Path;
 
 use quant_core::market::{Instrument, InstrumentKey, Venue};
 use quant_core::time::{TimeRange, UnixMicros};
-use quant_lake::ingest::container::{Container, ContainerSpec, Pick, sniff};
+use quant_lake::ingest::container::{Container, Pick};
 use quant_lake::ingest::discover::{
     Discovery, FileKind, FileUnit, Folders, FoundFile, Packing, discover, plan_bybit, plan_okx,
 };
@@ -17,7 +20,7 @@ use quant_lake::manifest::{IngestParams, SourceKind};
 use quant_lake::schema::Dataset;
 use quant_lake::venues::book_flow::{BookOptions, Cadence};
 use quant_lake::venues::contracts::QtyUnit;
-use quant_lake::venues::{binance, bybit, hyperliquid, okx};
+use quant_lake::venues::{binance, bybit, okx};
 
 use super::{IngestContext, ingest_error, simulated_as_real};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
@@ -72,7 +75,7 @@ impl Asked<'_> {
                     self.key
                 ),
             )
-            .hint("add its `contract_value` to the instruments table (`paths.instruments` of a config)")
+            .hint("give an instruments table with its `contract_value`: --instruments FILE")
         })
     }
 
@@ -103,124 +106,6 @@ struct Group<'a> {
     params: IngestParams,
     levels: u16,
     make: Box<MakeFileParser<'a>>,
-}
-
-/// Ingests recordings of one instrument: each may hold several datasets and days.
-///
-/// # Errors
-/// Configuration errors: no file, a dataset recordings do not have, unknown terms, simulated files under a real name.
-pub fn recordings(
-    context: &IngestContext<'_>,
-    asked: &Asked<'_>,
-    paths: &[PathBuf],
-    book: BookChoice,
-) -> CommandResult<IngestReport> {
-    let files = recording_files(asked.key, paths)?;
-    let key = asked.key;
-    let group = match key.exchange.venue {
-        Venue::Binance => {
-            let session = Arc::new(binance::recording::Session::default());
-            let datasets = asked.of(&binance::recording::RECORDED)?;
-            let options = binance::recording::RecordingOptions {
-                market: key.market,
-                symbol: key.symbol.clone(),
-                book: book_options(asked.known_unit()?, book),
-            };
-            Group {
-                files: vendor_files(&files, &datasets)?,
-                kind: SourceKind::Recording,
-                version: binance::recording::RECORDING_VERSION,
-                params: options.params(),
-                levels: book.levels,
-                make: Box::new(move |file, parse| {
-                    let before = files.iter().position(|p| *p == file.path);
-                    let before = before.and_then(|i| files.get(i.checked_sub(1)?));
-                    Ok(binance::recording::recording_parser(
-                        options.clone(),
-                        &file.datasets,
-                        parse,
-                        &session,
-                        before.map(|p| name_of(p)).as_deref(),
-                    ))
-                }),
-            }
-        }
-        Venue::Bybit => {
-            let datasets = asked.of(&bybit::recording::DATASETS)?;
-            let options = bybit::recording::Recording {
-                market: key.market,
-                symbol: key.symbol.clone(),
-                depth: None,
-                book: book_options(asked.known_unit()?, book),
-                datasets: datasets.clone(),
-            };
-            Group {
-                files: vendor_files(&files, &datasets)?,
-                kind: SourceKind::Recording,
-                version: bybit::recording::PARSER_VERSION,
-                params: options.ingest_params(),
-                levels: book.levels,
-                make: Box::new(move |_, parse| {
-                    Ok(bybit::recording::recording_parser(&options, parse))
-                }),
-            }
-        }
-        Venue::Okx => {
-            let possible = okx::recording::OkxRecordingOptions::DATASETS;
-            let datasets = asked.of(&possible)?;
-            let options = okx::recording::OkxRecordingOptions::new(
-                key,
-                asked.unit(),
-                book.levels,
-                book.cadence,
-            );
-            Group {
-                files: vendor_files(&files, &datasets)?,
-                kind: SourceKind::Recording,
-                version: okx::recording::RECORDING_VERSION,
-                params: options.params(),
-                levels: book.levels,
-                make: Box::new(move |file, parse| {
-                    Ok(okx::recording::recording_parser(
-                        &options,
-                        &file.datasets,
-                        parse,
-                    ))
-                }),
-            }
-        }
-        Venue::Hyperliquid => {
-            let possible = hyperliquid::messages::HyperliquidOptions::DATASETS;
-            let datasets = asked.of(&possible)?;
-            let options = hyperliquid::messages::HyperliquidOptions {
-                coin: key.symbol.as_str().to_owned(),
-                levels: book.levels,
-                cadence: book.cadence,
-            };
-            Group {
-                files: vendor_files(&files, &datasets)?,
-                kind: SourceKind::Recording,
-                version: hyperliquid::messages::RECORDING_VERSION,
-                params: options.params(),
-                levels: book.levels,
-                make: Box::new(move |file, parse| {
-                    Ok(hyperliquid::messages::recording_parser(
-                        &options,
-                        &file.datasets,
-                        parse,
-                    ))
-                }),
-            }
-        }
-        Venue::Deepcoin | Venue::Csv => {
-            return Err(CommandError::text(
-                ErrorKind::Config,
-                &format!("recordings of `{}` are not read", key.exchange),
-            )
-            .hint("recordings are read of binance, bybit, okx and hyperliquid"));
-        }
-    };
-    run(context, asked, vec![group])
 }
 
 /// Ingests files of OKX's archive that lie in folders.
@@ -262,7 +147,7 @@ pub fn okx_manual(
             kind,
             okx::PARSER_VERSION,
             okx::parser,
-        )?);
+        ));
     }
     // Books of 400 and of 5,000 levels are different products; a file's name says which it is.
     for depth in [400_usize, 5_000] {
@@ -332,7 +217,7 @@ pub fn bybit_manual(
             kind,
             bybit::PARSER_VERSION,
             bybit::parser,
-        )?);
+        ));
     }
     if !books.is_empty() {
         let options = book_options(asked.known_unit()?, book);
@@ -380,7 +265,7 @@ fn rows_group<'a>(
     kind: SourceKind,
     version: &'static str,
     parser: RowsParser,
-) -> CommandResult<Group<'a>> {
+) -> Group<'a> {
     let mut params = IngestParams::new();
     let unit = asked.unit();
     params.insert(
@@ -398,7 +283,7 @@ fn rows_group<'a>(
         }
     }
     let asked = *asked;
-    Ok(Group {
+    Group {
         files,
         kind,
         version,
@@ -416,7 +301,7 @@ fn rows_group<'a>(
                 parse,
             )?)
         }),
-    })
+    }
 }
 
 fn finish(
@@ -510,7 +395,11 @@ fn require_venue(key: &InstrumentKey, venue: Venue) -> CommandResult<()> {
     .hint(format!("give `--exchange {}`", venue.name())))
 }
 
-fn required_range(asked: &Asked<'_>) -> CommandResult<TimeRange> {
+/// Returns the days asked for, which this source needs.
+///
+/// # Errors
+/// Configuration error without them.
+pub fn required_range(asked: &Asked<'_>) -> CommandResult<TimeRange> {
     asked.range.ok_or_else(|| {
         CommandError::text(ErrorKind::Config, "this source needs a range of days")
             .hint("give --start and --end")
@@ -550,77 +439,6 @@ fn refuse_simulated_path(key: &InstrumentKey, path: &Path) -> CommandResult<()> 
         return Err(simulated_as_real(&path.display().to_string(), key));
     }
     Ok(())
-}
-
-/// Returns the recordings named by files and folders, each folder's in the order of their names.
-fn recording_files(key: &InstrumentKey, paths: &[PathBuf]) -> CommandResult<Vec<PathBuf>> {
-    if paths.is_empty() {
-        return Err(CommandError::text(
-            ErrorKind::Config,
-            "--source recording needs at least one recording",
-        )
-        .hint("name files or folders with --input PATH, several times if need be"));
-    }
-    let mut files = Vec::new();
-    for path in paths {
-        refuse_simulated_path(key, path)?;
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let mut inside = Vec::new();
-        let unreadable = |e: std::io::Error| {
-            CommandError::text(
-                ErrorKind::Config,
-                &format!("cannot read folder `{}`: {e}", path.display()),
-            )
-        };
-        for entry in std::fs::read_dir(path).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?.path();
-            let name = entry.to_string_lossy();
-            let packed = [".gz", ".zst", ".jsonl", ".log", ".txt"];
-            if entry.is_file() && packed.iter().any(|end| name.ends_with(end)) {
-                inside.push(entry);
-            }
-        }
-        if inside.is_empty() {
-            return Err(CommandError::text(
-                ErrorKind::Config,
-                &format!("`{}` holds no recording", path.display()),
-            )
-            .hint("recordings are named *.gz, *.zst, *.jsonl, *.log or *.txt"));
-        }
-        inside.sort();
-        files.extend(inside);
-    }
-    Ok(files)
-}
-
-/// Describes recordings: packed as their first bytes say, of any day.
-fn vendor_files(paths: &[PathBuf], datasets: &[Dataset]) -> CommandResult<Vec<VendorFile>> {
-    let mut out = Vec::new();
-    for path in paths {
-        let kind = sniff(path).data_error()?;
-        let Some(container) = ContainerSpec::of_kind(kind, "log") else {
-            return Err(CommandError::text(
-                ErrorKind::Data,
-                &format!("`{}` is no recording: it is {kind}", path.display()),
-            )
-            .hint("a recording is text, gzip or zstd with one message a line"));
-        };
-        out.push(VendorFile {
-            path: path.clone(),
-            name: name_of(path),
-            url: None,
-            container: container.accepting_truncated(),
-            datasets: datasets.to_vec(),
-            days: None,
-            whole_days: false,
-            sha256: None,
-            continues: !out.is_empty(),
-        });
-    }
-    Ok(out)
 }
 
 /// Describes archive files that were found by their names.

@@ -3,7 +3,7 @@
 //! What the files hold is the caller's to say, as a maker of parsers; which days they cover may be unknown. Files that
 //! may share a day of a dataset are never worked on at once, since their slices are merged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -85,16 +85,19 @@ pub fn ingest_files(
     stop: &AtomicBool,
 ) -> Result<IngestReport, IngestError> {
     progress.planned(request.files.len());
+    let asked: BTreeSet<Dataset> = request
+        .files
+        .iter()
+        .flat_map(|f| f.datasets.iter().copied())
+        .collect();
     let mut writers: BTreeMap<Dataset, (DatasetKey, DatasetWriter)> = BTreeMap::new();
-    for &dataset in request.files.iter().flat_map(|f| &f.datasets) {
-        if !writers.contains_key(&dataset) {
-            let key = DatasetKey {
-                instrument: request.key.clone(),
-                dataset,
-            };
-            let writer = open_writer(lake, request, &key)?;
-            writers.insert(dataset, (key, writer));
-        }
+    for dataset in asked {
+        let key = DatasetKey {
+            instrument: request.key.clone(),
+            dataset,
+        };
+        let writer = open_writer(lake, request, &key)?;
+        writers.insert(dataset, (key, writer));
     }
     let workers = request.options.jobs.clamp(1, request.files.len().max(1));
     let job = Job {

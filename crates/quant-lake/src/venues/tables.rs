@@ -94,6 +94,11 @@ pub struct Tables {
     failed: Option<ParseError>,
 }
 
+/// Returns an empty table if it is wanted.
+fn table<R: Record>(want: bool, parse: &ParseOptions) -> Option<Table<R>> {
+    want.then(|| Table::new(&parse.file, parse.collects(R::DATASET)))
+}
+
 /// Methods that add a row: flag it if late, count it, keep it if it is in the wanted range.
 macro_rules! pushers {
     ($($(#[$doc:meta])* $name:ident($field:ident: $row:ty);)+) => {$(
@@ -120,9 +125,6 @@ impl Tables {
     /// Returns empty tables for the datasets asked for. The first of them takes the lines nobody can read.
     pub fn new(options: &TableOptions, parse: &ParseOptions) -> Self {
         let want = |d: Dataset| options.datasets.contains(&d);
-        fn table<R: Record>(want: bool, parse: &ParseOptions) -> Option<Table<R>> {
-            want.then(|| Table::new(&parse.file, parse.collects(R::DATASET)))
-        }
         let mut totals = BTreeMap::new();
         for &dataset in &options.datasets {
             totals.insert(dataset, Totals::default());

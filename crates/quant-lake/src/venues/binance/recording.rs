@@ -409,7 +409,6 @@ impl Recording {
             last: digits(frame.last_id, "u")?,
             prev,
         };
-        self.levels.check()?;
         self.depth_frames += 1;
         self.update(&update, line, recv, out);
         Ok(())
@@ -473,7 +472,6 @@ impl Recording {
             self.wrong_market("REST image", out);
             return Ok(());
         }
-        self.levels.check()?;
         let Some(known) = own.or(self.venue_ts) else {
             out.leave_out(Dataset::L2Deltas, self.levels.len());
             out.diagnose(Dataset::L2Deltas, "images_before_first_time", 1);
@@ -543,7 +541,6 @@ impl Recording {
                 return Ok(());
             }
         };
-        self.levels.check()?;
         let book = self.options.book;
         let flow = self.flow.get_or_insert_with(|| BookFlow::new(book, out));
         flow.apply(
@@ -594,8 +591,10 @@ impl MessageFormat for Recording {
             Channel::Kline => (Dataset::Klines1m, self.kline(&frame, out)),
             Channel::ForceOrder => (Dataset::Liquidations, self.liquidation(&frame, out)),
             Channel::Other => {
-                if frame.event_time.is_some() {
-                    self.time(&frame, out)?;
+                // Only `E` is a time of now in all of them: a mark price's `T` is its next funding.
+                if let Some(ts) = frame.event_time.and_then(|t| epoch(t, "E").ok()) {
+                    self.venue_ts = Some(self.venue_ts.map_or(ts, |known| known.max(ts)));
+                    out.saw(ts);
                 }
                 out.diagnose(Dataset::Trades, "frames_of_other_streams", 1);
                 return Ok(());

@@ -3,7 +3,6 @@
 use quant_core::market::{BookLevel, Symbol};
 
 use crate::venues::json::Json;
-use crate::venues::row_values::MAX_POSITIVE;
 use crate::venues::rows::RowProblem;
 
 /// What a frame is about.
@@ -30,25 +29,6 @@ pub(super) struct Levels {
 impl Levels {
     pub(super) fn len(&self) -> u64 {
         (self.bids.len() + self.asks.len()) as u64
-    }
-
-    /// Refuses prices that are no prices and sizes that are no sizes.
-    pub(super) fn check(&self) -> Result<(), RowProblem> {
-        for level in self.bids.iter().chain(&self.asks) {
-            if !(level.px > 0.0 && level.px <= MAX_POSITIVE) {
-                return Err(RowProblem::BadSign {
-                    column: "price of a level",
-                    required: "positive, at most 1e15",
-                });
-            }
-            if !(0.0..=MAX_POSITIVE).contains(&level.qty) {
-                return Err(RowProblem::BadSign {
-                    column: "size of a level",
-                    required: "0 to 1e15",
-                });
-            }
-        }
-        Ok(())
     }
 }
 
@@ -104,33 +84,6 @@ fn scalar<'a>(json: &mut Json<'a>) -> Result<&'a [u8], RowProblem> {
     }
 }
 
-fn levels(json: &mut Json<'_>, into: &mut Vec<BookLevel>) -> Result<(), RowProblem> {
-    json.array()?;
-    while json.element()? {
-        json.array()?;
-        let mut pair = [0.0; 2];
-        let mut n = 0;
-        while json.element()? {
-            match pair.get_mut(n) {
-                Some(slot) => *slot = json.decimal("level")?,
-                None => json.skip()?,
-            }
-            n += 1;
-        }
-        if n < 2 {
-            return Err(RowProblem::FieldCount {
-                expected: 2,
-                found: n,
-            });
-        }
-        into.push(BookLevel {
-            px: pair[0],
-            qty: pair[1],
-        });
-    }
-    Ok(())
-}
-
 impl<'a> Frame<'a> {
     /// Reads a frame, combined (`stream`, `data`) or bare; its levels replace those in `into`.
     pub(super) fn read(text: &'a [u8], into: &mut Levels) -> Result<Self, RowProblem> {
@@ -158,11 +111,11 @@ impl<'a> Frame<'a> {
                 }
                 b"b" | b"bids" if json.next_byte() == Some(b'[') => {
                     self.has_levels = true;
-                    levels(json, &mut into.bids)?;
+                    json.levels(&mut into.bids)?;
                 }
                 b"a" | b"asks" if json.next_byte() == Some(b'[') => {
                     self.has_levels = true;
-                    levels(json, &mut into.asks)?;
+                    json.levels(&mut into.asks)?;
                 }
                 b"e" => set(&mut self.event, scalar(json)?, "e")?,
                 b"E" => set(&mut self.event_time, scalar(json)?, "E")?,
@@ -203,20 +156,18 @@ impl<'a> Frame<'a> {
                 .is_some_and(u8::is_ascii_digit)
         });
         match self.event {
-            Some(b"depthUpdate") if is_partial => Channel::PartialDepth,
+            Some(b"depthUpdate") | None if is_partial => Channel::PartialDepth,
             Some(b"depthUpdate") => Channel::Depth,
             Some(b"trade") => Channel::Trade,
             Some(b"aggTrade") => Channel::AggTrade,
             Some(b"bookTicker") => Channel::BookTicker,
             Some(b"kline") => Channel::Kline,
             Some(b"forceOrder") => Channel::ForceOrder,
-            Some(_) => Channel::Other,
-            None if is_partial => Channel::PartialDepth,
             None if self.last_update_id.is_some() && self.has_levels => Channel::RestImage,
             None if topic == Some(b"bookTicker") || (self.bid.is_some() && self.ask.is_some()) => {
                 Channel::BookTicker
             }
-            None => Channel::Other,
+            Some(_) | None => Channel::Other,
         }
     }
 
