@@ -200,21 +200,23 @@ impl quant_lake::ingest::Progress for IngestBar {
         self.bar.inc_length(files as u64);
         if !self.ui.is_json() && files > 0 {
             let more = if before > 0 { " more" } else { "" };
-            self.bar.suspend(|| {
-                self.ui
-                    .note(&format!("ingest: {files}{more} files planned"))
-            });
+            let text = format!("ingest: {files}{more} files planned");
+            self.bar.suspend(|| self.ui.note(&text));
         }
     }
 
     fn started(&self, file: &str) {
-        let name = file.rsplit('/').next().unwrap_or(file);
-        let rates = self.rates(self.started.elapsed());
-        self.bar.set_message(format!("{name}{rates}"));
+        self.bar
+            .set_message(file.rsplit('/').next().unwrap_or(file).to_owned());
     }
 
     fn advanced(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        // Every 4 MiB: often enough to see one large file move, too rarely to cost anything.
+        if before >> 22 != (before + bytes) >> 22 {
+            let rates = self.rates(self.started.elapsed());
+            self.bar.set_prefix(format!("ingest{rates}"));
+        }
     }
 
     fn finished(&self, outcome: &FileOutcome) {
@@ -229,7 +231,7 @@ impl quant_lake::ingest::Progress for IngestBar {
         self.rows
             .fetch_add(outcome.counts.rows_in, Ordering::Relaxed);
         let rates = self.rates(self.started.elapsed());
-        self.bar.set_message(rates.trim_start().to_owned());
+        self.bar.set_prefix(format!("ingest{rates}"));
         self.bar.inc(1);
     }
 }
