@@ -4,6 +4,7 @@ mod args;
 mod build_bars;
 mod build_dataset;
 mod check_data;
+mod check_updates;
 mod config;
 mod inspect;
 mod inspect_text;
@@ -12,6 +13,7 @@ mod run_all;
 mod synth;
 mod synth_facts;
 mod ui;
+mod universe;
 mod verify;
 
 use std::process::ExitCode;
@@ -56,6 +58,8 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::CheckData(args) => check_data::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
         Command::InspectBybitL2(args) => inspect::bybit_l2(args, ui),
+        Command::CheckUpdates(args) => check_updates::run(args, ui),
+        Command::Universe(args) => universe::run(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
         Command::SynthFacts(args) => synth_facts::run(args, ui),

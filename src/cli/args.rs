@@ -45,6 +45,10 @@ pub(crate) enum Command {
     Inspect(super::inspect::Inspect),
     /// Write `bybit_l2_inspect.json` about one day of a Bybit order book
     InspectBybitL2(super::inspect::InspectBybitL2),
+    /// Look for data made of archives that Binance Vision has replaced since, and fetch them again
+    CheckUpdates(super::check_updates::CheckUpdates),
+    /// List the instruments of a market at a moment, and which were liquid as far as was known then
+    Universe(super::universe::UniverseArgs),
     /// Check a config, show it resolved, or print its schema
     Config(Config),
     /// Write a simulated market as exchange archives
@@ -193,6 +197,12 @@ pub(crate) struct BuildDataset {
     /// Replace partitions that came from another kind of source
     #[arg(long)]
     pub(crate) replace_source: bool,
+    /// Take monthly archives of Vision where there are some, daily ones for the rest
+    #[arg(long)]
+    pub(crate) monthly: bool,
+    /// Lists of replaced archives of Vision: warn of files that they withdraw
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) updates: Vec<PathBuf>,
     /// Worker threads in total
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<usize>,

@@ -69,6 +69,8 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
             allow_missing_checksum: args.allow_missing_checksum,
             keep_sources: args.keep_sources,
             replace_source: args.replace_source,
+            monthly: args.monthly,
+            updates: std::sync::Arc::new(super::check_updates::read(&args.updates)?),
             ..defaults
         },
         created_at,
@@ -101,6 +103,7 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
             instruments::write_to_lake(&lake, &table, &key, created_at)?;
         }
         super::check_data::tell(ui, &lake, &key, &report);
+        super::check_updates::tell(ui, &report);
         lines.extend(file_lines(symbol.as_str(), &report));
         outcome = outcome.and_then(|()| ensure::require_success(&report));
         if report.stopped {

@@ -1,9 +1,11 @@
 //! What a user sees: data on stdout, messages and progress on stderr.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use quant_lake::ingest::{FileOutcome, FileStatus};
 use serde::Serialize;
 
 use crate::error::{CommandError, CommandResult, ErrorKind};
@@ -88,9 +90,18 @@ impl Ui {
     }
 }
 
-/// Shows an ingest as bytes of text read; knows nothing of what is inside.
+/// Shows an ingest: files done of those planned, text read per second, and at the end what it came to.
 pub(crate) struct IngestBar {
+    ui: Ui,
     bar: ProgressBar,
+    started: Instant,
+    planned: AtomicU64,
+    bytes: AtomicU64,
+    rows: AtomicU64,
+    written: AtomicU64,
+    current: AtomicU64,
+    absent: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl IngestBar {
@@ -103,18 +114,95 @@ impl IngestBar {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix("ingest");
-        Self { bar }
+        let zero = || AtomicU64::new(0);
+        Self {
+            ui,
+            bar,
+            started: Instant::now(),
+            planned: zero(),
+            bytes: zero(),
+            rows: zero(),
+            written: zero(),
+            current: zero(),
+            absent: zero(),
+            refused: zero(),
+        }
     }
 
-    /// Removes the bar.
+    /// Removes the bar and says what the ingest came to; not with `--quiet` or `--json`.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+        if !self.ui.is_json()
+            && let Some(text) = self.summary(self.started.elapsed())
+        {
+            self.ui.note(&text);
+        }
+    }
+
+    /// Returns the last line of an ingest that took `elapsed`; none if nothing was planned.
+    fn summary(&self, elapsed: Duration) -> Option<String> {
+        let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let (planned, written, current) = (of(&self.planned), of(&self.written), of(&self.current));
+        let (absent, refused) = (of(&self.absent), of(&self.refused));
+        if planned == 0 {
+            return None;
+        }
+        let open = planned.saturating_sub(written + current + absent + refused);
+        if current > 0 && written + refused + open == 0 {
+            let absent = match absent {
+                0 => String::new(),
+                n => format!(", {n} are not published or not there"),
+            };
+            return Some(format!(
+                "nothing to do: {current} files are in the lake already{absent}"
+            ));
+        }
+        let mut parts = vec![format!("{written} written")];
+        for (n, what) in [
+            (current, "in the lake already"),
+            (absent, "not published or not there"),
+            (refused, "refused"),
+            (open, "not done"),
+        ] {
+            if n > 0 {
+                parts.push(format!("{n} {what}"));
+            }
+        }
+        Some(format!(
+            "ingest: {planned} files: {}; {} rows, {:.1} MB of text in {:.1} s{}",
+            parts.join(", "),
+            of(&self.rows),
+            of(&self.bytes) as f64 / 1e6,
+            elapsed.as_secs_f64(),
+            self.rates(elapsed)
+        ))
+    }
+
+    /// Returns rows and text per second; nothing before there is something to divide.
+    fn rates(&self, elapsed: Duration) -> String {
+        let seconds = elapsed.as_secs_f64();
+        let bytes = self.bytes.load(Ordering::Relaxed) as f64;
+        if seconds < 0.001 || bytes == 0.0 {
+            return String::new();
+        }
+        let rows = self.rows.load(Ordering::Relaxed) as f64;
+        format!(
+            " ({:.0} rows/s, {:.1} MB/s)",
+            rows / seconds,
+            bytes / 1e6 / seconds
+        )
     }
 }
 
 impl quant_lake::ingest::Progress for IngestBar {
     fn planned(&self, files: usize) {
+        let before = self.planned.fetch_add(files as u64, Ordering::Relaxed);
         self.bar.inc_length(files as u64);
+        if !self.ui.is_json() && files > 0 {
+            let more = if before > 0 { " more" } else { "" };
+            let text = format!("ingest: {files}{more} files planned");
+            self.bar.suspend(|| self.ui.note(&text));
+        }
     }
 
     fn started(&self, file: &str) {
@@ -122,7 +210,31 @@ impl quant_lake::ingest::Progress for IngestBar {
             .set_message(file.rsplit('/').next().unwrap_or(file).to_owned());
     }
 
-    fn finished(&self, _: &quant_lake::ingest::FileOutcome) {
+    fn advanced(&self, bytes: u64) {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        // Every 4 MiB: often enough to see one large file move, too rarely to cost anything.
+        if before >> 22 != (before + bytes) >> 22 {
+            let rates = self.rates(self.started.elapsed());
+            self.bar.set_prefix(format!("ingest{rates}"));
+        }
+    }
+
+    fn finished(&self, outcome: &FileOutcome) {
+        let counter = match &outcome.status {
+            FileStatus::Written { days } if days.iter().all(|d| d.unchanged) => &self.current,
+            FileStatus::Written { .. } => &self.written,
+            FileStatus::Current => &self.current,
+            FileStatus::NotPublished { .. } | FileStatus::NotFound => &self.absent,
+            FileStatus::Failed { .. } => &self.refused,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.rows
+            .fetch_add(outcome.counts.rows_in, Ordering::Relaxed);
+        let rates = self.rates(self.started.elapsed());
+        self.bar.set_prefix(format!("ingest{rates}"));
         self.bar.inc(1);
     }
 }
+
+#[cfg(test)]
+mod tests;

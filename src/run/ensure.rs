@@ -64,7 +64,7 @@ pub fn vision(
         let archive = LocalArchive::open(root.clone()).config_error()?;
         super::space::require(
             context.lake.root(),
-            local_bytes(&archive, key, datasets, range),
+            local_bytes(&archive, key, datasets, range, context.options.monthly),
         )?;
         Box::new(archive)
     } else {
@@ -165,9 +165,10 @@ fn local_bytes(
     key: &InstrumentKey,
     datasets: &[Dataset],
     range: TimeRange,
+    monthly: bool,
 ) -> u64 {
     let options = PlanOptions {
-        monthly: false,
+        monthly,
         skip_unpublished: false,
     };
     plan_vision(key, datasets, &range, options)

@@ -50,6 +50,8 @@ fn help() {
         "inspect",
         "inspect-bybit-l2",
         "check-data",
+        "check-updates",
+        "universe",
         "config",
         "synth",
         "synth-facts",

@@ -51,7 +51,11 @@ mod support;
 mod synth;
 /// Facts of simulated markets: verdicts, exit codes, refusals.
 mod synth_facts;
+/// The universe at a moment: listings, liquidity, nothing later.
+mod universe;
 /// Damage to a lake is found and named, by `verify` and by every reader.
 mod verify;
+/// Binance Vision: replaced archives, monthly files, interruption, second runs.
+mod vision;
 /// A random walk as a CSV of bars.
 mod walk;

@@ -20,6 +20,7 @@ pub mod report;
 pub mod run;
 pub mod source;
 mod unit;
+pub mod updates;
 
 pub use csv_run::{CsvRequest, ingest_csv};
 pub use files::{FilesRequest, MakeFileParser, VendorFile, ingest_files};

@@ -21,6 +21,7 @@ pub mod schema;
 pub mod sniff;
 pub mod table;
 pub mod truth;
+pub mod universe;
 pub mod venues;
 pub mod verify;
 pub mod write;

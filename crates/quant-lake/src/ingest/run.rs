@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use quant_core::market::{Instrument, InstrumentKey, Market, Venue};
-use quant_core::time::{TimeRange, UnixMicros};
+use quant_core::time::{Day, TimeRange, UnixMicros};
 
 use super::archive::{Limits, hash_file};
 use super::checksum::parse_checksum;
@@ -16,12 +16,16 @@ use super::plan::{PlanOptions, Unit, plan_vision};
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::source::{ArchiveSource, SourceError};
 use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
+use super::updates::Updates;
 use crate::commit::store::{FsStore, Store};
 use crate::commit::{CommitError, DatasetWriter, Failpoints, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, SourceKind};
 use crate::schema::Dataset;
-use crate::venues::binance::{ArchiveFile, PARSER_VERSION, Terms, parser};
+use crate::venues::binance::{ArchiveFile, Cadence, PARSER_VERSION, Terms, VisionType, parser};
+
+/// How the note begins that tells of a file the venue has replaced.
+pub const REPLACED: &str = "the venue has replaced this file";
 
 /// Why an ingest could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +73,8 @@ pub struct IngestOptions {
     pub replace_source: bool,
     /// Prefer monthly files.
     pub monthly: bool,
+    /// Files the venue has replaced: rows made of them are not merged with, and taking one again is noted.
+    pub updates: Arc<Updates>,
     /// What an archive may inflate to.
     pub limits: Limits,
     /// Most rows of a file held in memory when it is not in order.
@@ -88,6 +94,7 @@ impl Default for IngestOptions {
             keep_sources: false,
             replace_source: false,
             monthly: false,
+            updates: Arc::default(),
             limits: Limits::default(),
             // About 100 bytes a row while sorting: 5 GB.
             max_collect_rows: 50_000_000,
@@ -153,64 +160,164 @@ pub fn ingest_vision(
         }
     }
 
-    let workers = request.options.jobs.clamp(1, units.len().max(1));
-    let threads = (request.options.jobs / workers).max(1);
-    let next = AtomicUsize::new(0);
-    let outcomes: Mutex<Vec<Option<FileOutcome>>> =
-        Mutex::new(units.iter().map(|_| None).collect());
-    let work = || {
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(unit) = units.get(i) else { return };
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
-            let worker = Worker {
-                lake,
-                source,
-                request,
-                progress,
-                stop,
-                threads,
-                scratch: &scratch,
-            };
-            let outcome = worker.unit(unit, writers.get(unit.dataset.name()));
-            if let FileStatus::Failed {
-                error: FileError::Stopped,
-            } = outcome.status
-            {
-                return;
-            }
-            progress.finished(&outcome);
-            let mut slots = outcomes
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(slot) = slots.get_mut(i) {
-                *slot = Some(outcome);
-            }
-        }
+    let pool = Pool {
+        lake,
+        source,
+        request,
+        progress,
+        stop,
+        scratch: &scratch,
+        writers: &writers,
     };
-    if workers == 1 {
-        work();
-    } else {
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(work);
-            }
-        });
+    let (mut files, mut stopped) = pool.run(&units);
+    if request.options.monthly && !stopped {
+        let instead = daily_instead(&files, plan, request);
+        if !instead.is_empty() {
+            progress.planned(instead.len());
+            let (more, cut) = pool.run(&instead);
+            stopped = cut;
+            take_over(&mut files, more);
+        }
     }
     if source.is_remote() {
         // Stays if a partial download is in it.
         drop(std::fs::remove_dir(&scratch));
     }
-    let files = outcomes
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let stopped = files.iter().any(Option::is_none);
-    Ok(IngestReport {
-        files: files.into_iter().flatten().collect(),
-        stopped,
-    })
+    Ok(IngestReport { files, stopped })
+}
+
+/// Returns the daily files of the days that monthly ones did not bring: months that are not there (or not yet), and days a
+/// month has no rows of, which happened to whole days at the venue.
+fn daily_instead(files: &[FileOutcome], plan: PlanOptions, request: &IngestRequest) -> Vec<Unit> {
+    let daily = PlanOptions {
+        monthly: false,
+        ..plan
+    };
+    let mut out = Vec::new();
+    for file in files {
+        let has_daily = VisionType::of(file.dataset)
+            .is_some_and(|kind| kind.cadences() == [Cadence::Daily, Cadence::Monthly]);
+        if !has_daily {
+            continue;
+        }
+        let days: Vec<Day> = match &file.status {
+            FileStatus::NotFound => (file.first_day.0..=file.last_day.0).map(Day).collect(),
+            FileStatus::Written { days } => {
+                days.iter().filter(|d| d.rows == 0).map(|d| d.day).collect()
+            }
+            _ => Vec::new(),
+        };
+        for day in days {
+            out.extend(plan_vision(
+                &request.key,
+                &[file.dataset],
+                &day.range(),
+                daily,
+            ));
+        }
+    }
+    out
+}
+
+/// Puts the daily files where the month they stand in for was. A month that is not there is told only if no day of it is.
+fn take_over(files: &mut Vec<FileOutcome>, more: Vec<FileOutcome>) {
+    for daily in more {
+        let at = files.iter().rposition(|f| {
+            f.dataset == daily.dataset
+                && f.first_day <= daily.first_day
+                && daily.last_day <= f.last_day
+        });
+        let found = !matches!(
+            daily.status,
+            FileStatus::NotFound | FileStatus::NotPublished { .. }
+        );
+        match at.map(|at| (at, &mut files[at])) {
+            Some((at, month)) => {
+                if found && matches!(month.status, FileStatus::NotFound) {
+                    month.notes.push(DAILY_INSTEAD.to_owned());
+                }
+                let after = files[at..]
+                    .iter()
+                    .take_while(|f| f.dataset == daily.dataset && f.first_day <= daily.first_day)
+                    .count();
+                files.insert(at + after, daily);
+            }
+            None => files.push(daily),
+        }
+    }
+    let told = |f: &FileOutcome| f.notes.iter().any(|n| n == DAILY_INSTEAD);
+    files.retain(|f| !told(f));
+}
+
+/// Marks a month that its days stand in for.
+const DAILY_INSTEAD: &str = "daily files instead";
+
+/// Several workers on one list of files.
+struct Pool<'a> {
+    lake: &'a Lake,
+    source: &'a dyn ArchiveSource,
+    request: &'a IngestRequest,
+    progress: &'a dyn Progress,
+    stop: &'a AtomicBool,
+    scratch: &'a Path,
+    writers: &'a BTreeMap<&'static str, DatasetWriter>,
+}
+
+impl Pool<'_> {
+    /// Returns what became of the files, in their order, and whether the caller asked to stop before the last.
+    fn run(&self, units: &[Unit]) -> (Vec<FileOutcome>, bool) {
+        let jobs = self.request.options.jobs;
+        let workers = jobs.clamp(1, units.len().max(1));
+        let next = AtomicUsize::new(0);
+        let outcomes: Mutex<Vec<Option<FileOutcome>>> =
+            Mutex::new(units.iter().map(|_| None).collect());
+        let work = || {
+            loop {
+                let i = next.fetch_add(1, Ordering::Relaxed);
+                let Some(unit) = units.get(i) else { return };
+                if self.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let worker = Worker {
+                    lake: self.lake,
+                    source: self.source,
+                    request: self.request,
+                    progress: self.progress,
+                    stop: self.stop,
+                    threads: (jobs / workers).max(1),
+                    scratch: self.scratch,
+                };
+                let outcome = worker.unit(unit, self.writers.get(unit.dataset.name()));
+                if let FileStatus::Failed {
+                    error: FileError::Stopped,
+                } = outcome.status
+                {
+                    return;
+                }
+                self.progress.finished(&outcome);
+                let mut slots = outcomes
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                if let Some(slot) = slots.get_mut(i) {
+                    *slot = Some(outcome);
+                }
+            }
+        };
+        if workers == 1 {
+            work();
+        } else {
+            std::thread::scope(|scope| {
+                for _ in 0..workers {
+                    scope.spawn(work);
+                }
+            });
+        }
+        let files = outcomes
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let stopped = files.iter().any(Option::is_none);
+        (files.into_iter().flatten().collect(), stopped)
+    }
 }
 
 /// Returns what decides the rows besides the bytes: contract values, where quantities are contracts.
@@ -293,9 +400,7 @@ impl Worker<'_> {
     ) -> Result<Option<Done>, FileError> {
         let options = &self.request.options;
         let checksum = self.source.checksum(&file.path).map_err(stopped)?;
-        let days: Vec<_> = (unit.first.0..=unit.last.0)
-            .map(quant_core::time::Day)
-            .collect();
+        let days: Vec<_> = (unit.first.0..=unit.last.0).map(Day).collect();
         for &day in &days {
             writer.check_source_kind(day, SourceKind::Vision)?;
         }
@@ -305,6 +410,12 @@ impl Worker<'_> {
             let sum = parse_checksum(&file.checksum_path(), text)?;
             if let Some(name) = sum.name.filter(|name| *name != file.name()) {
                 notes.push(format!("checksum file names `{name}`"));
+            }
+            if let Some((new, list)) = options.updates.successor(&sum.sha256) {
+                notes.push(format!(
+                    "{REPLACED}: `{list}` lists {} as replaced by {new}",
+                    sum.sha256
+                ));
             }
             if current(&sum.sha256) {
                 return Ok(Some(Done::current(unit.dataset)));

@@ -528,6 +528,7 @@ fn commit(
         ));
     }
     let mut days = Vec::with_capacity(summary.ready.len());
+    let several = summary.ready.len() > 1;
     for (day, Ready { staged, merged }) in summary.ready {
         let (rows, content) = (staged.rows(), staged.content_sha256().to_owned());
         let unchanged = writer.is_current(day, &file.hashes(key.dataset));
@@ -542,6 +543,10 @@ fn commit(
                     return Err(e.into());
                 }
             }
+        }
+        if several && rows == 0 {
+            // A whole day can be missing from a monthly file.
+            notes.push(format!("no rows on {day}"));
         }
         days.push(DayOutcome {
             day,

@@ -159,6 +159,15 @@ pub fn assess_day(
         }
         let scan = examiner.scan(subject, &set, &scanned)?;
         let rows = set.manifest().partition(day).map_or(0, |p| p.rows);
+        if rows == 0 && rules::EMPTY_DAY.datasets.contains(&dataset) {
+            let text = "the source has no row of this day".to_owned();
+            let finding = subject.find_day(&rules::EMPTY_DAY, 0, 1.0, text);
+            report.findings.push(match dataset {
+                // What bars are made of; without the rest a run can do.
+                Dataset::AggTrades | Dataset::Trades => finding,
+                _ => finding.softened(Severity::Warn),
+            });
+        }
         report.coverage.push(DatasetCoverage {
             dataset,
             day,

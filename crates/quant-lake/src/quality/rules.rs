@@ -25,6 +25,9 @@ macro_rules! rules {
 rules! {
     /// The lake has no partition of the day. One day is enough: it is the largest gap there is.
     ABSENT_DAY = "absent_day", &Dataset::ALL, "days", 1.0, Fail;
+    /// The partition of the day has no row: a header without rows, or a day that is missing from a monthly file. In a market
+    /// that is open somebody trades within a day. Klines are counted by minutes instead.
+    EMPTY_DAY = "empty_day", &[AggTrades, Trades, BookTicker, DepthBands, Metrics, OpenInterest], "days", 1.0, Fail;
     /// Rows of another day stood in the file (they are left out). One such row means that the file is not what its name says.
     OTHER_DAY_ROWS = "other_day_rows", &Dataset::ALL, "rows", 1.0, Warn;
     /// Repeated rows (left out). A share above 1 % is no accident of a writer but a file that was put together twice.

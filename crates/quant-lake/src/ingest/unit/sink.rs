@@ -27,9 +27,11 @@ pub(super) struct Ready {
 
 /// Returns the partition of a day that this file's rows must be merged with.
 ///
-/// Its rows cannot be told apart by file, so rows that another parser made, or that an earlier version of this file
-/// brought, go only with the whole partition: if the other files in it are at hand, they are read again after this one.
+/// Its rows cannot be told apart by file, so rows that another parser made, that an earlier version of this file brought
+/// or that the vendor has withdrawn, go only with the whole partition: if the other files in it are at hand, they are
+/// read again after this one.
 fn union_with(
+    cx: &Context<'_>,
     target: &Target<'_>,
     file: &LocalFile<'_>,
     day: Day,
@@ -37,6 +39,14 @@ fn union_with(
     let Some(existing) = target.writer.partition(day) else {
         return Ok(None);
     };
+    let updates = &cx.options.updates;
+    if existing
+        .sources
+        .iter()
+        .any(|s| updates.withdraws(&s.sha256))
+    {
+        return Ok(None);
+    }
     let same_kind = existing.sources.iter().all(|s| s.kind == file.kind);
     let same_name = |s: &Source| file.replaces_same_name && s.name == file.name;
     // The same bytes again (another parser version or parameter) replace their slice if it is alone.
@@ -147,7 +157,7 @@ impl<'a> Sink<'a> {
         let is_open = self.open.as_ref().is_some_and(|(open, _)| *open == day);
         if !is_open && !self.collected.contains_key(&day) {
             self.target.writer.check_source_kind(day, self.file.kind)?;
-            if self.collect || union_with(self.target, self.file, day)?.is_some() {
+            if self.collect || union_with(self.cx, self.target, self.file, day)?.is_some() {
                 self.collected.insert(day, Default::default());
             } else {
                 self.open = Some((day, self.target.writer.begin(day)?));
@@ -268,7 +278,7 @@ impl<'a> Sink<'a> {
         self.out.duplicates += quality.duplicates;
         self.out.written += sorted.batch.num_rows() as u64;
         let mut batch = sorted.batch;
-        let existing = union_with(self.target, self.file, day)?;
+        let existing = union_with(self.cx, self.target, self.file, day)?;
         let merged = existing.is_some();
         if let Some(existing) = existing {
             let mut slices = self.read_existing(day)?;
