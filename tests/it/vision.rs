@@ -517,7 +517,7 @@ fn ctrl_c_inside_a_large_file() {
     // The first day is in the lake and the second one, far larger, is being written.
     let day = cwd.join("lake").join(AGG_SET).join("date=2024-01-02");
     let started = Instant::now();
-    while !day.is_dir() && started.elapsed() < Duration::from_secs(60) {
+    while !day.is_dir() && started.elapsed() < Duration::from_mins(1) {
         std::thread::sleep(Duration::from_millis(2));
     }
     let kill = std::process::Command::new("kill")
