@@ -8,17 +8,17 @@ const SHOWN: usize = 24;
 /// Width of the labels in front.
 const LABEL: usize = 12;
 
-struct Lines(String);
+struct Lines(Vec<String>);
 
 impl Lines {
     fn add(&mut self, label: &str, text: &str) {
-        self.0.push_str(&format!("{label:<LABEL$} {text}\n"));
+        self.0.push(format!("{label:<LABEL$} {text}"));
     }
 }
 
 /// Writes an inspection as lines of `label text`.
 pub(super) fn text_of(found: &Inspection) -> String {
-    let mut out = Lines(String::new());
+    let mut out = Lines(Vec::new());
     out.add("file", &format!("{} ({} bytes)", found.file, found.bytes));
     let members = if found.members.is_empty() {
         String::new()
@@ -77,7 +77,7 @@ pub(super) fn text_of(found: &Inspection) -> String {
     if let Some(command) = &found.command {
         out.add("ingest", command);
     }
-    out.0
+    out.0.join("\n")
 }
 
 fn columns(found: &Inspection, out: &mut Lines) {

@@ -78,12 +78,12 @@ pub fn inspect(path: &Path, options: &InspectOptions) -> Result<Inspection, Arch
             .is_some_and(|n| n == crate::layout::MANIFEST_FILE)
     {
         let mut out = Inspection::of(path, 0);
-        out.container = if meta.is_dir() {
+        let container = if meta.is_dir() {
             "folder"
         } else {
             "plain text"
-        }
-        .to_owned();
+        };
+        container.clone_into(&mut out.container);
         parquet_file::folder(path, &mut out);
         return Ok(out);
     }
@@ -173,7 +173,7 @@ fn text(subject: &Subject<'_>, out: &mut Inspection) {
             delimiter,
             columns,
             header,
-        } => delimited::csv(subject, &head, delimiter, columns, header, out),
+        } => delimited::csv(subject, &head, delimiter, &columns, header, out),
         Sniffed::Json { keys } => {
             "JSON of an unknown kind".clone_into(&mut out.format);
             out.note(format!("keys of the first value: {}", keys.join(", ")));

@@ -379,15 +379,12 @@ pub(super) fn bybit(
     out: &mut Inspection,
 ) {
     out.exchange = Some(exchange_of(subject, Venue::Bybit));
-    let (market, by) = match subject.facts.market {
-        Some(market) => (market, format!("the folder `{market}` it lies in")),
-        None => {
-            let (market, by) = bybit_market(symbol);
-            (
-                market,
-                format!("{by}; spot books look alike, only a folder tells them apart"),
-            )
-        }
+    let (market, by) = if let Some(market) = subject.facts.market {
+        (market, format!("the folder `{market}` it lies in"))
+    } else {
+        let (market, by) = bybit_market(symbol);
+        let by = format!("{by}; spot books look alike, only a folder tells them apart");
+        (market, by)
     };
     out.market = Some(market.name().to_owned());
     out.market_by = Some(by);

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::measure::{Counts, Times};
 use crate::venues::json::Json;
-use crate::venues::rows::excerpt;
+use crate::venues::rows::{RowProblem, excerpt};
 use crate::venues::stamp::parse_stamp;
 
 /// Streams that are counted apart.
@@ -78,7 +78,7 @@ pub(super) fn envelope(venue: Venue, body: &[u8]) -> Option<Envelope<'_>> {
             b"s" if text && venue == Venue::Binance => {
                 out.instrument = json.string().ok()?.to_vec();
             }
-            b"E" | b"ts" => out.ts = stamp(&mut json)?,
+            b"E" | b"ts" => out.ts = stamp(&mut json).ok()?,
             b"pu" => {
                 out.has_pu = true;
                 json.skip().ok()?;
@@ -116,12 +116,13 @@ pub(super) fn envelope(venue: Venue, body: &[u8]) -> Option<Envelope<'_>> {
     Some(out)
 }
 
-fn stamp(json: &mut Json<'_>) -> Option<Option<i64>> {
+/// Reads a time; `None` for what is none.
+fn stamp(json: &mut Json<'_>) -> Result<Option<i64>, RowProblem> {
     if !matches!(json.next_byte(), Some(b'"' | b'0'..=b'9')) {
-        json.skip().ok()?;
-        return Some(None);
+        json.skip()?;
+        return Ok(None);
     }
-    Some(parse_stamp(json.number_text().ok()?).map(|(ts, _)| ts))
+    Ok(parse_stamp(json.number_text()?).map(|(ts, _)| ts))
 }
 
 /// OKX: `"arg":{"channel":..,"instId":..}`.
@@ -166,20 +167,8 @@ fn binance(data: &[u8], out: &mut Envelope<'_>, ids: bool) {
         let done = match key {
             b"s" => json.string().map(|s| out.instrument = s.to_vec()),
             b"e" => json.string().map(|e| event = Some(e.to_vec())),
-            b"E" => match stamp(&mut json) {
-                Some(ts) => {
-                    out.ts = out.ts.or(ts);
-                    Ok(())
-                }
-                None => return,
-            },
-            b"T" if out.ts.is_none() => match stamp(&mut json) {
-                Some(ts) => {
-                    out.ts = ts;
-                    Ok(())
-                }
-                None => return,
-            },
+            b"E" => stamp(&mut json).map(|ts| out.ts = out.ts.or(ts)),
+            b"T" if out.ts.is_none() => stamp(&mut json).map(|ts| out.ts = ts),
             b"pu" => {
                 out.has_pu = true;
                 json.skip()
@@ -224,13 +213,7 @@ fn first_of(data: &[u8], out: &mut Envelope<'_>, names: &[&[u8]]) {
     }
     while let Ok(Some(key)) = json.key() {
         let done = match key {
-            b"ts" | b"time" if out.ts.is_none() => match stamp(&mut json) {
-                Some(ts) => {
-                    out.ts = ts;
-                    Ok(())
-                }
-                None => return,
-            },
+            b"ts" | b"time" if out.ts.is_none() => stamp(&mut json).map(|ts| out.ts = ts),
             key if names.contains(&key) && json.next_byte() == Some(b'"') => {
                 json.string().map(|s| out.instrument = s.to_vec())
             }

@@ -22,7 +22,7 @@ pub(super) fn csv(
     subject: &Subject<'_>,
     head: &Head,
     delimiter: u8,
-    names: Vec<String>,
+    names: &[String],
     header: bool,
     out: &mut Inspection,
 ) {
@@ -64,7 +64,7 @@ pub(super) fn csv(
                 .iter()
                 .map(|f| String::from_utf8_lossy(f).into_owned())
                 .collect();
-            time_at = likely_time(&names, &texts)
+            time_at = likely_time(names, &texts)
                 .and_then(|(column, unit)| Some((names.iter().position(|n| *n == column)?, unit)));
         }
         for (kind, field) in kinds.iter_mut().zip(&fields) {
@@ -91,28 +91,7 @@ pub(super) fn csv(
         }
     });
     ending(subject, ended, &read, out);
-    out.columns = names
-        .iter()
-        .zip(&kinds)
-        .enumerate()
-        .map(|(i, (name, kind))| {
-            let what = match (kind.numbers, kind.texts) {
-                (0, 0) => "empty",
-                (_, 0) => "numbers",
-                (0, _) => "text",
-                _ => "numbers and text",
-            };
-            let time = time_at.filter(|(at, _)| *at == i);
-            Column {
-                name: name.escape_debug().to_string(),
-                unit: Some(match time {
-                    Some((_, unit)) => format!("time: {unit}"),
-                    None if kind.empty > 0 && what != "empty" => format!("{what}, some empty"),
-                    None => what.to_owned(),
-                }),
-            }
-        })
-        .collect();
+    out.columns = described(names, &kinds, time_at);
     match ragged {
         Some((row, found)) => out.fail(
             "columns",
@@ -137,14 +116,59 @@ pub(super) fn csv(
         table.time_unit = time_at.map(|(_, unit)| unit.to_owned());
     }
     table.gaps = silences.list();
+    time_check(names, time_at, times.n, rows - n_ragged, out);
+    out.tables.push(table);
+    out.exchange = Some("csv".to_owned());
+    out.note(
+        "name its columns under `ingest.csv` of a config; configs/csv_klines.yaml is an example"
+            .to_owned(),
+    );
+}
+
+/// Says what each column holds.
+fn described(
+    names: &[String],
+    kinds: &[Kind],
+    time_at: Option<(usize, &'static str)>,
+) -> Vec<Column> {
+    let columns = names.iter().zip(kinds).enumerate();
+    columns
+        .map(|(i, (name, kind))| {
+            let what = match (kind.numbers, kind.texts) {
+                (0, 0) => "empty",
+                (_, 0) => "numbers",
+                (0, _) => "text",
+                _ => "numbers and text",
+            };
+            let time = time_at.filter(|(at, _)| *at == i);
+            Column {
+                name: name.escape_debug().to_string(),
+                unit: Some(match time {
+                    Some((_, unit)) => format!("time: {unit}"),
+                    None if kind.empty > 0 && what != "empty" => format!("{what}, some empty"),
+                    None => what.to_owned(),
+                }),
+            }
+        })
+        .collect()
+}
+
+/// Says which column holds the time, and in how many rows it does not.
+fn time_check(
+    names: &[String],
+    time_at: Option<(usize, &'static str)>,
+    readable: u64,
+    rows: u64,
+    out: &mut Inspection,
+) {
     match time_at {
         None => out.warn("time", "no column looks like a time"),
-        Some((at, _)) if times.n < rows - n_ragged => out.warn(
+        Some((at, _)) if readable < rows => out.warn(
             "time",
             &format!(
                 "column `{}` holds no readable time in {} rows",
                 names[at],
-                rows - n_ragged - times.n
+                rows - readable
             ),
         ),
         Some((at, unit)) => out.note(format!(
@@ -152,12 +176,6 @@ pub(super) fn csv(
             names[at]
         )),
     }
-    out.tables.push(table);
-    out.exchange = Some("csv".to_owned());
-    out.note(
-        "name its columns under `ingest.csv` of a config; configs/csv_klines.yaml is an example"
-            .to_owned(),
-    );
 }
 
 /// Reads a time of any kind that `likely_time` knows.

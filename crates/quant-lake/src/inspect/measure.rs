@@ -29,7 +29,7 @@ pub struct Spread {
 /// Counts of integers, exact up to [`DISTINCT`] different ones.
 #[derive(Clone, Debug)]
 pub(super) struct Counts {
-    counts: BTreeMap<i64, u64>,
+    by_value: BTreeMap<i64, u64>,
     width: i64,
     n: u64,
     min: i64,
@@ -39,7 +39,7 @@ pub(super) struct Counts {
 impl Default for Counts {
     fn default() -> Self {
         Self {
-            counts: BTreeMap::new(),
+            by_value: BTreeMap::new(),
             width: 1,
             n: 0,
             min: i64::MAX,
@@ -53,21 +53,24 @@ impl Counts {
         self.n += 1;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
-        *self.counts.entry(value.div_euclid(self.width)).or_default() += 1;
-        if self.counts.len() > DISTINCT {
+        *self
+            .by_value
+            .entry(value.div_euclid(self.width))
+            .or_default() += 1;
+        if self.by_value.len() > DISTINCT {
             self.width = self.width.saturating_mul(2);
             let mut wider: BTreeMap<i64, u64> = BTreeMap::new();
-            for (value, n) in &self.counts {
+            for (value, n) in &self.by_value {
                 *wider.entry(value.div_euclid(2)).or_default() += n;
             }
-            self.counts = wider;
+            self.by_value = wider;
         }
     }
 
     /// Returns the value of a rank from 1 to `n`, the lower edge of its interval where values were joined.
     fn rank(&self, rank: u64) -> i64 {
         let mut seen = 0;
-        for (value, n) in &self.counts {
+        for (value, n) in &self.by_value {
             seen += n;
             if seen >= rank {
                 return value.saturating_mul(self.width).clamp(self.min, self.max);

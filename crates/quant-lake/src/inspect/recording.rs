@@ -143,13 +143,13 @@ fn facts(seen: &Seen, out: &mut Inspection) {
             "none inside: without the recording before it no book can be built",
         );
     }
-    if let Some(lag) = out.receive_lag_ms {
-        if lag.median < 0.0 {
-            out.note(format!(
-                "the recorder's clock runs at least {} ms behind the venue's: receive times are stored, never trusted",
-                -lag.median
-            ));
-        }
+    if let Some(lag) = out.receive_lag_ms
+        && lag.median < 0.0
+    {
+        out.note(format!(
+            "the recorder's clock runs at least {} ms behind the venue's: receive times are stored, never trusted",
+            -lag.median
+        ));
     }
 }
 

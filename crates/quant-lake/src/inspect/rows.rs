@@ -360,13 +360,17 @@ fn columns(found: &RowsFile) -> Vec<Column> {
         );
         let text = match name.split('/').next().unwrap_or(name) {
             n if n.contains("time") && !n.contains("force") || n == "timestamp" => "time",
-            "qty" | "quantity" | "size" | "volume" | "vol" if coin => "contracts",
-            "qty" | "quantity" | "size" | "volume" | "base_qty" => "base units",
-            "best_bid_qty" | "best_ask_qty" if coin => "contracts",
-            "best_bid_qty" | "best_ask_qty" => "base units",
+            "base_qty" => "base units",
+            "qty" | "quantity" | "size" | "volume" | "vol" | "best_bid_qty" | "best_ask_qty" => {
+                if coin {
+                    "contracts"
+                } else {
+                    "base units"
+                }
+            }
             "quote_qty" | "quote_volume" | "vol_quote" => "quote units",
-            n if n.contains("price") => "quote per base",
             "open" | "high" | "low" | "close" => "quote per base",
+            n if n.contains("price") => "quote per base",
             _ => return None,
         };
         Some(text.to_owned())

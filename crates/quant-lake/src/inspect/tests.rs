@@ -236,13 +236,9 @@ fn a_users_csv_is_described_column_by_column() {
 #[test]
 fn only_the_asked_number_of_lines_is_read() {
     let dir = Folder::new();
-    let mut text = "id,price,qty,quote_qty,time,is_buyer_maker\n".to_owned();
-    for i in 0..1_000 {
-        text.push_str(&format!(
-            "{i},100,1,100,{},true\n",
-            1_704_067_200_000_i64 + i
-        ));
-    }
+    let mut lines = vec!["id,price,qty,quote_qty,time,is_buyer_maker".to_owned()];
+    lines.extend((0..1_000).map(|i| format!("{i},100,1,100,{},true", 1_704_067_200_000_i64 + i)));
+    let text = lines.join("\n");
     let path = dir.write("BTCUSDT-trades-2024-01-01.csv", text);
     let options = InspectOptions {
         max_rows: Some(101),

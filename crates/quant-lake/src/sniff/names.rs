@@ -75,8 +75,7 @@ pub fn facts_of(path: &str) -> FileFacts {
     .iter()
     .find_map(|end| name.strip_suffix(end))
     .unwrap_or(name);
-    let mut facts = FileFacts::default();
-    facts.market = folders.iter().find_map(|folder| match *folder {
+    let market = folders.iter().find_map(|folder| match *folder {
         "um" => Some(Market::Um),
         "cm" => Some(Market::Cm),
         "spot" => Some(Market::Spot),
@@ -84,10 +83,15 @@ pub fn facts_of(path: &str) -> FileFacts {
         "inverse" => Some(Market::Inverse),
         _ => None,
     });
-    facts.dataset = folders.iter().find_map(|folder| {
+    let dataset = folders.iter().find_map(|folder| {
         let known = PRODUCTS.iter().find(|(product, _)| product == folder);
         known.map(|(_, dataset)| *dataset)
     });
+    let mut facts = FileFacts {
+        market,
+        dataset,
+        ..FileFacts::default()
+    };
     if bybit_book(stem, &mut facts) {
         return facts;
     }

@@ -25,6 +25,10 @@ fn told(text: &str, path: &str) -> (Venue, Option<Market>, Vec<Dataset>, Option<
     )
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "expected values are optional symbols"
+)]
 fn some(symbol: &str) -> Option<String> {
     Some(symbol.to_owned())
 }
