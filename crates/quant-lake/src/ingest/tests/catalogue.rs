@@ -52,7 +52,7 @@ pub(super) fn noise(n: usize) -> String {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        char::from(b'0' + (state >> 33) as u8 % 10)
+        char::from_digit(u32::try_from((state >> 33) % 10).unwrap(), 10).unwrap()
     };
     (0..n).map(|_| next()).collect()
 }
@@ -91,6 +91,7 @@ pub(super) fn run(format: Format, good: &str, cases: Vec<Case>) -> usize {
             ));
         }
     }
+    println!("{format:?}: {n} cases");
     assert!(
         wrong.is_empty(),
         "{} of {n}:\n{}",

@@ -106,7 +106,7 @@ fn three_times() {
         let lab = lab(format);
         good(&lab, &daily(format));
         let (first, files) = (contents(&lab), lab.fixture.listing());
-        assert_eq!(first.values().map(|(rows, _)| rows).sum::<u64>() > 0, true);
+        assert!(first.values().any(|(rows, _)| *rows > 0));
         for _ in 0..2 {
             assert!(is_current(&good(&lab, &daily(format))), "{format:?}");
             assert_eq!(contents(&lab), first, "{format:?}");

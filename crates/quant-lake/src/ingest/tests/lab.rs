@@ -223,14 +223,12 @@ impl Format {
 
     /// The rows as a file.
     pub(super) fn text(self, rows: &[String]) -> String {
-        match self.header() {
-            Some(header) => csv(header, rows),
-            None => {
-                let mut out = rows.join("\n");
-                out.push('\n');
-                out
-            }
+        if let Some(header) = self.header() {
+            return csv(header, rows);
         }
+        let mut out = rows.join("\n");
+        out.push('\n');
+        out
     }
 
     pub(super) fn good(self, n: i64) -> String {
@@ -275,16 +273,13 @@ impl Given {
 /// How a file is packed, by its name.
 pub(super) fn container_of(name: &str) -> ContainerSpec {
     let rows = || Pick::Extension("data".to_owned());
-    let container = if name.ends_with(".tar.gz") {
-        Container::TarGz(rows())
-    } else if name.ends_with(".gz") {
-        Container::Gzip
-    } else if name.ends_with(".zst") {
-        Container::Zstd
-    } else if name.ends_with(".zip") {
-        Container::Zip(rows())
-    } else {
-        Container::Plain
+    let mut words = name.rsplit('.');
+    let container = match (words.next(), words.next()) {
+        (Some("gz"), Some("tar")) => Container::TarGz(rows()),
+        (Some("gz"), _) => Container::Gzip,
+        (Some("zst"), _) => Container::Zstd,
+        (Some("zip"), _) => Container::Zip(rows()),
+        _ => Container::Plain,
     };
     container.into()
 }

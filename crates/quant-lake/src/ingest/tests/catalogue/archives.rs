@@ -140,6 +140,7 @@ fn zip() {
         assert_eq!(lab.fixture.listing(), before, "{name}");
         n += 1;
     }
+    println!("zip: {n} cases");
     assert!(n >= 59, "{n}");
     let good = zip_of(&[(&member(), text().as_bytes())]);
     let report = lab.vision_zip(&good);
@@ -264,5 +265,6 @@ fn gzip_tar_and_zstd() {
             n += 1;
         }
     }
+    println!("gzip, tar.gz and zstd: {n} cases");
     assert!(n >= 110, "{n}");
 }

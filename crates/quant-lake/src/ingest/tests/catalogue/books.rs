@@ -95,7 +95,7 @@ fn stream(format: Format, name: &str, rows: &[String], expected: [u64; 4]) {
 }
 
 fn good(format: Format) -> Vec<String> {
-    format.rows(day(DAY), 0, N as i64)
+    format.rows(day(DAY), 0, i64::try_from(N).unwrap())
 }
 
 fn replaced(format: Format, bids: &[(&str, &str)], asks: &[(&str, &str)]) -> Vec<String> {

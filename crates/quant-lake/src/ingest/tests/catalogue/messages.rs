@@ -35,8 +35,9 @@ fn between(format: Format) -> Expect {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn all(format: Format) -> usize {
-    let rows = format.rows(day(DAY), 0, N as i64);
+    let rows = format.rows(day(DAY), 0, i64::try_from(N).unwrap());
     let good = format.text(&rows);
     let whole = [levels(format, N), 0, 0, 0];
     let same = || Expect::Same(whole, "");
@@ -71,7 +72,7 @@ fn all(format: Format) -> usize {
         ("NUL", "\0\0\0\0".to_owned()),
         ("single quotes", row.replace('"', "'")),
         ("NUL inside", row.replacen('{', "{\0", 1)),
-        ("a comma too many", row.replacen("{", "{,", 1)),
+        ("a comma too many", row.replacen('{', "{,", 1)),
     ] {
         cases.push(case(
             &format!("between: {name}"),
@@ -140,7 +141,7 @@ fn all(format: Format) -> usize {
     let digits = row.replacen(px, "\"98.000000000000000000000000000001\"", 1);
     cases.push(case("a price of 30 digits", replaced(&digits), same()));
     // Times.
-    let t = (day(DAY).start().0 / 1_000 + 1_000 + AT as i64 * 1_000).to_string();
+    let t = (day(DAY).start().0 / 1_000 + 1_000 + i64::try_from(AT).unwrap() * 1_000).to_string();
     let message = &row[stamp.len()..];
     for bad in [
         "0",

@@ -129,6 +129,7 @@ fn tgz(entries: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of attacks")]
 fn attacks() {
     let mut n = 0;
     let names = names();
