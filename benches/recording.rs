@@ -103,5 +103,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn newlines(text: &[u8]) -> usize {
-    text.iter().filter(|b| **b == b'\n').count()
+    text.split(|b| *b == b'\n').count() - 1
 }

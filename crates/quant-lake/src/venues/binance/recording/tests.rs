@@ -76,7 +76,7 @@ fn parser(
 }
 
 fn finish(mut parser: Box<dyn RowParser>, lines: &[String]) -> Result<Read, ParseError> {
-    let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
+    let text = lines.join("\n");
     let mut out = Vec::new();
     parser.feed(text.as_bytes(), &mut out)?;
     let totals = parser.finish(&mut out)?;
