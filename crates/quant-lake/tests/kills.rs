@@ -596,7 +596,7 @@ fn killed_again_while_recovering() {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        (state >> 33) as usize % n
+        usize::try_from(state >> 33).unwrap() % n
     };
     let lakes = if slow { 70 } else { 6 };
     let mut work = Vec::new();
