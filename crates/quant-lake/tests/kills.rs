@@ -7,6 +7,11 @@
 //! # Planted bugs that were tried by hand
 //! See `docs/reliability.md`, R1.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests: a failed unwrap is a failed test"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -127,7 +132,7 @@ impl Job {
         }
     }
 
-    fn lab(self, at: Option<&Path>) -> Lab {
+    fn lab(at: Option<&Path>) -> Lab {
         let root = at.is_none().then(|| tempfile::tempdir().unwrap());
         let at = at.or(root.as_ref().map(tempfile::TempDir::path));
         let at = at.unwrap().to_owned();
@@ -186,7 +191,7 @@ impl Job {
                     lines.extend(
                         (0..n).map(|i| format!("{i},100.5,0.5,1,{},true", start + i * 1_000)),
                     );
-                    lines[4] = "1,NaN,1,1,1,true".to_owned();
+                    "1,NaN,1,1,1,true".clone_into(&mut lines[4]);
                     let file = archive_file(
                         Dataset::Trades,
                         self.key().market,
@@ -300,15 +305,14 @@ impl Job {
 
 /// Every step of an ingest, in order.
 fn steps(job: Job) -> Vec<&'static str> {
-    let mut lab = job.lab(None);
+    let mut lab = Job::lab(None);
     job.prepare(&lab);
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&seen);
     lab.options.failpoints = Failpoints::new(move |name| log.lock().unwrap().push(name));
     let report = job.run(&lab);
     assert_eq!(report.failures().count(), 0, "{job:?} {report:?}");
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 /// Not a test of its own: what the children do.
@@ -321,7 +325,7 @@ fn child() {
     let mut word = || words.next().unwrap();
     let (name, at, root) = (word(), word().parse::<usize>().unwrap(), word());
     let job = JOBS.into_iter().find(|j| j.name() == name).unwrap();
-    let mut lab = job.lab(Some(Path::new(root)));
+    let mut lab = Job::lab(Some(Path::new(root)));
     let reached = AtomicUsize::new(0);
     lab.options.failpoints = Failpoints::new(move |_| {
         if reached.fetch_add(1, Ordering::SeqCst) == at {
@@ -494,7 +498,7 @@ fn files(lab: &Lab) -> BTreeSet<PathBuf> {
 }
 
 fn reference(job: Job) -> Reference {
-    let lab = job.lab(None);
+    let lab = Job::lab(None);
     job.prepare(&lab);
     let report = job.run(&lab);
     assert_eq!(report.failures().count(), 0, "{report:?}");
@@ -509,7 +513,7 @@ fn reference(job: Job) -> Reference {
 
 /// Kills at these steps one after another on one lake, then lets a run end.
 fn crash(job: Job, steps: &[usize], reference: &Reference) {
-    let lab = job.lab(None);
+    let lab = Job::lab(None);
     job.prepare(&lab);
     let lake = lab.lake();
     for &at in steps {
@@ -596,7 +600,7 @@ fn killed_again_while_recovering() {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        (state >> 33) as usize % n
+        usize::try_from(state >> 33).unwrap() % n
     };
     let lakes = if slow { 70 } else { 6 };
     let mut work = Vec::new();
