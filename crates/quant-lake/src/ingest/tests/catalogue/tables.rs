@@ -258,7 +258,7 @@ fn shape(m: &mut Maker) {
     m.add("zeros", vec![0_u8; 4_096], refused(&[]));
     m.add(
         "a long line",
-        format!("{good}{}", noise(500_000)),
+        format!("{good}{}", noise(5_000_000)),
         refused(&["longer than"]),
     );
     m.add(
