@@ -39,7 +39,7 @@ OURS = [
     "{end}",
     "--source",
     "recording",
-    "--root",
+    "--input",
     "{file}",
     "--datasets",
     "trades,book_ticker,l2_deltas,l2_snapshots",

@@ -5,7 +5,7 @@
 //! nesting; numbers and strings come as slices of the line. Whether it agrees with `serde_json` on what is JSON is a
 //! property test.
 
-use super::number::{parse_decimal, parse_digits};
+use super::number::{ZEROS, first_non_digit, parse_decimal, parse_digits};
 use super::rows::RowProblem;
 
 mod levels;
@@ -53,6 +53,15 @@ impl<'a> Json<'a> {
     /// Returns the next byte that is not white space, without taking it.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
+        match self.text.get(self.at) {
+            // All white space is below; so is nothing that can stand here.
+            Some(&b) if b > b' ' => Some(b),
+            _ => self.peek_past_space(),
+        }
+    }
+
+    #[cold]
+    fn peek_past_space(&mut self) -> Option<u8> {
         while let Some(&b) = self.text.get(self.at) {
             if !matches!(b, b' ' | b'\t' | b'\n' | b'\r') {
                 return Some(b);
@@ -120,6 +129,16 @@ impl<'a> Json<'a> {
             Some(b',') if !self.fresh => self.at += 1,
             Some(b'"') if self.fresh => {}
             _ => return Err(self.bad("`,` or `}`")),
+        }
+        // Keys of one letter, which are most of them, without white space around.
+        if let Some([b'"', letter, b'"', b':']) = self.text.get(self.at..self.at + 4)
+            && *letter > b' '
+            && !matches!(letter, b'"' | b'\\')
+        {
+            let key = &self.text[self.at + 1..self.at + 2];
+            self.at += 4;
+            self.fresh = false;
+            return Ok(Some(key));
         }
         let key = self.string()?;
         self.take(b':', "`:`")?;
@@ -280,6 +299,7 @@ impl<'a> Json<'a> {
     }
 
     /// Returns the first byte of the next value without taking it: `{`, `[`, `"`, a digit ...
+    #[inline]
     pub fn next_byte(&mut self) -> Option<u8> {
         self.peek()
     }
@@ -352,11 +372,17 @@ const fn plain_bytes(word: u64) -> usize {
 /// Returns the length of the JSON number at the start of the text, 0 if there is none.
 fn number_len(text: &[u8]) -> usize {
     let digits = |from: usize| {
-        text.get(from..)
-            .unwrap_or_default()
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count()
+        let rest = text.get(from..).unwrap_or_default();
+        let mut n = 0;
+        while let Some(word) = rest.get(n..).and_then(<[u8]>::first_chunk) {
+            let here = first_non_digit(u64::from_le_bytes(*word) ^ ZEROS);
+            n += here;
+            if here < 8 {
+                return n;
+            }
+        }
+        let tail = rest.get(n..).unwrap_or_default();
+        n + tail.iter().take_while(|b| b.is_ascii_digit()).count()
     };
     let mut n = usize::from(text.first() == Some(&b'-'));
     let whole = digits(n);

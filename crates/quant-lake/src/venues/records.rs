@@ -91,6 +91,12 @@ impl<T: Copy + Default> OptColumn<T> {
         // Most nullable columns are all null in a given file: then only the length changes.
         if self.n_valid == 0 && values.clone().all(|v| v.is_none()) {
             self.len += values.len();
+        } else if self.n_valid == self.len && values.clone().all(|v| v.is_some()) {
+            // As often every value is there: no marks are needed then.
+            let n = values.len();
+            self.values.extend(values.map(Option::unwrap_or_default));
+            self.len += n;
+            self.n_valid += n;
         } else {
             values.for_each(|value| self.push(value));
         }

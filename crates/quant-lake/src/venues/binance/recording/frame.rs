@@ -78,9 +78,11 @@ fn set<'a>(
 }
 
 /// Takes a value as it stands: the inside of a string, or the text of a number or flag.
+#[inline]
 fn scalar<'a>(json: &mut Json<'a>) -> Result<&'a [u8], RowProblem> {
     match json.next_byte() {
         Some(b'"') => json.string(),
+        Some(b'0'..=b'9') => json.number_text(),
         _ => json.value(),
     }
 }
