@@ -102,7 +102,7 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         if report.files.iter().any(has_data) {
             instruments::write_to_lake(&lake, &table, &key, created_at)?;
         }
-        super::check_data::tell(ui, &lake, &key, &report);
+        super::check_data::tell(ui, &lake, &key, &report, context.options.jobs);
         super::check_updates::tell(ui, &report);
         lines.extend(file_lines(symbol.as_str(), &report));
         outcome = outcome.and_then(|()| ensure::require_success(&report));

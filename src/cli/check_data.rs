@@ -9,7 +9,7 @@ use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
 use quant_lake::ingest::{FileStatus, IngestReport};
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
-use quant_lake::quality::{DatasetCoverage, DayReport, Finding, Severity, assess_day};
+use quant_lake::quality::{AssessError, DatasetCoverage, DayReport, Finding, Severity, assess_day};
 use quant_lake::read::{HashMemo, PartitionSet};
 use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 use rayon::prelude::*;
@@ -226,7 +226,7 @@ fn write_json(path: &Path, report: &Report) -> CommandResult<()> {
 }
 
 /// Says on stderr what is wrong with the days an ingest wrote, the worst first; its outcome is not changed.
-pub(super) fn tell(ui: Ui, lake: &Lake, key: &InstrumentKey, report: &IngestReport) {
+pub(super) fn tell(ui: Ui, lake: &Lake, key: &InstrumentKey, report: &IngestReport, jobs: usize) {
     let mut written: BTreeMap<Day, Vec<Dataset>> = BTreeMap::new();
     for file in &report.files {
         if let FileStatus::Written { days } = &file.status {
@@ -239,17 +239,21 @@ pub(super) fn tell(ui: Ui, lake: &Lake, key: &InstrumentKey, report: &IngestRepo
         }
     }
     let memo = HashMemo::default();
-    let (mut findings, mut days) = (Vec::new(), 0);
-    for (day, datasets) in &written {
-        match assess_day(lake, key, *day, datasets, &memo) {
-            Ok(report) => findings.extend(report.findings),
-            Err(error) => {
-                ui.note(&error.to_string());
-                return;
-            }
-        }
-        days += 1;
-    }
+    let written: Vec<(Day, Vec<Dataset>)> = written.into_iter().collect();
+    let assess = || -> Result<Vec<DayReport>, AssessError> {
+        written
+            .par_iter()
+            .map(|(day, datasets)| assess_day(lake, key, *day, datasets, &memo))
+            .collect()
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let reports = match pool.map(|pool| pool.install(assess)) {
+        Ok(Ok(reports)) => reports,
+        Ok(Err(error)) => return ui.note(&error.to_string()),
+        Err(error) => return ui.note(&error.to_string()),
+    };
+    let days = reports.len();
+    let mut findings: Vec<Finding> = reports.into_iter().flat_map(|r| r.findings).collect();
     findings.retain(|f| f.severity > Severity::Note);
     if findings.is_empty() {
         return;

@@ -200,7 +200,7 @@ fn refetch(
             let datasets = [key.dataset];
             let report =
                 ensure::vision(&context, &vision, &key.instrument, &datasets, range, terms)?;
-            super::check_data::tell(ui, lake, &key.instrument, &report);
+            super::check_data::tell(ui, lake, &key.instrument, &report, context.options.jobs);
             let stopped = report.stopped;
             out.push((key.to_string(), report));
             if stopped {
