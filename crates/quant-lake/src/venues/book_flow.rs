@@ -219,13 +219,8 @@ impl BookFlow {
         out.diagnose(self.reported_under(), why, 1);
     }
 
-    /// Takes the images due up to the end of the last interval that ended with the stream.
-    pub fn finish(&mut self, out: &mut Tables) {
-        // The interval that the last message lies in has not ended: its image would miss what came after.
-        let _ = out;
-    }
-
-    /// Takes the images of all intervals that end at or before `ts`, which is the time of the next message.
+    /// Takes the images of all intervals that end at or before `ts`, which is the time of the next message. The interval
+    /// that the last message of a stream lies in never ends: its image would miss what came after.
     fn take_images(&mut self, ts: i64, out: &mut Tables) {
         let Cadence::Every { us, max_stale_us } = self.options.cadence else {
             return;

@@ -193,7 +193,6 @@ impl BookStream {
         }
         let options = self.options;
         let flow = self.flow.get_or_insert_with(|| BookFlow::new(options, out));
-        flow.finish(out);
         let dataset = flow.reported_under();
         let c = &self.counts;
         let span = self.newest.saturating_sub(self.first_ts).max(0);

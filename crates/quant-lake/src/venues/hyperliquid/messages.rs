@@ -217,9 +217,6 @@ impl MessageFormat for Recording {
     }
 
     fn finish(&mut self, out: &mut Tables) -> Result<(), ParseError> {
-        if let Some(flow) = &mut self.book.flow {
-            flow.finish(out);
-        }
         self.rows.finish(out);
         Ok(())
     }

@@ -251,10 +251,9 @@ impl MessageFormat for BookLines {
     }
 
     fn finish(&mut self, out: &mut Tables) -> Result<(), ParseError> {
-        let Some(mut flow) = self.flow.take() else {
+        let Some(flow) = self.flow.take() else {
             return Ok(());
         };
-        flow.finish(out);
         let under = flow.reported_under();
         if self.mismatches > 0 {
             let text = format!(

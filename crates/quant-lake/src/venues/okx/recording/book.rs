@@ -256,10 +256,9 @@ impl LiveBook {
     }
 
     pub(super) fn finish(&mut self, out: &mut Tables) {
-        let Some(mut flow) = self.flow.take() else {
+        let Some(flow) = self.flow.take() else {
             return;
         };
-        flow.finish(out);
         let under = flow.reported_under();
         for (name, n) in [
             ("id_resets", self.sync.n_resets()),
