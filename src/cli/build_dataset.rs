@@ -71,6 +71,7 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
             replace_source: args.replace_source,
             monthly: args.monthly,
             updates: std::sync::Arc::new(super::check_updates::read(&args.updates)?),
+            scans: Some(std::sync::Arc::default()),
             ..defaults
         },
         created_at,
@@ -102,7 +103,7 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         if report.files.iter().any(has_data) {
             instruments::write_to_lake(&lake, &table, &key, created_at)?;
         }
-        super::check_data::tell(ui, &lake, &key, &report, context.options.jobs);
+        super::check_data::tell(ui, &lake, &key, &report, &context.options);
         super::check_updates::tell(ui, &report);
         lines.extend(file_lines(symbol.as_str(), &report));
         outcome = outcome.and_then(|()| ensure::require_success(&report));

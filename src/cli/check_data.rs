@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
-use quant_lake::ingest::{FileStatus, IngestReport};
+use quant_lake::ingest::{FileStatus, IngestOptions, IngestReport};
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
-use quant_lake::quality::{AssessError, DatasetCoverage, DayReport, Finding, Severity, assess_day};
+use quant_lake::quality::{
+    AssessError, DatasetCoverage, DayReport, Finding, Scans, Severity, assess_day,
+};
 use quant_lake::read::{HashMemo, PartitionSet};
 use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 use rayon::prelude::*;
@@ -77,7 +79,7 @@ pub(crate) fn run(args: &CheckData, ui: Ui) -> CommandResult<ExitCode> {
     let stop = super::interrupt_flag()?;
     let days: Vec<Day> = range.days().collect();
     let bar = ui.progress(days.len() as u64, "check");
-    let memo = HashMemo::default();
+    let (memo, scans) = (HashMemo::default(), Scans::default());
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(worker_threads(args.jobs)?)
         .build()
@@ -88,7 +90,7 @@ pub(crate) fn run(args: &CheckData, ui: Ui) -> CommandResult<ExitCode> {
                 if stop.load(std::sync::atomic::Ordering::Relaxed) {
                     return Err(CommandError::text(ErrorKind::Interrupted, "interrupted"));
                 }
-                let report = assess_day(&lake, &key, *day, &datasets, &memo).data_error();
+                let report = assess_day(&lake, &key, *day, &datasets, &memo, &scans).data_error();
                 bar.inc(1);
                 report
             })
@@ -226,7 +228,15 @@ fn write_json(path: &Path, report: &Report) -> CommandResult<()> {
 }
 
 /// Says on stderr what is wrong with the days an ingest wrote, the worst first; its outcome is not changed.
-pub(super) fn tell(ui: Ui, lake: &Lake, key: &InstrumentKey, report: &IngestReport, jobs: usize) {
+///
+/// Days whose rows the detectors saw while they were written (`scans` of the options) are not read again.
+pub(super) fn tell(
+    ui: Ui,
+    lake: &Lake,
+    key: &InstrumentKey,
+    report: &IngestReport,
+    options: &IngestOptions,
+) {
     let mut written: BTreeMap<Day, Vec<Dataset>> = BTreeMap::new();
     for file in &report.files {
         if let FileStatus::Written { days } = &file.status {
@@ -239,19 +249,23 @@ pub(super) fn tell(ui: Ui, lake: &Lake, key: &InstrumentKey, report: &IngestRepo
         }
     }
     let memo = HashMemo::default();
+    let scans = options.scans.clone().unwrap_or_default();
     let written: Vec<(Day, Vec<Dataset>)> = written.into_iter().collect();
     let assess = || -> Result<Vec<DayReport>, AssessError> {
         written
             .par_iter()
-            .map(|(day, datasets)| assess_day(lake, key, *day, datasets, &memo))
+            .map(|(day, datasets)| assess_day(lake, key, *day, datasets, &memo, &scans))
             .collect()
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.jobs)
+        .build();
     let reports = match pool.map(|pool| pool.install(assess)) {
         Ok(Ok(reports)) => reports,
         Ok(Err(error)) => return ui.note(&error.to_string()),
         Err(error) => return ui.note(&error.to_string()),
     };
+    scans.clear();
     let days = reports.len();
     let mut findings: Vec<Finding> = reports.into_iter().flat_map(|r| r.findings).collect();
     findings.retain(|f| f.severity > Severity::Note);

@@ -189,6 +189,7 @@ fn refetch(
                 allow_missing_checksum: vision.allow_missing_checksum,
                 monthly: cadence == Files::Monthly,
                 updates: Arc::clone(updates),
+                scans: Some(Arc::default()),
                 ..defaults.clone()
             },
             created_at: wall_clock(),
@@ -200,7 +201,7 @@ fn refetch(
             let datasets = [key.dataset];
             let report =
                 ensure::vision(&context, &vision, &key.instrument, &datasets, range, terms)?;
-            super::check_data::tell(ui, lake, &key.instrument, &report, context.options.jobs);
+            super::check_data::tell(ui, lake, &key.instrument, &report, &context.options);
             let stopped = report.stopped;
             out.push((key.to_string(), report));
             if stopped {

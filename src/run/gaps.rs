@@ -5,7 +5,7 @@
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 use quant_lake::layout::Lake;
-use quant_lake::quality::{Finding, Severity, assess_day};
+use quant_lake::quality::{Finding, Scans, Severity, assess_day};
 use quant_lake::read::HashMemo;
 use quant_lake::schema::Dataset;
 use rayon::prelude::*;
@@ -83,7 +83,7 @@ pub fn assess(
 ) -> CommandResult<InputGaps> {
     let sets = RawSets::open(lake, instrument, sources)?;
     let funding = RawSets::open(lake, instrument, &[Dataset::Funding])?;
-    let memo = HashMemo::default();
+    let (memo, scans) = (HashMemo::default(), Scans::default());
     let days: Vec<Day> = range.days().collect();
     let found: Vec<(Option<Dataset>, Vec<Finding>)> = days
         .par_iter()
@@ -100,7 +100,8 @@ pub fn assess(
             if is_evaluated && !funding.is_empty() {
                 datasets.push(Dataset::Funding);
             }
-            let report = assess_day(lake, instrument, *day, &datasets, &memo).data_error()?;
+            let report =
+                assess_day(lake, instrument, *day, &datasets, &memo, &scans).data_error()?;
             Ok((chosen, report.findings))
         })
         .collect::<CommandResult<_>>()?;

@@ -9,6 +9,7 @@ mod clock;
 mod columns;
 mod counters;
 mod cross;
+mod day_scan;
 mod finding;
 mod klines;
 mod levels;
@@ -19,6 +20,8 @@ mod samples;
 mod trades;
 
 pub use assess::{AssessError, DatasetCoverage, DayReport, assess, assess_day};
+pub(crate) use day_scan::DayScan;
+pub use day_scan::Scans;
 pub use finding::{Finding, Rule, Severity};
 
 use serde::{Deserialize, Serialize};

@@ -21,6 +21,7 @@ use crate::commit::store::{FsStore, Store};
 use crate::commit::{CommitError, DatasetWriter, Failpoints, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, SourceKind};
+use crate::quality::Scans;
 use crate::schema::Dataset;
 use crate::venues::binance::{ArchiveFile, Cadence, PARSER_VERSION, Terms, VisionType, parser};
 
@@ -79,6 +80,9 @@ pub struct IngestOptions {
     pub limits: Limits,
     /// Most rows of a file held in memory when it is not in order.
     pub max_collect_rows: u64,
+    /// Where the detectors that saw the rows being written are kept for [`crate::quality::assess_day`]; `None` if
+    /// nobody will ask.
+    pub scans: Option<Arc<Scans>>,
     /// File-system steps.
     pub store: Arc<dyn Store>,
     /// Test hook.
@@ -98,6 +102,7 @@ impl Default for IngestOptions {
             limits: Limits::default(),
             // About 100 bytes a row while sorting: 5 GB.
             max_collect_rows: 50_000_000,
+            scans: None,
             store: Arc::new(FsStore),
             failpoints: Failpoints::default(),
         }

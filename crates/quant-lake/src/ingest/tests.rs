@@ -12,3 +12,4 @@ mod recordings;
 mod shared_data;
 mod speed;
 mod venue_files;
+mod watched;

@@ -2,22 +2,18 @@
 //!
 //! Bounded memory: batches stream through the detectors; of a day only its 1,440 minutes are kept.
 
-use quant_core::market::{InstrumentKey, Venue};
+use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MINUTES_PER_DAY, TimeRange};
 use serde::{Deserialize, Serialize};
 
-use super::bands::BandScan;
-use super::clock::ClockScan;
 use super::columns::Batch;
+use super::day_scan::{DayScan, Scanned, Scans, nominal};
 use super::finding::{Finding, Severity, Subject};
-use super::klines::KlineScan;
-use super::levels::LevelScan;
 use super::minutes::Minutes;
-use super::quotes::{QuoteHoles, QuoteScan};
-use super::samples::{FundingScan, SampleScan};
-use super::trades::TradeScan;
+use super::quotes::QuoteHoles;
 use super::{counters, cross, rules};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
+use crate::manifest::Partition;
 use crate::read::{HashMemo, PartitionReader, PartitionSet, ReadError};
 use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 
@@ -97,13 +93,14 @@ pub fn assess(
 ) -> Result<Vec<DayReport>, AssessError> {
     range
         .days()
-        .map(|day| assess_day(lake, instrument, day, datasets, memo))
+        .map(|day| assess_day(lake, instrument, day, datasets, memo, &Scans::default()))
         .collect()
 }
 
 /// Runs every detector over the partitions of one day. A dataset without a partition is a finding of its own.
 ///
-/// Datasets are compared with each other only if all of them are asked for.
+/// Datasets are compared with each other only if all of them are asked for. Partitions whose rows `scans` saw being
+/// written are not read again.
 ///
 /// # Errors
 /// The first partition that cannot be read.
@@ -116,12 +113,14 @@ pub fn assess_day(
     day: Day,
     datasets: &[Dataset],
     memo: &HashMemo,
+    scans: &Scans,
 ) -> Result<DayReport, AssessError> {
     let examiner = Examiner {
         lake,
         instrument,
         day,
         memo,
+        scans,
     };
     let mut report = DayReport {
         day,
@@ -135,7 +134,11 @@ pub fn assess_day(
     order.dedup();
     for dataset in order {
         let subject = Subject { dataset, day };
-        let Some(set) = examiner.open(dataset)? else {
+        let held = examiner.open(dataset)?;
+        let Some((set, partition)) = held.and_then(|set| {
+            let partition = set.manifest().partition(day).cloned();
+            partition.map(|partition| (set, partition))
+        }) else {
             let text = "the lake has no partition of this day".to_owned();
             report
                 .findings
@@ -150,15 +153,10 @@ pub fn assess_day(
             });
             continue;
         };
-        if let Some(partition) = set.manifest().partition(day) {
-            report.findings.extend(counters::judge(
-                subject,
-                partition.rows_in,
-                &partition.quality,
-            ));
-        }
-        let scan = examiner.scan(subject, &set, &scanned)?;
-        let rows = set.manifest().partition(day).map_or(0, |p| p.rows);
+        let found = counters::judge(subject, partition.rows_in, &partition.quality);
+        report.findings.extend(found);
+        let scan = examiner.scan(subject, &set, &partition, &scanned)?;
+        let rows = partition.rows;
         if rows == 0 && rules::EMPTY_DAY.datasets.contains(&dataset) {
             let text = "the source has no row of this day".to_owned();
             let finding = subject.find_day(&rules::EMPTY_DAY, 0, 1.0, text);
@@ -190,31 +188,12 @@ pub fn assess_day(
     Ok(report)
 }
 
-/// Returns how many minutes (rows) of a day a dataset of fixed cadence has.
-const fn nominal(dataset: Dataset) -> Option<u64> {
-    match dataset {
-        Dataset::Klines1m
-        | Dataset::MarkKlines
-        | Dataset::PremiumKlines
-        | Dataset::IndexKlines
-        | Dataset::DepthBands => Some(MINUTES_PER_DAY as u64),
-        Dataset::Metrics => Some(288),
-        _ => None,
-    }
-}
-
-/// What was found in one partition.
-struct Scanned {
-    findings: Vec<Finding>,
-    minutes: Option<Minutes>,
-    expected: Option<u64>,
-}
-
 struct Examiner<'a> {
     lake: &'a Lake,
     instrument: &'a InstrumentKey,
     day: Day,
     memo: &'a HashMemo,
+    scans: &'a Scans,
 }
 
 impl Examiner<'_> {
@@ -227,13 +206,16 @@ impl Examiner<'_> {
         }
     }
 
-    /// Opens the set of a dataset, if it has a partition of the day.
-    fn open(&self, dataset: Dataset) -> Result<Option<PartitionSet>, AssessError> {
-        let key = DatasetKey {
+    fn key(&self, dataset: Dataset) -> DatasetKey {
+        DatasetKey {
             instrument: self.instrument.clone(),
             dataset,
-        };
-        let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+        }
+    }
+
+    /// Opens the set of a dataset, if it has a partition of the day.
+    fn open(&self, dataset: Dataset) -> Result<Option<PartitionSet>, AssessError> {
+        let spec = PartitionSetSpec::raw(&self.key(dataset), DEFAULT_BOOK_LEVELS);
         let set = PartitionSet::open_if_present(self.lake, &spec).map_err(self.error(dataset))?;
         Ok(set.filter(|s| s.manifest().partition(self.day).is_some()))
     }
@@ -248,109 +230,38 @@ impl Examiner<'_> {
             .map_err(self.error(dataset))
     }
 
-    /// Feeds every batch of the partition to `take`.
-    fn each(
-        &self,
-        dataset: Dataset,
-        set: &PartitionSet,
-        columns: &[&str],
-        mut take: impl FnMut(Batch<'_>),
-    ) -> Result<(), AssessError> {
-        for batch in self.read(dataset, set, columns)? {
-            take(Batch(&batch.map_err(self.error(dataset))?));
+    /// Feeds the rows of a partition to its detectors.
+    fn read_through(&self, dataset: Dataset, set: &PartitionSet) -> Result<DayScan, AssessError> {
+        let mut scan = DayScan::new(dataset, self.instrument.exchange.venue, self.day);
+        let columns = scan.columns().into_owned();
+        if !columns.is_empty() {
+            for batch in self.read(dataset, set, &columns)? {
+                scan.batch(&batch.map_err(self.error(dataset))?);
+            }
         }
-        Ok(())
+        Ok(scan)
     }
 
+    /// Runs the detectors of a partition, unless they saw its rows while it was written.
     fn scan(
         &self,
         subject: Subject,
         set: &PartitionSet,
+        partition: &Partition,
         scanned: &[(Subject, Minutes)],
     ) -> Result<Scanned, AssessError> {
         let dataset = subject.dataset;
-        let mut clock = ClockScan::new(subject);
-        let expected = nominal(dataset);
-        let (mut findings, minutes, expected) = match dataset {
-            Dataset::Klines1m
-            | Dataset::MarkKlines
-            | Dataset::PremiumKlines
-            | Dataset::IndexKlines => {
-                let mut scan = KlineScan::new(subject);
-                self.each(dataset, set, KlineScan::columns(dataset), |b| scan.batch(b))?;
-                let (findings, minutes) = scan.finish();
-                (findings, Some(minutes), expected)
-            }
-            Dataset::Trades | Dataset::AggTrades => {
-                let contiguous = self.instrument.exchange.venue == Venue::Binance;
-                let before = if contiguous {
-                    self.last_id_before(dataset, set)?
-                } else {
-                    None
-                };
-                let mut scan = TradeScan::new(subject, contiguous, before);
-                self.each(dataset, set, TradeScan::columns(dataset), |b| {
-                    clock.batch(b);
-                    scan.batch(b);
-                })?;
-                let (findings, minutes) = scan.finish();
-                (findings, Some(minutes), None)
-            }
-            Dataset::BookTicker => {
-                let mut scan = QuoteScan::new(subject);
-                self.each(dataset, set, QuoteScan::COLUMNS, |b| {
-                    clock.batch(b);
-                    scan.batch(b);
-                })?;
-                let (findings, minutes) = scan.finish();
-                (findings, Some(minutes), None)
-            }
-            Dataset::L2Snapshots => {
-                let mut scan = LevelScan::new(subject, DEFAULT_BOOK_LEVELS);
-                let columns: Vec<String> = scan.columns().iter().map(|&c| c.to_owned()).collect();
-                let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-                self.each(dataset, set, &columns, |b| {
-                    clock.batch(b);
-                    scan.batch(b);
-                })?;
-                let (findings, minutes) = scan.finish();
-                (findings, Some(minutes), None)
-            }
-            Dataset::L2Deltas => {
-                self.each(dataset, set, &["ts_event", "ts_recv"], |b| clock.batch(b))?;
-                (Vec::new(), None, None)
-            }
-            Dataset::DepthBands => {
-                let mut scan = BandScan::new(subject);
-                self.each(dataset, set, BandScan::COLUMNS, |b| scan.batch(b))?;
-                let (findings, minutes) = scan.finish();
-                (findings, Some(minutes), expected)
-            }
-            Dataset::Metrics | Dataset::OpenInterest => {
-                let mut scan = SampleScan::new(subject);
-                self.each(dataset, set, SampleScan::columns(dataset), |b| {
-                    scan.batch(b);
-                })?;
-                let of = |d: Dataset| scanned.iter().find(|(s, _)| s.dataset == d);
-                let reference = of(Dataset::MarkKlines).or_else(|| of(Dataset::Klines1m));
-                let (findings, minutes) = scan.finish(reference.map(|(_, m)| m));
-                (findings, Some(minutes), expected)
-            }
-            Dataset::Funding => {
-                let mut scan = FundingScan::new(subject);
-                self.each(dataset, set, FundingScan::COLUMNS, |b| scan.batch(b))?;
-                let due = scan.due();
-                let (findings, minutes) = scan.finish();
-                (findings, Some(minutes), Some(due))
-            }
-            Dataset::Liquidations | Dataset::Instruments => (Vec::new(), None, None),
+        let key = self.key(dataset);
+        let seen = self.scans.take(&key, self.day, &partition.content_sha256);
+        let scan = seen.map_or_else(|| self.read_through(dataset, set), Ok)?;
+        let last_id = if scan.wants_last_id() {
+            self.last_id_before(dataset, set)?
+        } else {
+            None
         };
-        findings.extend(clock.finish());
-        Ok(Scanned {
-            findings,
-            minutes,
-            expected,
-        })
+        let of = |d: Dataset| scanned.iter().find(|(s, _)| s.dataset == d);
+        let reference = of(Dataset::MarkKlines).or_else(|| of(Dataset::Klines1m));
+        Ok(scan.finish(last_id, reference.map(|(_, m)| m)))
     }
 
     /// Returns the last id of the day before, if the lake has that day.
@@ -458,11 +369,7 @@ impl Examiner<'_> {
         let Some(finding) = first else {
             return Ok(());
         };
-        let key = DatasetKey {
-            instrument: self.instrument.clone(),
-            dataset: subject.dataset,
-        };
-        let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+        let spec = PartitionSetSpec::raw(&self.key(subject.dataset), DEFAULT_BOOK_LEVELS);
         let set =
             PartitionSet::open_if_present(self.lake, &spec).map_err(self.error(subject.dataset))?;
         let is_first = set.is_some_and(|s| s.manifest().partition(self.day.plus(-1)).is_none());

@@ -169,6 +169,21 @@ impl Stretches {
         }
     }
 
+    /// Adds one that lies before all others.
+    pub(super) fn push_first(&mut self, stretch: Stretch) {
+        let later = std::mem::take(self);
+        self.push(stretch);
+        for stretch in later.kept {
+            self.push(stretch);
+        }
+        if let Some((rest, n)) = later.rest {
+            self.push(rest);
+            if let Some((_, count)) = &mut self.rest {
+                *count += n - 1;
+            }
+        }
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }

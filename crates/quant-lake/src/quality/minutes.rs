@@ -26,6 +26,8 @@ pub(super) struct Minute {
 pub(super) struct Minutes {
     day: Day,
     slots: Vec<Minute>,
+    /// The minute rows fall into now: its start and its number.
+    current: (i64, usize),
 }
 
 impl Minutes {
@@ -33,6 +35,7 @@ impl Minutes {
         Self {
             day,
             slots: vec![Minute::default(); MINUTES_PER_DAY],
+            current: (day.start().0, 0),
         }
     }
 
@@ -43,8 +46,12 @@ impl Minutes {
     }
 
     pub(super) fn at(&mut self, ts: i64) -> Option<&mut Minute> {
-        let at = self.index(ts)?;
-        self.slots.get_mut(at)
+        // Rows come by the thousand a minute: no division for each.
+        if !(0..MICROS_PER_MINUTE).contains(&ts.wrapping_sub(self.current.0)) {
+            let at = self.index(ts)?;
+            self.current = (self.start(at), at);
+        }
+        self.slots.get_mut(self.current.1)
     }
 
     pub(super) fn slots(&self) -> &[Minute] {
@@ -93,6 +100,10 @@ impl OutlierFinder {
         let found = self
             .before
             .zip(self.middle)
+            // Nearly every price is near the one before: told without a division.
+            .filter(|(before, (_, odd))| {
+                (odd - before).abs() > 0.5 * super::rules::PRICE_OUTLIER.threshold * before.abs()
+            })
             .and_then(|(before, (at, odd))| {
                 let off = |a: f64, b: f64| (a / b - 1.0).abs();
                 let distance = off(odd, before).min(off(odd, price));
@@ -116,6 +127,8 @@ pub(super) struct Pauses {
     last: i64,
     rows: u64,
     longest: Vec<(i64, i64)>,
+    /// Length of the shortest pause kept, once as many are kept as may be.
+    shortest: i64,
 }
 
 /// Pauses kept: as many as can be told one by one.
@@ -130,6 +143,7 @@ impl Pauses {
             last: day.start().0,
             rows: 0,
             longest: Vec::new(),
+            shortest: i64::MIN,
         }
     }
 
@@ -140,15 +154,19 @@ impl Pauses {
 
     fn note(&mut self, ts: i64) {
         let pause = (self.last, ts);
+        self.last = ts;
+        if pause.1 - pause.0 <= self.shortest {
+            return;
+        }
         let length = |p: &(i64, i64)| p.1 - p.0;
         if self.longest.len() < KEPT_PAUSES {
             self.longest.push(pause);
-        } else if let Some(shortest) = self.longest.iter_mut().min_by_key(|p| length(p))
-            && length(shortest) < length(&pause)
-        {
+        } else if let Some(shortest) = self.longest.iter_mut().min_by_key(|p| length(p)) {
             *shortest = pause;
         }
-        self.last = ts;
+        if self.longest.len() == KEPT_PAUSES {
+            self.shortest = self.longest.iter().map(length).min().unwrap_or(i64::MIN);
+        }
     }
 
     /// Returns the pauses in which at least `expected` rows were due at `1 / slowed` of the day's pace.

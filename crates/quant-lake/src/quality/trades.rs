@@ -28,6 +28,7 @@ pub(super) struct TradeScan {
     minutes: Minutes,
     /// Ids rise by one, as the venue promises.
     contiguous: bool,
+    first: Option<(i64, i64)>,
     last: Option<(i64, i64)>,
     gaps: Stretches,
     small_gaps: Stretches,
@@ -40,13 +41,14 @@ pub(super) struct TradeScan {
 }
 
 impl TradeScan {
-    /// `last_id` is the last id of the day before, where known; `contiguous` says that ids rise by one.
-    pub(super) fn new(subject: Subject, contiguous: bool, last_id: Option<i64>) -> Self {
+    /// `contiguous` says that ids rise by one.
+    pub(super) fn new(subject: Subject, contiguous: bool) -> Self {
         Self {
             subject,
             minutes: Minutes::new(subject.day),
             contiguous,
-            last: last_id.map(|id| (subject.day.start().0, id)),
+            first: None,
+            last: None,
             gaps: Stretches::default(),
             small_gaps: Stretches::default(),
             falling: Stretches::default(),
@@ -56,6 +58,10 @@ impl TradeScan {
             outlier: OutlierFinder::default(),
             outliers: Stretches::default(),
         }
+    }
+
+    pub(super) const fn is_contiguous(&self) -> bool {
+        self.contiguous
     }
 
     pub(super) fn columns(dataset: Dataset) -> &'static [&'static str] {
@@ -123,22 +129,31 @@ impl TradeScan {
                 self.falling.push(one(ts, 1.0));
                 return;
             }
-            let missing = id - last_id - 1;
-            if missing > 0 {
-                let stretch = Stretch {
-                    from: last_ts,
-                    to: ts + 1,
-                    rows: missing.unsigned_abs(),
-                    measured: missing as f64,
-                };
+            if let Some(stretch) = missing((last_ts, last_id), (ts, id)) {
                 if stretch.measured >= ID_GAP.threshold {
                     self.gaps.push(stretch);
                 } else {
                     self.small_gaps.push(stretch);
                 }
             }
+        } else {
+            self.first = Some((ts, id));
         }
         self.last = Some((ts, id));
+    }
+
+    /// Looks at the ids between the day before and the first row.
+    fn see_midnight(&mut self, last_id: i64) {
+        let Some(first) = self.first else { return };
+        if first.1 <= last_id {
+            self.falling.push_first(one(first.0, 1.0));
+        } else if let Some(stretch) = missing((self.subject.day.start().0, last_id), first) {
+            if stretch.measured >= ID_GAP.threshold {
+                self.gaps.push_first(stretch);
+            } else {
+                self.small_gaps.push_first(stretch);
+            }
+        }
     }
 
     fn see_body(&mut self, ts: i64, body: (u64, u64, i64)) {
@@ -172,9 +187,12 @@ impl TradeScan {
         }
     }
 
-    /// Returns the findings and the minutes.
-    pub(super) fn finish(mut self) -> (Vec<Finding>, Minutes) {
+    /// Returns the findings and the minutes. `last_id` is the last id of the day before, where known.
+    pub(super) fn finish(mut self, last_id: Option<i64>) -> (Vec<Finding>, Minutes) {
         self.end_run();
+        if let Some(last_id) = last_id.filter(|_| self.contiguous) {
+            self.see_midnight(last_id);
+        }
         let subject = self.subject;
         let mut out = Vec::new();
         let ids = |s: &Stretch| format!("{} ids are missing", s.rows);
@@ -205,6 +223,17 @@ impl TradeScan {
         );
         (out, self.minutes)
     }
+}
+
+/// Returns the ids between two rows that follow each other.
+fn missing((from, last_id): (i64, i64), (ts, id): (i64, i64)) -> Option<Stretch> {
+    let missing = id.saturating_sub(last_id).saturating_sub(1);
+    (missing > 0).then(|| Stretch {
+        from,
+        to: ts + 1,
+        rows: missing.unsigned_abs(),
+        measured: missing as f64,
+    })
 }
 
 /// Judges the pauses of a day.

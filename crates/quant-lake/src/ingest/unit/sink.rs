@@ -9,10 +9,11 @@ use quant_core::time::Day;
 
 use super::{Context, FileError, LocalFile, Target, Wanted};
 use crate::ingest::collect::{SortedDay, Winner, number_trades, render, sort_day};
+use crate::layout::{DatasetKey, PartitionSetSpec};
 use crate::manifest::{Partition, Source, SourceKind};
-use crate::quality::Quality;
+use crate::quality::{DayScan, Quality};
 use crate::read::{HashMemo, PartitionSet};
-use crate::schema::{Dataset, SCHEMA_VERSION};
+use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset, SCHEMA_VERSION};
 use crate::venues::rows::{DayCounts, Notes, Quarantined, RowProblem, Totals};
 use crate::write::{PartitionMeta, PartitionWriter, StagedPartition};
 
@@ -23,6 +24,22 @@ const READ_BATCH: usize = 65_536;
 pub(super) struct Ready {
     pub(super) staged: StagedPartition,
     pub(super) merged: bool,
+}
+
+/// A partition being written, and the detectors that look on.
+struct Writing {
+    writer: PartitionWriter,
+    scan: Option<DayScan>,
+}
+
+impl Writing {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), FileError> {
+        self.writer.write(batch)?;
+        if let Some(scan) = &mut self.scan {
+            scan.batch(batch);
+        }
+        Ok(())
+    }
 }
 
 /// Returns the partition of a day that this file's rows must be merged with.
@@ -98,7 +115,7 @@ pub(super) struct Sink<'a> {
     collect: bool,
     /// One asked day: then rows of other days are counted in its partition.
     single: bool,
-    open: Option<(Day, PartitionWriter)>,
+    open: Option<(Day, Writing)>,
     collected: BTreeMap<Day, (Vec<RecordBatch>, Vec<u64>)>,
     n_collected: u64,
     /// What the parser observed; known at the end.
@@ -160,15 +177,15 @@ impl<'a> Sink<'a> {
             if self.collect || union_with(self.cx, self.target, self.file, day)?.is_some() {
                 self.collected.insert(day, Default::default());
             } else {
-                self.open = Some((day, self.target.writer.begin(day)?));
+                self.open = Some((day, self.begin(day)?));
             }
         }
         if let Some((batches, all_lines)) = self.collected.get_mut(&day) {
             self.n_collected += batch.num_rows() as u64;
             batches.push(batch);
             all_lines.extend(lines);
-        } else if let Some((_, writer)) = &mut self.open {
-            writer.write(&batch)?;
+        } else if let Some((_, writing)) = &mut self.open {
+            writing.write(&batch)?;
         }
         let limit = self.cx.options.max_collect_rows;
         if self.n_collected > limit {
@@ -178,6 +195,32 @@ impl<'a> Sink<'a> {
             });
         }
         Ok(())
+    }
+
+    fn begin(&self, day: Day) -> Result<Writing, FileError> {
+        let DatasetKey {
+            instrument,
+            dataset,
+        } = self.target.key;
+        let writer = self.target.writer.begin(day)?;
+        // Images of another depth are no partition the detectors know.
+        let usual = PartitionSetSpec::raw(self.target.key, DEFAULT_BOOK_LEVELS);
+        let watched = self.cx.options.scans.is_some() && *self.target.writer.spec() == usual;
+        let scan = watched.then(|| DayScan::new(*dataset, instrument.exchange.venue, day));
+        Ok(Writing { writer, scan })
+    }
+
+    fn end(
+        &self,
+        day: Day,
+        writing: Writing,
+        meta: PartitionMeta,
+    ) -> Result<StagedPartition, FileError> {
+        let staged = writing.writer.finish(meta)?;
+        if let (Some(scans), Some(scan)) = (&self.cx.options.scans, writing.scan) {
+            scans.keep(self.target.key, day, staged.content_sha256(), scan);
+        }
+        Ok(staged)
     }
 
     /// Stages a day that is complete.
@@ -228,8 +271,8 @@ impl<'a> Sink<'a> {
     fn stage(&mut self, day: Day, kept: u64, quality: Quality) -> Result<(), FileError> {
         let rows_in = kept + quality.duplicates + quality.quarantined + quality.filtered;
         self.out.out_of_order += quality.out_of_order;
-        let writer = match self.open.take() {
-            Some((open, writer)) if open == day => Some(writer),
+        let writing = match self.open.take() {
+            Some((open, writing)) if open == day => Some(writing),
             other => {
                 self.open = other;
                 None
@@ -240,12 +283,12 @@ impl<'a> Sink<'a> {
             rows_in,
             quality,
         };
-        let ready = match writer {
-            Some(writer) => {
-                self.out.written += writer.rows();
+        let ready = match writing {
+            Some(writing) => {
+                self.out.written += writing.writer.rows();
                 self.out.duplicates += quality.duplicates;
                 Ready {
-                    staged: writer.finish(meta)?,
+                    staged: self.end(day, writing, meta)?,
                     merged: false,
                 }
             }
@@ -296,12 +339,12 @@ impl<'a> Sink<'a> {
             batch = both.batch;
         }
         meta.quality = quality;
-        let mut writer = self.target.writer.begin(day)?;
+        let mut writing = self.begin(day)?;
         if batch.num_rows() > 0 {
-            writer.write(&batch)?;
+            writing.write(&batch)?;
         }
         Ok(Ready {
-            staged: writer.finish(meta)?,
+            staged: self.end(day, writing, meta)?,
             merged,
         })
     }

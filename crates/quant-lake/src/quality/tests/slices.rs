@@ -224,7 +224,7 @@ fn trades_of(klines: &[Kline]) -> Vec<Trade> {
 }
 
 fn scan_trades(dataset: Dataset, rows: &[Trade], before: Option<i64>) -> (Vec<Finding>, Minutes) {
-    let mut scan = TradeScan::new(subject(dataset), true, before);
+    let mut scan = TradeScan::new(subject(dataset), true);
     let ids = || n(rows.iter().map(|t| t.id).collect());
     let mut columns = vec![
         ("ts_event", ts(rows.iter().map(|t| t.ts).collect())),
@@ -243,7 +243,7 @@ fn scan_trades(dataset: Dataset, rows: &[Trade], before: Option<i64>) -> (Vec<Fi
     let half = all.num_rows() / 2;
     scan.batch(Batch(&all.slice(0, half)));
     scan.batch(Batch(&all.slice(half, all.num_rows() - half)));
-    scan.finish()
+    scan.finish(before)
 }
 
 #[test]
