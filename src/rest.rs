@@ -4,7 +4,6 @@
 //! sockets nor clocks; `fetch` drives a pager and writes one response body per line; `okx_hist` finds OKX's archive files.
 //! What a body means is known by the parsers of `quant-lake` alone.
 
-pub mod bootstrap;
 pub mod client;
 pub mod fetch;
 pub mod governor;

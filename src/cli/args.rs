@@ -131,11 +131,19 @@ pub(crate) struct BuildDataset {
     #[arg(long, value_delimiter = ',', required = true)]
     pub(crate) symbol: Vec<Symbol>,
     /// Inclusive start: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ; recordings are taken whole without it
-    #[arg(long, required_unless_present_any = ["input"])]
+    #[arg(long, required_unless_present_any = ["input", "last_hours"])]
     pub(crate) start: Option<UnixMicros>,
     /// Exclusive end: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
     #[arg(long, requires = "start")]
     pub(crate) end: Option<UnixMicros>,
+    /// The UTC days of the last N hours of the venue's clock, today as far as it has come (rest, deepcoin)
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "start",
+        value_parser = clap::value_parser!(u32).range(1..=8_760)
+    )]
+    pub(crate) last_hours: Option<u32>,
     /// Where vendor files come from
     #[arg(long, value_enum, default_value = "vision", alias = "mode")]
     pub(crate) source: SourceArg,

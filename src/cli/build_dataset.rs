@@ -123,7 +123,15 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
 
 /// Returns the range asked for; only recordings do without.
 fn range_of(args: &BuildDataset) -> CommandResult<Option<TimeRange>> {
+    let asks_a_host = matches!(args.source, SourceArg::Rest | SourceArg::Deepcoin);
     match (args.start, args.end) {
+        _ if args.last_hours.is_some() => {
+            if asks_a_host {
+                return Ok(None);
+            }
+            let problem = "--last-hours is for sources that have a clock: rest and deepcoin";
+            Err(CommandError::text(ErrorKind::Config, problem).hint("give --start and --end"))
+        }
         (Some(start), Some(end)) => Ok(Some(TimeRange::new(start, end).config_error()?)),
         (None, None) if args.source == SourceArg::Recording => Ok(None),
         _ => Err(
@@ -161,8 +169,11 @@ impl Job<'_> {
             SourceArg::BybitManual => files::bybit_manual(context, &asked, &folders(args), book),
             SourceArg::Vision | SourceArg::Csv => self.rows(context, key, table),
             SourceArg::Rest | SourceArg::Deepcoin => {
-                let range = files::required_range(&asked)?;
                 let host = self.host(context, key)?;
+                let range = match args.last_hours {
+                    Some(hours) => host.last_days(context, key, hours)?,
+                    None => files::required_range(&asked)?,
+                };
                 host.ingest(context, key, datasets(args), range, terms)
             }
             SourceArg::OkxHist => {

@@ -18,8 +18,6 @@ use quant_lake::venues::pages::{PageError, PageFormat};
 use super::pager::Pager;
 use super::request::Request;
 
-pub use binance::spot_bootstrap;
-
 /// Makes a reader of the pages.
 pub type MakeFormat = Box<dyn Fn() -> Box<dyn PageFormat> + Send + Sync>;
 

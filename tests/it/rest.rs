@@ -2,6 +2,8 @@
 //! committed under faults.
 use std::path::Path;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int8Type, Int64Type};
 use serde_json::Value;
 
 use crate::mock::Mock;
@@ -301,61 +303,90 @@ fn faults_of_the_host_commit_nothing_and_a_ban_outlives_the_process() {
     }
 }
 
+/// The last hours of spot trades, as a session starts with: back from the latest trade, a thousand per request.
 #[test]
-fn a_live_session_starts_with_the_last_hours_of_spot_trades() {
-    use quant::rest::{Governor, RestClient, RestOptions, SystemTimer, bootstrap, venues};
+fn the_last_hours_of_spot_trades_are_whole_days_and_today() {
     use quant_core::market::InstrumentKey;
-    use quant_core::time::UnixMicros;
-    use quant_lake::venues::contracts::QtyUnit;
+    use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+    use quant_lake::read::{HashMemo, PartitionSet};
+    use quant_lake::schema::Dataset;
 
     let dir = tempfile::tempdir().unwrap();
+    let cwd = dir.path();
     let world = [
         "--instrument",
         "spot:BTCUSDT:btc",
         "--history-minutes",
-        "90",
+        "1500",
         "--hold",
+        "--start",
+        "2026-01-05",
     ];
-    let mock = Mock::start(dir.path(), &world);
-    let client = RestClient::new(
-        &format!("http://{}", mock.address),
-        RestOptions::default(),
-        std::sync::Arc::new(Governor::new(Vec::new())),
-        std::sync::Arc::new(SystemTimer::default()),
-    )
-    .unwrap();
-    let cx = venues::VenueCx {
-        key: InstrumentKey {
+    let mock = Mock::start(cwd, &world);
+    let url = format!("http://{}", mock.address);
+    let last_hours = |hours: &'static str, source: &'static str| {
+        let args = format!(
+            "build-dataset --exchange sim-binance --market spot --symbol BTCUSDT --source {source} --last-hours {hours} \
+             --datasets agg_trades --lake lake --json --base-url {url}"
+        );
+        run(cwd, &args.split_whitespace().collect::<Vec<_>>())
+    };
+    let id_of = |query: &str| {
+        let path = format!("/api/v3/aggTrades?symbol=BTCUSDT&limit=1{query}");
+        list(&mock, &path)[0]["a"].as_i64().unwrap()
+    };
+    let first_since = |ms: i64| id_of(&format!("&startTime={ms}&endTime={}", ms + 3_599_999));
+    let (first, midnight, last) = (first_since(DAY_MS), first_since(NEXT_MS), id_of(""));
+    let before = requests(&mock)["GET /api/v3/aggTrades"]["200"]
+        .as_u64()
+        .unwrap();
+
+    // An hour back from 01:00 is today, whose trades of an hour are a few pages of a thousand.
+    last_hours("1", "rest").code(0);
+    let set = "raw/sim-binance/spot/BTCUSDT/agg_trades";
+    let n_today = u64::try_from(last - midnight + 1).unwrap();
+    assert_eq!(rows(cwd, set), [n_today]);
+    let asked = requests(&mock)["GET /api/v3/aggTrades"]["200"]
+        .as_u64()
+        .unwrap()
+        - before;
+    assert!(
+        asked <= n_today / 1_000 + 2,
+        "{asked} requests, {n_today} rows"
+    );
+
+    // Two days back reaches the days before: one is whole, the one before it has nothing.
+    last_hours("48", "rest").code(0);
+    let n_whole = u64::try_from(midnight - first).unwrap();
+    assert_eq!(rows(cwd, set), [n_whole, n_today]);
+    let key = DatasetKey {
+        instrument: InstrumentKey {
             exchange: "sim-binance".parse().unwrap(),
             market: "spot".parse().unwrap(),
             symbol: "BTCUSDT".parse().unwrap(),
         },
-        now: UnixMicros(mock.status()["clock"]["now_us"].as_i64().unwrap()),
-        unit: QtyUnit::Base,
+        dataset: Dataset::AggTrades,
     };
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let last = list(&mock, "/api/v3/aggTrades?symbol=BTCUSDT&limit=1")[0]["a"]
-        .as_i64()
-        .unwrap();
-    for (hours, from_ms) in [(1, cx.now.0 / 1_000 - 3_600_000), (48, 0)] {
-        let done = bootstrap::spot_trades(&client, &cx, hours, &stop).unwrap();
-        // The first trade of the window, asked for by its time, and the last of all.
-        let start = from_ms.max(1_767_571_200_000);
-        let path = format!(
-            "/api/v3/aggTrades?symbol=BTCUSDT&limit=1&startTime={start}&endTime={}",
-            start + 3_599_999
-        );
-        let first = list(&mock, &path)[0]["a"].as_i64().unwrap();
-        let ids: Vec<i64> = done.trades.iter().map(|t| t.trade_id).collect();
-        assert_eq!(ids, (first..=last).collect::<Vec<_>>(), "{hours} h");
-        assert_eq!(done.bad, 0);
-        assert!(ids.len() > 2_000 && done.requests as usize <= ids.len() / 1_000 + 2);
-        let sides = done.trades.iter().filter(|t| t.aggressor == 1).count();
-        assert!(
-            sides > ids.len() / 4 && sides < ids.len() * 3 / 4,
-            "both sides are read"
-        );
+    let lake = Lake::new(cwd.join("lake"));
+    let set = PartitionSet::open(&lake, &PartitionSetSpec::raw(&key, 0)).unwrap();
+    let (mut ids, mut buys) = (Vec::new(), 0);
+    for day in ["2026-01-05", "2026-01-06"] {
+        let columns = Some(&["trade_id", "aggressor"][..]);
+        let day = day.parse().unwrap();
+        for batch in set
+            .read_day(day, columns, 65_536, &HashMemo::default())
+            .unwrap()
+        {
+            let batch = batch.unwrap();
+            ids.extend_from_slice(batch.column(0).as_primitive::<Int64Type>().values());
+            let sides = batch.column(1).as_primitive::<Int8Type>();
+            buys += sides.iter().flatten().filter(|side| *side == 1).count();
+        }
     }
+    assert_eq!(ids, (first..=last).collect::<Vec<_>>());
+    assert!(buys > ids.len() / 4 && buys < ids.len() * 3 / 4);
+
+    last_hours("48", "vision").code(2).says(&["--last-hours"]);
 }
 
 #[test]

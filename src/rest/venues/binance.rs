@@ -96,10 +96,14 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
         ),
         Dataset::AggTrades => {
             too_old(cx, day, "aggTrades", "24 h", AGG_REACH_US, !is_spot)?;
-            (
-                "aggTrades",
-                Box::new(AggForward::new(agg_route(cx), from, until)),
-            )
+            // What there is of today ends with the latest trade: back from there by ids, a thousand at a time, no
+            // empty hour costs a request. Futures answer ids only within their reach, and go forward.
+            let pager: Box<dyn Pager> = if is_spot && !complete {
+                Box::new(AggBack::new(agg_route(cx), from))
+            } else {
+                Box::new(AggForward::new(agg_route(cx), from, until))
+            };
+            ("aggTrades", pager)
         }
         Dataset::Funding => ("fundingRate", funding(cx, day, until)),
         _ => {
@@ -220,17 +224,4 @@ fn open_interest(cx: &VenueCx, from: i64, until: i64) -> Box<dyn Pager> {
             .with("endTime", before - 1)
     };
     Box::new(Backward::new(Box::new(request), from, until + 1))
-}
-
-/// Returns the pager that brings the last `hours` of spot trades, newest first, as a live session starts with.
-pub fn spot_bootstrap(cx: &VenueCx, hours: u32) -> (AggBack, BinancePages) {
-    let from = cx.now.plus(-i64::from(hours) * MICROS_PER_HOUR);
-    let pages = BinancePages {
-        dataset: Dataset::AggTrades,
-        market: cx.key.market,
-        symbol: cx.symbol(),
-        unit: cx.unit,
-        closed_before: cx.now,
-    };
-    (AggBack::new(agg_route(cx), ms_up(from.0)), pages)
 }

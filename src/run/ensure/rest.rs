@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quant_core::market::{Instrument, InstrumentKey};
-use quant_core::time::{Day, TimeRange, UnixMicros};
+use quant_core::time::{Day, MICROS_PER_HOUR, TimeRange, UnixMicros};
 use quant_lake::commit::{DatasetWriter, WriterOptions};
 use quant_lake::ingest::{
     FileError, FileOutcome, FileStatus, IngestReport, PagesRequest, RowCounts, SourceError,
@@ -116,7 +116,7 @@ impl RestSource {
             return Ok(known.to_vec());
         }
         let work = Work {
-            client: &self.client,
+            source: self,
             context,
             key,
             terms: known,
@@ -134,6 +134,40 @@ impl RestSource {
             }
             Err(Early::Status(_)) => Ok(Vec::new()),
         }
+    }
+
+    /// Returns the UTC days that the last `hours` of the venue's clock touch, whole: today ends when it ends.
+    ///
+    /// # Errors
+    /// Data errors of the host.
+    pub fn last_days(
+        &self,
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+        hours: u32,
+    ) -> CommandResult<TimeRange> {
+        let now = match self.clock(context, key) {
+            Ok(now) => now,
+            Err(error) => return Err(fetch_error(error)),
+        };
+        let from = now.plus(-i64::from(hours) * MICROS_PER_HOUR);
+        TimeRange::new(from.day().start(), now.day().end()).config_error()
+    }
+
+    /// Asks the venue for its clock; ours, where it does not tell.
+    fn clock(
+        &self,
+        context: &IngestContext<'_>,
+        key: &InstrumentKey,
+    ) -> Result<UnixMicros, FetchPagesError> {
+        let Some(request) = venues::time_request(key) else {
+            return Ok(self.client.timer().wall());
+        };
+        let venue = key.exchange.venue;
+        let (_, now) = ask(&self.client, &request, context.stop, &mut 0, |a| {
+            venues::read_time(venue, &a.body)
+        })?;
+        Ok(now)
     }
 
     /// Asks whether a mock exchange answers at this address.
@@ -166,7 +200,7 @@ impl RestSource {
         crate::run::space::require(context.lake.root(), 0)?;
         let days: Vec<Day> = range.days().collect();
         let mut work = Work {
-            client: &self.client,
+            source: self,
             context,
             key,
             terms,
@@ -182,7 +216,7 @@ impl RestSource {
 
 /// The work on one instrument.
 struct Work<'a> {
-    client: &'a RestClient,
+    source: &'a RestSource,
     context: &'a IngestContext<'a>,
     key: &'a InstrumentKey,
     terms: &'a [Instrument],
@@ -224,6 +258,13 @@ const fn is_final(error: &RestError) -> bool {
 fn rest_error(error: RestError) -> CommandError {
     match error {
         RestError::Interrupted { .. } => CommandError::new(ErrorKind::Interrupted, &error),
+        other => CommandError::new(ErrorKind::Data, &other),
+    }
+}
+
+fn fetch_error(error: FetchPagesError) -> CommandError {
+    match error {
+        FetchPagesError::Rest(error) => rest_error(error),
         other => CommandError::new(ErrorKind::Data, &other),
     }
 }
@@ -320,7 +361,7 @@ impl Work<'_> {
         };
         let path = downloads.join(format!("{name}.{}", std::process::id()));
         let fetched = fetch_pages(
-            self.client,
+            self.source.client(),
             job.pager.as_mut(),
             (job.format)().as_mut(),
             &path,
@@ -388,16 +429,7 @@ impl Work<'_> {
         if let Some(cx) = &self.cx {
             return Ok(cx.clone());
         }
-        let venue = self.key.exchange.venue;
-        let now = match venues::time_request(self.key) {
-            None => self.client.timer().wall(),
-            Some(request) => {
-                let (_, now) = ask(self.client, &request, self.context.stop, &mut 0, |a| {
-                    venues::read_time(venue, &a.body)
-                })?;
-                now
-            }
-        };
+        let now = self.source.clock(self.context, self.key)?;
         let unit = if venues::needs_contract(self.key) {
             let found = self.fetch_terms(now, (0.0, 0.0))?;
             QtyUnit::of(self.key.market, Some(&found)).ok_or_else(|| {
@@ -430,9 +462,13 @@ impl Work<'_> {
             .hint("check `--symbol` and `--market`; OKX and Deepcoin write BTC-USDT-SWAP")
         };
         let request = venues::terms_request(self.key).ok_or_else(unlisted)?;
-        let (_, found) = ask(self.client, &request, self.context.stop, &mut 0, |a| {
-            venues::read_terms(&a.body, self.key, at, fees_bps)
-        })?;
+        let (_, found) = ask(
+            self.source.client(),
+            &request,
+            self.context.stop,
+            &mut 0,
+            |a| venues::read_terms(&a.body, self.key, at, fees_bps),
+        )?;
         Ok(found.ok_or_else(unlisted)?)
     }
 
@@ -480,7 +516,7 @@ impl Work<'_> {
             .data_error()?;
         let rows = [row];
         let body = serde_json::to_vec(&rows).internal_error()?;
-        let url = venues::terms_request(self.key).map(|r| self.client.url(&r));
+        let url = venues::terms_request(self.key).map(|r| self.source.client().url(&r));
         let source = Source {
             kind: SourceKind::Rest,
             name: "terms".to_owned(),
