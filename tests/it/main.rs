@@ -13,6 +13,7 @@ mod bad_archives;
 mod bad_rows;
 /// Bars: conservation, freshness, what a changed day makes stale.
 mod bars;
+mod bombs;
 /// Help, streams, exit codes, refused arguments and configs.
 mod cli;
 /// Killed, interrupted and competing writers leave a sound lake.

@@ -100,7 +100,7 @@ impl Default for IngestOptions {
             monthly: false,
             updates: Arc::default(),
             limits: Limits::default(),
-            // About 100 bytes a row while sorting: 5 GB.
+            // About 65 bytes a row of trades while sorting: 3 GB.
             max_collect_rows: 50_000_000,
             scans: None,
             store: Arc::new(FsStore),

@@ -96,6 +96,18 @@ pub enum FileError {
         /// Limit, rows.
         limit: u64,
     },
+    /// It would take far more memory than its size explains.
+    #[error(
+        "`{file}` ({bytes} bytes) is not in time order, and sorting it would take more than {limit} bytes\nhint: this looks like a bomb; sort the file by time if it is not: a sorted file of any size is streamed"
+    )]
+    SpreadsToSort {
+        /// File.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// Limit, bytes.
+        limit: u64,
+    },
     /// Its day holds rows of other files that another parser made.
     #[error(
         "`{file}`: {day} of `{set}` holds rows of `{}` too, made by another version of the parser or with other parameters\nhint: ingest these files together with this one, so that all are read again",

@@ -33,6 +33,10 @@ pub enum Cadence {
     EverySnapshot,
 }
 
+/// Deepest side of a book: the full books of the busiest markets have some ten thousand levels, and what grows beyond
+/// costs memory and, level by level, time.
+const MAX_DEPTH: usize = 1 << 17;
+
 /// Images 1 s apart, from books whose last message is at most 10 s old.
 pub const DEFAULT_CADENCE: Cadence = Cadence::Every {
     us: 1_000_000,
@@ -182,6 +186,12 @@ impl BookFlow {
                         .apply(side, level.px, unit.base(level.qty, level.px));
                 }
             }
+        }
+        let depth = [Side::Buy, Side::Sell].map(|side| self.book.n_levels(side));
+        if let Some(levels) = depth.into_iter().find(|n| *n > MAX_DEPTH) {
+            self.book.clear();
+            out.fail_too_deep(levels);
+            return;
         }
         self.last = Some(Last {
             ts_event: message.ts_event,

@@ -295,6 +295,15 @@ impl Tables {
         self.failed.get_or_insert(error);
     }
 
+    /// Refuses the whole file for a book that grew too deep with the message being read.
+    pub fn fail_too_deep(&mut self, levels: usize) {
+        self.fail(ParseError::BookTooDeep {
+            file: self.file.clone(),
+            line: self.line,
+            levels,
+        });
+    }
+
     /// Returns the name of the file in messages.
     pub fn file(&self) -> &str {
         &self.file

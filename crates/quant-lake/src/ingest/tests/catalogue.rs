@@ -12,6 +12,8 @@ mod messages;
 mod path_attacks;
 mod tables;
 
+use std::time::{Duration, Instant};
+
 use super::lab::{Format, Lab};
 use crate::ingest::*;
 
@@ -67,9 +69,12 @@ pub(super) fn run(format: Format, good: &str, cases: Vec<Case>) -> usize {
     let mut wrong = Vec::new();
     let lab = Lab::prepared(format);
     let base = lab.save();
+    let mut slowest = (Duration::ZERO, String::new());
     for case in cases {
         let before = lab.fixture.listing();
+        let began = Instant::now();
         let report = lab.text(&case.text);
+        slowest = slowest.max((began.elapsed(), case.name.clone()));
         let mut problem = check(&lab, &report, &case.expect);
         let unchanged = lab.fixture.listing() == before;
         if report.failures().next().is_some() {
@@ -91,7 +96,11 @@ pub(super) fn run(format: Format, good: &str, cases: Vec<Case>) -> usize {
             ));
         }
     }
-    println!("{format:?}: {n} cases");
+    let peak = assert_small();
+    println!(
+        "{format:?}: {n} cases, the slowest in {:?} ({}); peak so far {peak:?} MiB",
+        slowest.0, slowest.1
+    );
     assert!(
         wrong.is_empty(),
         "{} of {n}:\n{}",
@@ -99,6 +108,18 @@ pub(super) fn run(format: Format, good: &str, cases: Vec<Case>) -> usize {
         wrong.join("\n")
     );
     n
+}
+
+/// Largest resident set allowed, MiB: the sum of all tests that share the process, so an upper bound of every case.
+const MAX_RESIDENT_MIB: u64 = 512;
+
+/// Asserts that the process never took more memory than any one case may; returns the peak where the system tells.
+pub(super) fn assert_small() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    assert!(kib / 1024 <= MAX_RESIDENT_MIB, "{line}");
+    Some(kib / 1024)
 }
 
 fn describe(report: &IngestReport) -> String {

@@ -8,7 +8,7 @@ use arrow_schema::ArrowError;
 use quant_core::time::Day;
 
 use super::{Context, FileError, LocalFile, Target, Wanted};
-use crate::ingest::collect::{SortedDay, Winner, number_trades, render, sort_day};
+use crate::ingest::collect::{SortedDay, Winner, number_trades, sort_day};
 use crate::layout::{DatasetKey, PartitionSetSpec};
 use crate::manifest::{Partition, Source, SourceKind};
 use crate::quality::{DayScan, Quality};
@@ -17,8 +17,14 @@ use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset, SCHEMA_VERSION};
 use crate::venues::rows::{DayCounts, Notes, Quarantined, RowProblem, Totals};
 use crate::write::{PartitionMeta, PartitionWriter, StagedPartition};
 
-/// Rows per batch read back from the lake.
-const READ_BATCH: usize = 65_536;
+/// Rows per batch read back from the lake, or written in sorted order.
+const BATCH_ROWS: usize = 65_536;
+
+/// Bytes that any file may take in memory to be sorted, however small it is.
+const ALWAYS_COLLECTED: u64 = 64 << 20;
+
+/// Bytes in memory per byte of a file: a trade takes 50 and zipped at least 5; more is a bomb.
+const MAX_SPREAD: u64 = 32;
 
 /// Rows of one day, ready.
 pub(super) struct Ready {
@@ -118,6 +124,8 @@ pub(super) struct Sink<'a> {
     open: Option<(Day, Writing)>,
     collected: BTreeMap<Day, (Vec<RecordBatch>, Vec<u64>)>,
     n_collected: u64,
+    /// Memory of the rows collected now.
+    bytes_collected: u64,
     /// What the parser observed; known at the end.
     notes: Notes,
     out: Summary,
@@ -154,6 +162,7 @@ impl<'a> Sink<'a> {
             open: None,
             collected: BTreeMap::new(),
             n_collected: 0,
+            bytes_collected: 0,
             notes: Notes::default(),
             out: Summary::default(),
         }
@@ -182,6 +191,7 @@ impl<'a> Sink<'a> {
         }
         if let Some((batches, all_lines)) = self.collected.get_mut(&day) {
             self.n_collected += batch.num_rows() as u64;
+            self.bytes_collected += batch.get_array_memory_size() as u64;
             batches.push(batch);
             all_lines.extend(lines);
         } else if let Some((_, writing)) = &mut self.open {
@@ -191,6 +201,15 @@ impl<'a> Sink<'a> {
         if self.n_collected > limit {
             return Err(FileError::TooLargeToSort {
                 file: self.file.name.clone(),
+                limit,
+            });
+        }
+        let bytes = self.sources.last().map_or(0, |source| source.bytes);
+        let limit = bytes.saturating_mul(MAX_SPREAD).max(ALWAYS_COLLECTED);
+        if self.bytes_collected > limit {
+            return Err(FileError::SpreadsToSort {
+                file: self.file.name.clone(),
+                bytes,
                 limit,
             });
         }
@@ -303,45 +322,45 @@ impl<'a> Sink<'a> {
         let dataset = self.target.key.dataset;
         self.target.writer.check_source_kind(day, self.file.kind)?;
         let (mut batches, mut lines) = self.collected.remove(&day).unwrap_or_default();
+        let held: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+        self.bytes_collected = self.bytes_collected.saturating_sub(held as u64);
         if self.collect && self.notes.provisional_ids {
             let order = self.notes.is_descending();
-            batches = vec![number_trades(&batches, &mut lines, order).map_err(self.arrow())?];
+            batches = number_trades(batches, &mut lines, order).map_err(self.arrow())?;
         }
-        let sorted = sort_day(dataset, &batches, Winner::First, true).map_err(self.arrow())?;
-        drop(batches);
-        self.n_collected = self
-            .n_collected
-            .saturating_sub(sorted.input.num_rows() as u64);
+        let mut sorted = sort_day(dataset, batches, Winner::First, true).map_err(self.arrow())?;
+        self.n_collected = self.n_collected.saturating_sub(sorted.rows_in() as u64);
         let mut quality = meta.quality;
         quality.duplicates += sorted.duplicates;
         quality.quarantined += sorted.conflicts.len() as u64;
         self.out
             .conflicts
             .extend(conflicts(&sorted, day, Some(&lines)));
+        drop(lines);
         self.out.duplicates += quality.duplicates;
-        self.out.written += sorted.batch.num_rows() as u64;
-        let mut batch = sorted.batch;
+        self.out.written += sorted.rows() as u64;
         let existing = union_with(self.cx, self.target, self.file, day)?;
         let merged = existing.is_some();
         if let Some(existing) = existing {
             let mut slices = self.read_existing(day)?;
-            slices.push(batch);
-            let both = sort_day(dataset, &slices, Winner::Smallest, false).map_err(self.arrow())?;
+            for chunk in sorted.chunks(BATCH_ROWS) {
+                slices.push(chunk.map_err(self.arrow())?);
+            }
+            sorted = sort_day(dataset, slices, Winner::Smallest, false).map_err(self.arrow())?;
             meta.rows_in += existing.rows_in;
             quality.add(&existing.quality);
-            quality.duplicates += both.duplicates;
-            quality.quarantined += both.conflicts.len() as u64;
+            quality.duplicates += sorted.duplicates;
+            quality.quarantined += sorted.conflicts.len() as u64;
             meta.sources.extend(existing.sources);
             // Counted under this file, which brought the second copy.
-            self.out.duplicates += both.duplicates;
-            self.out.written -= both.duplicates + both.conflicts.len() as u64;
-            self.out.conflicts.extend(conflicts(&both, day, None));
-            batch = both.batch;
+            self.out.duplicates += sorted.duplicates;
+            self.out.written -= sorted.duplicates + sorted.conflicts.len() as u64;
+            self.out.conflicts.extend(conflicts(&sorted, day, None));
         }
         meta.quality = quality;
         let mut writing = self.begin(day)?;
-        if batch.num_rows() > 0 {
-            writing.write(&batch)?;
+        for chunk in sorted.chunks(BATCH_ROWS) {
+            writing.write(&chunk.map_err(self.arrow())?)?;
         }
         Ok(Ready {
             staged: self.end(day, writing, meta)?,
@@ -351,7 +370,7 @@ impl<'a> Sink<'a> {
 
     fn read_existing(&self, day: Day) -> Result<Vec<RecordBatch>, FileError> {
         let set = PartitionSet::open(self.cx.lake, self.target.writer.spec())?;
-        let reader = set.read_day(day, None, READ_BATCH, &HashMemo::default())?;
+        let reader = set.read_day(day, None, BATCH_ROWS, &HashMemo::default())?;
         Ok(reader.collect::<Result<_, _>>()?)
     }
 }
@@ -373,10 +392,10 @@ fn conflicts(sorted: &SortedDay, day: Day, lines: Option<&[u64]>) -> Vec<Quarant
         .conflicts
         .iter()
         .map(|&at| Quarantined {
-            line: line_of(at),
+            line: line_of(sorted.position(at)),
             day: Some(day),
             reason: RowProblem::Conflict,
-            text: render(&sorted.input, at),
+            text: sorted.render(at),
         })
         .collect()
 }

@@ -241,3 +241,44 @@ fn time_that_runs_backwards_is_held_and_counted() {
         .1;
     assert_eq!(images.diagnostics["times_moved_forward"], 1);
 }
+
+/// A hundred and thirty thousand levels are a book, the next thousand are not; the parser stops there.
+#[test]
+fn a_book_without_end_ends_the_file() {
+    let side = |from: usize, n: usize| -> Vec<(f64, f64)> {
+        (from..from + n).map(|i| (1.0 + i as f64, 1.0)).collect()
+    };
+    let parser = |extra: usize| {
+        let lines = vec![
+            Some((S, 1, true, vec![], side(0, MAX_DEPTH))),
+            Some((2 * S, 2, false, vec![], side(0, MAX_DEPTH))),
+            Some((3 * S, 3, false, vec![], side(MAX_DEPTH, extra))),
+        ];
+        let options = ParseOptions {
+            file: "script".to_owned(),
+            range: TimeRange::new(UnixMicros(0), UnixMicros(100 * S)).unwrap(),
+            max_quarantine_share: 0.0,
+            collect: Vec::new(),
+        };
+        let tables = TableOptions {
+            datasets: vec![Dataset::L2Snapshots],
+            book_levels: 2,
+            watermark_us: None,
+        };
+        let script = Script {
+            lines,
+            at: 0,
+            flow: None,
+            cadence: DEFAULT_CADENCE,
+        };
+        let mut parser = MessageParser::new(script, &tables, options);
+        parser.feed(b"1\n2\n3\n", &mut Vec::new())
+    };
+    assert!(parser(0).is_ok());
+    let error = parser(1).unwrap_err();
+    assert!(matches!(
+        &error,
+        ParseError::BookTooDeep { line: 3, levels, .. } if *levels == MAX_DEPTH + 1
+    ));
+    assert!(error.to_string().contains("hint: "));
+}

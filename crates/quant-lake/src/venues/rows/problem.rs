@@ -185,6 +185,18 @@ pub enum ParseError {
         /// The first few of them.
         first: Vec<Quarantined>,
     },
+    /// The local book grows without end.
+    #[error(
+        "{file}, row {line}: one side of the book has {levels} levels, more than any venue's\nhint: this is no stream of one book; check which instruments the file mixes"
+    )]
+    BookTooDeep {
+        /// File.
+        file: String,
+        /// Row that made it too deep.
+        line: u64,
+        /// Levels of the side.
+        levels: usize,
+    },
     /// The rows are not in order; the caller parses the file again, collecting it.
     #[error("{file}, row {line}: rows of {dataset} are not in order")]
     OutOfOrder {
