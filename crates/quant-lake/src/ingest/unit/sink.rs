@@ -17,8 +17,8 @@ use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset, SCHEMA_VERSION};
 use crate::venues::rows::{DayCounts, Notes, Quarantined, RowProblem, Totals};
 use crate::write::{PartitionMeta, PartitionWriter, StagedPartition};
 
-/// Rows per batch read back from the lake, or written in sorted order.
-const BATCH_ROWS: usize = 65_536;
+/// Values per batch read back from the lake, or written in sorted order: book images have two hundred columns.
+const BATCH_VALUES: usize = 1 << 19;
 
 /// Bytes that any file may take in memory to be sorted, however small it is.
 const ALWAYS_COLLECTED: u64 = 64 << 20;
@@ -343,7 +343,7 @@ impl<'a> Sink<'a> {
         let merged = existing.is_some();
         if let Some(existing) = existing {
             let mut slices = self.read_existing(day)?;
-            for chunk in sorted.chunks(BATCH_ROWS) {
+            for chunk in sorted.chunks(self.batch_rows()) {
                 slices.push(chunk.map_err(self.arrow())?);
             }
             sorted = sort_day(dataset, slices, Winner::Smallest, false).map_err(self.arrow())?;
@@ -359,7 +359,7 @@ impl<'a> Sink<'a> {
         }
         meta.quality = quality;
         let mut writing = self.begin(day)?;
-        for chunk in sorted.chunks(BATCH_ROWS) {
+        for chunk in sorted.chunks(self.batch_rows()) {
             writing.write(&chunk.map_err(self.arrow())?)?;
         }
         Ok(Ready {
@@ -368,9 +368,13 @@ impl<'a> Sink<'a> {
         })
     }
 
+    fn batch_rows(&self) -> usize {
+        BATCH_VALUES / self.target.writer.spec().columns.len().max(1)
+    }
+
     fn read_existing(&self, day: Day) -> Result<Vec<RecordBatch>, FileError> {
         let set = PartitionSet::open(self.cx.lake, self.target.writer.spec())?;
-        let reader = set.read_day(day, None, BATCH_ROWS, &HashMemo::default())?;
+        let reader = set.read_day(day, None, self.batch_rows(), &HashMemo::default())?;
         Ok(reader.collect::<Result<_, _>>()?)
     }
 }
