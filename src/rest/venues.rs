@@ -195,6 +195,22 @@ pub fn terms_request(key: &InstrumentKey) -> Option<Request> {
     }
 }
 
+/// Returns the request for the hours between settlements, where the terms do not say them.
+pub fn interval_request(key: &InstrumentKey) -> Option<Request> {
+    match (key.exchange.venue, key.market) {
+        (Venue::Binance, Market::Um | Market::Cm) => Some(binance::interval_request(key.market)),
+        _ => None,
+    }
+}
+
+/// Reads the hours between settlements of an instrument; `None` if they are the venue's usual ones.
+///
+/// # Errors
+/// `Shape`.
+pub fn read_interval(body: &[u8], key: &InstrumentKey) -> Result<Option<u32>, PageError> {
+    quant_lake::venues::binance::pages::funding_interval(body, key.symbol.as_str())
+}
+
 /// Reads an instrument's terms; `None` if it is not listed.
 ///
 /// # Errors

@@ -44,6 +44,8 @@ mod real_data;
 mod rest;
 /// The REST client against hosts that misbehave.
 mod rest_faults;
+/// Terms of instruments out of several answers.
+mod rest_terms;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
 /// Runs the binary, makes archives, reads what was written.

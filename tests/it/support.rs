@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, RecordBatch};
 use arrow_schema::DataType;
 use quant_core::time::Day;
@@ -324,6 +324,10 @@ impl Frame {
             DataType::Utf8 => {
                 let column = column.as_string::<i32>();
                 column.iter().map(|v| v.map(str::to_owned)).collect()
+            }
+            DataType::Int32 => {
+                let column = column.as_primitive::<Int32Type>();
+                column.iter().map(|v| v.map(|v| v.to_string())).collect()
             }
             DataType::Float64 => {
                 // Bits, so that equal means equal.

@@ -53,6 +53,14 @@ pub(super) fn terms_request(market: Market) -> Request {
     )
 }
 
+pub(super) fn interval_request(market: Market) -> Request {
+    Request::get(
+        format!("{}/fundingInfo", prefix(market)),
+        BINANCE_FUNDING,
+        1,
+    )
+}
+
 fn agg_route(cx: &VenueCx) -> AggRoute {
     let market = cx.key.market;
     AggRoute {

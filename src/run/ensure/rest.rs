@@ -469,7 +469,18 @@ impl Work<'_> {
             &mut 0,
             |a| venues::read_terms(&a.body, self.key, at, fees_bps),
         )?;
-        Ok(found.ok_or_else(unlisted)?)
+        let mut found = found.ok_or_else(unlisted)?;
+        if found.funding_interval_h.is_some()
+            && let Some(request) = venues::interval_request(self.key)
+        {
+            let client = self.source.client();
+            let (_, hours) = ask(client, &request, self.context.stop, &mut 0, |a| {
+                venues::read_interval(&a.body, self.key)
+            })?;
+            // Symbols at the usual hours are not listed.
+            found.funding_interval_h = hours.or(found.funding_interval_h);
+        }
+        Ok(found)
     }
 
     /// Writes the venue's terms of today into the lake's `instruments`.
