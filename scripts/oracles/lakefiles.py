@@ -15,6 +15,11 @@ def day_of(us):
     return (datetime.date(1970, 1, 1) + datetime.timedelta(days=us // DAY_US)).isoformat()
 
 
+def day_start(day):
+    """Start of a day, microseconds UTC."""
+    return (datetime.date.fromisoformat(day) - datetime.date(1970, 1, 1)).days * DAY_US
+
+
 def open_day(lake, exchange, market, symbol, dataset):
     """Yields (day, table) of every partition the manifest lists; nothing if the set is absent."""
     import pyarrow.parquet as pq
