@@ -1,5 +1,6 @@
 //! Hyperliquid: `POST /info`.
 
+use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE};
 use quant_lake::manifest::SourceKind;
 use quant_lake::schema::Dataset;
@@ -13,10 +14,18 @@ use crate::rest::request::Request;
 
 /// Weight of most `/info` requests.
 const WEIGHT: u32 = 20;
+/// Weight of a book.
+const BOOK_WEIGHT: u32 = 2;
 /// Elements of an answer to a range of time, at least; some answers have more.
 const LIMIT: usize = 500;
 /// Only so many bars of an interval are kept.
 const BARS: i64 = 5_000;
+
+/// Asks for a book: the venue has no clock of its own, and ours may be wrong.
+pub(super) fn time_request(key: &InstrumentKey) -> Request {
+    let body = json!({"type": "l2Book", "coin": key.symbol.as_str()});
+    Request::post("/info", &body, HYPERLIQUID, BOOK_WEIGHT)
+}
 
 pub(super) fn terms_request() -> Request {
     Request::post("/info", &json!({"type": "meta"}), HYPERLIQUID, WEIGHT)
