@@ -42,6 +42,8 @@ mod quality;
 mod real_data;
 /// REST history of the mock exchange becomes partitions: all rows, once, nothing under a ban.
 mod rest;
+/// Hyperliquid's `/info` from a simulated market: rows of every dataset equal what it answers.
+mod rest_hyperliquid;
 /// The REST client against hosts that misbehave.
 mod rest_faults;
 /// What a run leaves behind, its cache, its identity, its sums.
@@ -50,6 +52,8 @@ mod run_all;
 mod support;
 /// Simulated archives: venues, truth, defects, recordings, refusals.
 mod synth;
+/// Books of simulated archives lead to their own snapshots and images.
+mod synth_books;
 /// Facts of simulated markets: verdicts, exit codes, refusals.
 mod synth_facts;
 /// The universe at a moment: listings, liquidity, nothing later.
