@@ -192,7 +192,7 @@ pub fn terms_request(key: &InstrumentKey) -> Option<Request> {
         Venue::Binance => Some(binance::terms_request(key.market)),
         Venue::Okx => Some(okx::terms_request(key)),
         Venue::Deepcoin => Some(deepcoin::terms_request(key)),
-        Venue::Hyperliquid => Some(hyperliquid::terms_request()),
+        Venue::Hyperliquid => Some(hyperliquid::terms_request(key)),
         _ => None,
     }
 }

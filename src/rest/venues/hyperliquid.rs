@@ -5,7 +5,7 @@ use quant_core::time::{Day, MICROS_PER_MINUTE};
 use quant_lake::manifest::SourceKind;
 use quant_lake::schema::Dataset;
 use quant_lake::venues::hyperliquid::pages::{HyperliquidPages, PAGES_VERSION};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Job, Unavailable, VenueCx};
 use crate::rest::governor::HYPERLIQUID;
@@ -27,8 +27,18 @@ pub(super) fn time_request(key: &InstrumentKey) -> Request {
     Request::post("/info", &body, HYPERLIQUID, BOOK_WEIGHT)
 }
 
-pub(super) fn terms_request() -> Request {
-    Request::post("/info", &json!({"type": "meta"}), HYPERLIQUID, WEIGHT)
+pub(super) fn terms_request(key: &InstrumentKey) -> Request {
+    let body = universe("meta", key.symbol.as_str());
+    Request::post("/info", &body, HYPERLIQUID, WEIGHT)
+}
+
+/// Returns a request of the universe that a coin is in: `dex:NAME` is in that of its builder.
+fn universe(kind: &str, coin: &str) -> Value {
+    let mut body = json!({"type": kind});
+    if let Some((dex, _)) = coin.split_once(':') {
+        body["dex"] = dex.into();
+    }
+    body
 }
 
 pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unavailable> {
@@ -76,12 +86,8 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
             }
             complete = false;
             stamped = true;
-            let request = Request::post(
-                "/info",
-                &json!({"type": "metaAndAssetCtxs"}),
-                HYPERLIQUID,
-                WEIGHT,
-            );
+            let body = universe("metaAndAssetCtxs", &coin);
+            let request = Request::post("/info", &body, HYPERLIQUID, WEIGHT);
             ("metaAndAssetCtxs", Box::new(Once::new(request)))
         }
         _ => return Err(cx.no_route(dataset, &HyperliquidPages::DATASETS)),

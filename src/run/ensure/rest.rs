@@ -12,7 +12,7 @@ use quant_lake::ingest::{
     has_pages, ingest_pages,
 };
 use quant_lake::instruments::to_batch;
-use quant_lake::layout::{DatasetKey, PartitionSetSpec};
+use quant_lake::layout::{DatasetKey, PartitionSetSpec, symbol_folder};
 use quant_lake::manifest::{IngestParams, Source, SourceKind};
 use quant_lake::quality::Quality;
 use quant_lake::schema::Dataset;
@@ -304,7 +304,9 @@ impl Work<'_> {
     fn day(&mut self, dataset: Dataset, day: Day) -> CommandResult<Option<FileOutcome>> {
         let name = format!(
             "{}-{}-{}-{dataset}-{day}.pages",
-            self.key.exchange, self.key.market, self.key.symbol
+            self.key.exchange,
+            self.key.market,
+            symbol_folder(&self.key.symbol)
         );
         let mut outcome = FileOutcome::unknown(dataset, name.clone(), (day, day));
         let result = if dataset == Dataset::Instruments {

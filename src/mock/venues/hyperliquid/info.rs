@@ -165,7 +165,16 @@ fn funding(venue: &Hyperliquid, asked: &Value, cx: &RestCx<'_>) -> Answer {
     Ok((out, rows.len() / 20))
 }
 
-fn meta(venue: &Hyperliquid, _: &Value, _: &RestCx<'_>) -> Answer {
+/// Refuses the universes of builders: the simulated market has none.
+fn first_dex(asked: &Value) -> Result<(), Refusal> {
+    match asked["dex"].as_str().unwrap_or("") {
+        "" => Ok(()),
+        _ => Err(UNLISTED),
+    }
+}
+
+fn meta(venue: &Hyperliquid, asked: &Value, _: &RestCx<'_>) -> Answer {
+    first_dex(asked)?;
     let mut out = Vec::new();
     push_meta(&mut out, venue.listed.iter().map(|l| &l.terms))?;
     Ok((out, 0))
@@ -210,7 +219,8 @@ fn context(listed: &Listed, cx: &RestCx<'_>) -> Option<ContextRow> {
     })
 }
 
-fn contexts(venue: &Hyperliquid, _: &Value, cx: &RestCx<'_>) -> Answer {
+fn contexts(venue: &Hyperliquid, asked: &Value, cx: &RestCx<'_>) -> Answer {
+    first_dex(asked)?;
     let rows: Option<Vec<_>> = venue
         .listed
         .iter()

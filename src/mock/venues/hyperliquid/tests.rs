@@ -220,6 +220,8 @@ fn refusals() {
     }
     let none = json!({"type": "fundingHistory", "coin": "NONE", "startTime": 1});
     assert_eq!(info(&world, &none), (500, "null".to_owned()));
+    let none = json!({"type": "meta", "dex": "xyz"});
+    assert_eq!(info(&world, &none), (500, "null".to_owned()));
     let none = json!({"type": "l2Book", "coin": "NONE"});
     assert_eq!(info(&world, &none), (200, "null".to_owned()));
     let broken = post_at(&venue, &world, "/info", "{", at(0), 0);
