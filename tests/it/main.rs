@@ -42,10 +42,10 @@ mod quality;
 mod real_data;
 /// REST history of the mock exchange becomes partitions: all rows, once, nothing under a ban.
 mod rest;
-/// Hyperliquid's `/info` from a simulated market: rows of every dataset equal what it answers.
-mod rest_hyperliquid;
 /// The REST client against hosts that misbehave.
 mod rest_faults;
+/// Hyperliquid's `/info` from a simulated market: rows of every dataset equal what it answers.
+mod rest_hyperliquid;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
 /// Runs the binary, makes archives, reads what was written.

@@ -259,3 +259,41 @@ fn polled_books_become_images() {
     let partitions = &manifest(&cwd.join("lake"), &set("l2_snapshots"))["partitions"];
     assert_eq!(partitions[0]["rows"], 20);
 }
+
+#[test]
+fn names_of_builders_and_of_spot_have_folders_that_every_system_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let cwd = dir.path();
+    for (market, coin, folder) in [("swap", "xyz:TSLA", "xyz%3ATSLA"), ("spot", "@107", "@107")] {
+        let line = |second: i64| {
+            let time = DAY_MS + second * 1_000;
+            let level = json!([{"px": "10.5", "sz": "1.0", "n": 1}]);
+            let asks = json!([{"px": "10.6", "sz": "2.0", "n": 1}]);
+            let book = json!({"coin": coin, "time": time, "levels": [level, asks]});
+            format!("{} {book}\n", time * 1_000_000)
+        };
+        // One line is no JSON: it goes to the quarantine, which has folders of its own.
+        let text = (0..100).map(line).collect::<String>() + "1767571300000000000 {\n";
+        std::fs::write(cwd.join("coin.jsonl"), text).unwrap();
+        let args = format!(
+            "build-dataset --exchange sim-hyperliquid --market {market} --symbol {coin} --source recording --input coin.jsonl \
+             --datasets l2_deltas --start 2026-01-05 --end 2026-01-06 --lake lake --json"
+        );
+        let args: Vec<&str> = args.split_whitespace().collect();
+        let ran = run(cwd, &args);
+        let below = format!("{market}/{folder}/l2_deltas");
+        let set = format!("raw/sim-hyperliquid/{below}");
+        let quarantine = cwd.join("lake/quarantine/sim-hyperliquid").join(&below);
+        assert!(quarantine.is_dir(), "{ran:?}");
+        let rows = Frame::read(&data_file(&cwd.join("lake"), &set, "2026-01-05"));
+        assert_eq!(rows.rows(), 200, "two levels of a hundred books");
+        assert_eq!(
+            manifest(&cwd.join("lake"), &set)["ingest_params"]["coin"],
+            coin
+        );
+        let again = run(cwd, &args).json();
+        assert_eq!(again["files"][0]["status"], "current", "{again}");
+    }
+    let verified = run(cwd, &["verify", "--lake", "lake"]).code(0);
+    assert!(!verified.stdout.contains("unknown"), "{verified:?}");
+}

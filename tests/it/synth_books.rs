@@ -70,7 +70,8 @@ impl Book {
 }
 
 fn synth(cwd: &Path, args: &str) {
-    let quiet = "synth --days 1 --start 2026-01-05 --set trades_per_day=1500 --set quotes_per_day=4000 -q";
+    let quiet =
+        "synth --days 1 --start 2026-01-05 --set trades_per_day=1500 --set quotes_per_day=4000 -q";
     let all = format!("{quiet} {args}");
     run(cwd, &all.split(' ').collect::<Vec<_>>()).code(0);
 }
@@ -90,8 +91,16 @@ fn updates_of_okx_lead_to_every_snapshot() {
     // A window of 5 levels changes all the time by levels that enter and leave; that of 400 holds the whole book.
     for (market, symbol, options) in [
         ("swap", "BTC-USDT-SWAP", "--book-cadence-ms 500"),
-        ("swap", "BTC-USDT-SWAP", "--book-cadence-ms 100 --book-levels 5"),
-        ("spot", "BTC-USDT", "--book-cadence-ms 1000 --book-levels 10"),
+        (
+            "swap",
+            "BTC-USDT-SWAP",
+            "--book-cadence-ms 100 --book-levels 5",
+        ),
+        (
+            "spot",
+            "BTC-USDT",
+            "--book-cadence-ms 1000 --book-levels 10",
+        ),
     ] {
         let out = dir.path().join(market);
         let args = format!(
@@ -151,9 +160,8 @@ fn books_of_bybit_are_the_best_levels_of_deeper_ones() {
                 "--exchange bybit --market {market} --datasets l2_deltas --book-cadence-ms 1000 --book-levels {levels} --out {out}"
             );
             synth(dir.path(), &args);
-            let path = format!(
-                "{out}/orderbook/{market}/BTCUSDT/{day}_BTCUSDT_ob{levels}.data.zip"
-            );
+            let path =
+                format!("{out}/orderbook/{market}/BTCUSDT/{day}_BTCUSDT_ob{levels}.data.zip");
             let zip = std::fs::File::open(dir.path().join(path)).unwrap();
             let mut text = String::new();
             let mut zip = zip::ZipArchive::new(zip).unwrap();
@@ -194,7 +202,9 @@ fn diffs_of_binance_lead_to_its_images() {
             "--market {market} --datasets l2_deltas,l2_snapshots --book-levels 10 --book-cadence-ms 1000 --out {market}"
         );
         synth(dir.path(), &args);
-        let folder = dir.path().join(format!("{market}/recordings/binance/{market}"));
+        let folder = dir
+            .path()
+            .join(format!("{market}/recordings/binance/{market}"));
         let mut images = BTreeMap::new();
         let frames = |name: &str| -> Vec<Value> {
             let text = gunzip(&folder.join(name));

@@ -191,7 +191,10 @@ fn coins_of_builders_are_asked_for_in_their_own_universe() {
         json(terms_request(&cx.key).unwrap()),
         serde_json::json!({"type": "meta", "dex": "xyz"})
     );
-    assert_eq!(asked(Dataset::Klines1m, YESTERDAY)["req"]["coin"], "xyz:TSLA");
+    assert_eq!(
+        asked(Dataset::Klines1m, YESTERDAY)["req"]["coin"],
+        "xyz:TSLA"
+    );
     assert_eq!(asked(Dataset::Funding, YESTERDAY)["coin"], "xyz:TSLA");
 }
 

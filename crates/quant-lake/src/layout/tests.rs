@@ -48,7 +48,16 @@ fn folders_of_symbols_are_portable_and_name_their_symbol() {
         // What no folder of Windows or of a shell's pattern may hold.
         assert!(!folder.contains(['<', '>', ':', '"', '/', '\\', '|', '?', '*', ' ', '.']));
     }
-    for other in ["xyz:TSLA", "xyz%3aTSLA", "xyz%3A", "%3A", "C%3ATSLA", "xyz%3A..", "..", ""] {
+    for other in [
+        "xyz:TSLA",
+        "xyz%3aTSLA",
+        "xyz%3A",
+        "%3A",
+        "C%3ATSLA",
+        "xyz%3A..",
+        "..",
+        "",
+    ] {
         assert!(parse_symbol_folder(other).is_err(), "{other}");
     }
 }

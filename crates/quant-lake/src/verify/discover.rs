@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use quant_core::market::InstrumentKey;
 
 use crate::bars::bar_set_spec;
-use crate::layout::{DatasetKey, Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder, parse_symbol_folder};
+use crate::layout::{
+    DatasetKey, Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder, parse_symbol_folder,
+};
 use crate::openings::openings_spec;
 
 /// A folder with partitions whose columns nothing tells.

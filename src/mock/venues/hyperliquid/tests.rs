@@ -110,10 +110,18 @@ fn books_show_twenty_levels_and_round_away_from_the_middle() {
         for (price, _, _) in &levels {
             let steps = price / step;
             assert!((steps - steps.round()).abs() < 1e-9, "{price} of {step}");
-            assert!(if i == 0 { *price <= best } else { *price > best });
+            assert!(if i == 0 {
+                *price <= best
+            } else {
+                *price > best
+            });
         }
         if levels.len() < 20 {
-            let known: f64 = image.book.levels(of_side).map(|(_, lots)| of.qty(lots)).sum();
+            let known: f64 = image
+                .book
+                .levels(of_side)
+                .map(|(_, lots)| of.qty(lots))
+                .sum();
             assert!((total(&levels) - known).abs() < 1e-6);
         }
     }
@@ -189,7 +197,15 @@ fn weights_of_requests_and_of_their_items() {
     let world = world();
     let venue = Hyperliquid::new(&world);
     let status = |asked: &Value, conn_ms| {
-        post_at(&venue, &world, "/info", &asked.to_string(), at(600_000), conn_ms).status
+        post_at(
+            &venue,
+            &world,
+            "/info",
+            &asked.to_string(),
+            at(600_000),
+            conn_ms,
+        )
+        .status
     };
     let book = json!({"type": "l2Book", "coin": "BTC"});
     assert!((0..600).all(|_| status(&book, 0) == 200));

@@ -191,8 +191,7 @@ pub fn push_funding(
 fn universe<'t>(j: &mut Json<'_>, coins: impl IntoIterator<Item = &'t Terms>) {
     j.raw("{\"universe\":").list(coins, |j, terms| {
         j.raw("{\"name\":").text(&terms.coin);
-        j.raw(",\"szDecimals\":")
-            .int(i64::from(terms.qty_decimals));
+        j.raw(",\"szDecimals\":").int(i64::from(terms.qty_decimals));
         j.raw(",\"maxLeverage\":")
             .int(i64::from(terms.max_leverage))
             .raw("}");

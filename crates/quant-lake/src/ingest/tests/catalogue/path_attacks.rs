@@ -257,10 +257,20 @@ fn attacks() {
             assert_eq!(parse_symbol_folder(&symbol_folder(&symbol)), Ok(symbol));
         }
         // Nor is there a symbol whose folder would lead elsewhere.
-        for name in [format!("xyz:{name}"), format!("xyz%3A{name}"), format!("@{name}")] {
-            for symbol in [name.parse(), parse_symbol_folder(&name)].into_iter().flatten() {
+        for name in [
+            format!("xyz:{name}"),
+            format!("xyz%3A{name}"),
+            format!("@{name}"),
+        ] {
+            for symbol in [name.parse(), parse_symbol_folder(&name)]
+                .into_iter()
+                .flatten()
+            {
                 let folder = symbol_folder(&symbol);
-                assert!(!folder.contains(['/', '\\', '\0', '\n', ':', '.', '~', '$']), "{name:?}");
+                assert!(
+                    !folder.contains(['/', '\\', '\0', '\n', ':', '.', '~', '$']),
+                    "{name:?}"
+                );
             }
         }
         let long = format!("{name}{}", "A".repeat(5_000));

@@ -44,17 +44,25 @@ fn candles_are_those_of_the_document() {
         text(|out| push_candles(out, &terms("BTC", 5), "15m", &[row])),
         r#"[{"T":1681924499999,"c":"29258.0","h":"29309.0","i":"15m","l":"29250.0","n":189,"o":"29295.0","s":"BTC","t":1681923600000,"v":"0.98639"}]"#
     );
-    assert_eq!(text(|out| push_candles(out, &terms("BTC", 5), "1m", &[])), "[]");
+    assert_eq!(
+        text(|out| push_candles(out, &terms("BTC", 5), "1m", &[])),
+        "[]"
+    );
     let minute = CandleRow {
         length_ms: 60_000,
         ..row
     };
     let body = text(|out| push_candles(out, &terms("BTC", 5), "1m", &[minute]));
-    let page = pages(Dataset::Klines1m).page(body.as_bytes(), None).unwrap();
+    let page = pages(Dataset::Klines1m)
+        .page(body.as_bytes(), None)
+        .unwrap();
     let Rows::Klines(rows) = page.rows else {
         panic!()
     };
-    assert_eq!((rows[0].open, rows[0].volume, rows[0].n_trades), (29_295.0, 0.986_39, Some(189)));
+    assert_eq!(
+        (rows[0].open, rows[0].volume, rows[0].n_trades),
+        (29_295.0, 0.986_39, Some(189))
+    );
 }
 
 #[test]
@@ -100,7 +108,9 @@ fn contexts_stand_where_their_coins_do() {
             r#"{"funding":"0.0000125","openInterest":"688.11","prevDayPx":"15.322","dayNtlVlm":"1169046.29406","premium":"0.00031774","oraclePx":"14.32","markPx":"14.3161","midPx":"14.314","impactPxs":["14.3047","14.3444"],"dayBaseVlm":"0.0"}]]"#
         )
     );
-    let page = pages(Dataset::OpenInterest).page(body.as_bytes(), Some(7)).unwrap();
+    let page = pages(Dataset::OpenInterest)
+        .page(body.as_bytes(), Some(7))
+        .unwrap();
     let Rows::OpenInterest(rows) = page.rows else {
         panic!()
     };
