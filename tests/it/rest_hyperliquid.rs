@@ -157,13 +157,10 @@ fn history_is_what_the_venue_answers_and_whole_days_are_asked_for_once() {
 
 #[test]
 fn open_interest_is_the_context_of_now() {
-    use quant_core::time::UnixMicros;
     let dir = tempfile::tempdir().unwrap();
     let cwd = dir.path();
-    // Contexts bear no time and are stamped with their receipt: the market must be one of today.
-    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    let today = UnixMicros(i64::try_from(since.as_micros()).unwrap()).day();
-    let (day, after) = (today.to_string(), today.end().day().to_string());
+    // Contexts bear no time and are stamped with their receipt: on the clock of the market, which is years from ours.
+    let (day, after) = ("2026-01-05", "2026-01-06");
     let world = [
         "--instrument",
         "um:BTCUSDT:btc,um:SOLUSDT:alt",
@@ -171,11 +168,11 @@ fn open_interest_is_the_context_of_now() {
         "12",
         "--hold",
         "--start",
-        &day,
+        day,
     ];
     let mock = Mock::start(cwd, &world);
     for samples in 1..=2 {
-        rest(cwd, &mock, (&day, &after), "open_interest").code(0);
+        rest(cwd, &mock, (day, after), "open_interest").code(0);
         let answer = info(&mock, &json!({"type": "metaAndAssetCtxs"}));
         let universe = answer[0]["universe"].as_array().unwrap();
         let place = universe.iter().position(|c| c["name"] == "SOL").unwrap();
@@ -183,9 +180,12 @@ fn open_interest_is_the_context_of_now() {
         let context = &answer[1][place];
         let (coins, mark) = (number(&context["openInterest"]), number(&context["markPx"]));
         assert!(coins > 0.0);
-        let rows = frame(cwd, "open_interest", &day);
+        let rows = frame(cwd, "open_interest", day);
         // Samples of a day add up.
         assert_eq!(rows.rows(), samples);
+        let now_us = mock.status()["clock"]["now_us"].as_i64().unwrap();
+        let received = |ts: &i64| (now_us - 1_000..now_us + 60_000_000).contains(ts);
+        assert!(rows.ts("ts_event").iter().all(received), "{rows:?}");
         assert_eq!(rows.f64("open_interest"), vec![Some(coins); samples]);
         assert_eq!(rows.f64("notional"), vec![Some(coins * mark); samples]);
     }
