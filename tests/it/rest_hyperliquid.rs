@@ -206,19 +206,19 @@ fn polled_books_become_images() {
     ];
     let mock = Mock::start(cwd, &world);
     // As a poller of `/info` records: time of receipt and answer.
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     let mut books = Vec::new();
     for _ in 0..20 {
         let answer = mock.post("/_mock/clock", &json!({"step_ms": 1_500}));
         assert_eq!(answer.status, 200);
         let book = info(&mock, &json!({"type": "l2Book", "coin": "SOL"}));
         let received = book["time"].as_i64().unwrap() * 1_000_000 + 40_000_000;
-        lines.push_str(&format!("{received} {book}\n"));
+        writeln!(lines, "{received} {book}").unwrap();
         books.push(book);
     }
     let file = std::fs::File::create(cwd.join("sol.gz")).unwrap();
     let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
-    gzip.write_all(lines.as_bytes()).unwrap();
+    gzip.write_all(&lines).unwrap();
     gzip.finish().unwrap();
     let args = [
         "--source",

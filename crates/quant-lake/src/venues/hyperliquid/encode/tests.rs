@@ -114,7 +114,7 @@ fn contexts_stand_where_their_coins_do() {
     let Rows::OpenInterest(rows) = page.rows else {
         panic!()
     };
-    assert_eq!(rows[0].open_interest, 688.11);
+    assert_eq!((rows[0].open_interest, rows[0].ts_event.0), (688.11, 7));
     assert_eq!(
         text(|out| push_meta(out, [&eth])),
         r#"{"universe":[{"name":"ETH","szDecimals":2,"maxLeverage":50}]}"#
