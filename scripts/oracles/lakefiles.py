@@ -24,7 +24,7 @@ def open_day(lake, exchange, market, symbol, dataset):
     """Yields (day, table) of every partition the manifest lists; nothing if the set is absent."""
     import pyarrow.parquet as pq
 
-    folder = pathlib.Path(lake) / "raw" / exchange / market / symbol / dataset
+    folder = pathlib.Path(lake) / "raw" / exchange / market / symbol.replace(":", "%3A") / dataset
     if not (folder / "manifest.json").is_file():
         return
     manifest = json.loads((folder / "manifest.json").read_text())

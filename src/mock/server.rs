@@ -24,10 +24,11 @@ use super::venue::{FrameKind, Query, Request, Response, RestCx, Session, VenueHa
 use super::world::World;
 
 /// Prefixes that name a venue explicitly, and the handler they name; `um` and `spot` stay visible to their handler.
-const PREFIXES: [(&str, &str, bool); 5] = [
+const PREFIXES: [(&str, &str, bool); 6] = [
     ("/okx", "okx", true),
     ("/bybit", "bybit", true),
     ("/deepcoin", "deepcoin", false),
+    ("/hyperliquid", "hyperliquid", true),
     ("/um", "binance", false),
     ("/spot", "binance", false),
 ];
@@ -131,6 +132,13 @@ pub async fn handle(
     }
     let routed = server.route(&path);
     let venue = routed.map_or("archive", |(handler, _)| handler.name());
+    let mut sent = Bytes::new();
+    if method == "POST" && routed.is_some() {
+        sent = match axum::body::to_bytes(body, MAX_REQUEST_BYTES).await {
+            Ok(sent) => sent,
+            Err(_) => return plain(Response::text(413, "")),
+        };
+    }
     let is_upgrade = parts
         .headers
         .get(header::UPGRADE)
@@ -165,6 +173,7 @@ pub async fn handle(
             path: seen,
             query: &query,
             host: &host,
+            body: &sent,
         };
         let session = handler.open(&asked, &server.cx(book_time));
         return upgrade(&server, &mut parts, session, venue, path).await;
@@ -189,6 +198,7 @@ pub async fn handle(
             path: seen,
             query: &query,
             host: &host,
+            body: &sent,
         };
         Payload::Answer(handler.rest(&asked, &server.cx(book_time)))
     } else {

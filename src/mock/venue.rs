@@ -73,6 +73,8 @@ pub struct Request<'a> {
     pub query: &'a Query,
     /// The `Host` header, empty if absent.
     pub host: &'a str,
+    /// What was sent with POST, else empty.
+    pub body: &'a [u8],
 }
 
 /// What a handler may look at.

@@ -3,6 +3,7 @@
 pub mod binance;
 pub mod bybit;
 pub mod deepcoin;
+pub mod hyperliquid;
 pub mod okx;
 mod parts;
 
@@ -16,5 +17,6 @@ pub fn all(world: &World) -> Vec<Box<dyn VenueHandler>> {
         Box::new(okx::Okx::new(world)),
         Box::new(bybit::Bybit::new(world)),
         Box::new(deepcoin::Deepcoin::new(world)),
+        Box::new(hyperliquid::Hyperliquid::new(world)),
     ]
 }

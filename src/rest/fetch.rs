@@ -83,7 +83,8 @@ pub struct FetchedPages {
     pub attempts: u32,
 }
 
-/// Asks for everything a pager wants and writes it to `path`; `stamped` lines begin with the time of receipt.
+/// Asks for everything a pager wants and writes it to `path`; with `stamps` lines begin with the time of receipt on a clock
+/// that is so many microseconds ahead of ours.
 ///
 /// # Errors
 /// `FetchPagesError`; the file is removed then, so that nothing of it can be ingested.
@@ -92,10 +93,10 @@ pub fn fetch_pages(
     pager: &mut dyn Pager,
     format: &mut dyn PageFormat,
     path: &Path,
-    stamped: bool,
+    stamps: Option<i64>,
     stop: &AtomicBool,
 ) -> Result<FetchedPages, FetchPagesError> {
-    let done = write_pages(client, pager, format, path, stamped, stop);
+    let done = write_pages(client, pager, format, path, stamps, stop);
     if done.is_err() {
         drop(std::fs::remove_file(path));
     }
@@ -107,7 +108,7 @@ fn write_pages(
     pager: &mut dyn Pager,
     format: &mut dyn PageFormat,
     path: &Path,
-    stamped: bool,
+    stamps: Option<i64>,
     stop: &AtomicBool,
 ) -> Result<FetchedPages, FetchPagesError> {
     let io = |source| FetchPagesError::Io {
@@ -124,15 +125,17 @@ fn write_pages(
             }));
         }
         let (answer, page) = ask(client, &request, stop, &mut done.attempts, |answer| {
-            format.page(&answer.body, stamped.then_some(answer.received.0))
+            let stamp = stamps.map(|ahead_us| answer.received.plus(ahead_us).0);
+            format.page(&answer.body, stamp)
         })?;
         if done.pages == 0 {
             done.url.clone_from(&answer.url);
         }
         done.pages += 1;
         done.rows += page.span.rows;
-        if stamped {
-            write!(file, "{} ", answer.received.0.saturating_mul(1_000)).map_err(io)?;
+        if let Some(ahead_us) = stamps {
+            let stamp = answer.received.plus(ahead_us);
+            write!(file, "{} ", stamp.0.saturating_mul(1_000)).map_err(io)?;
         }
         file.write_all(&one_line(answer.body)).map_err(io)?;
         file.write_all(b"\n").map_err(io)?;

@@ -162,12 +162,13 @@ pub const fn default_host(venue: Venue, market: Market) -> Option<&'static str> 
     }
 }
 
-/// Returns the request of the venue's clock; Hyperliquid has none.
+/// Returns the request of the venue's clock.
 pub fn time_request(key: &InstrumentKey) -> Option<Request> {
     match key.exchange.venue {
         Venue::Binance => Some(binance::time_request(key.market)),
         Venue::Okx => Some(okx::time_request()),
         Venue::Deepcoin => Some(deepcoin::time_request()),
+        Venue::Hyperliquid => Some(hyperliquid::time_request(key)),
         _ => None,
     }
 }
@@ -180,6 +181,7 @@ pub fn read_time(venue: Venue, body: &[u8]) -> Result<UnixMicros, PageError> {
     match venue {
         Venue::Okx => quant_lake::venues::okx::pages::server_time(body),
         Venue::Deepcoin => quant_lake::venues::deepcoin::pages::server_time(body),
+        Venue::Hyperliquid => quant_lake::venues::hyperliquid::pages::server_time(body),
         _ => quant_lake::venues::binance::pages::server_time(body),
     }
 }
@@ -190,7 +192,7 @@ pub fn terms_request(key: &InstrumentKey) -> Option<Request> {
         Venue::Binance => Some(binance::terms_request(key.market)),
         Venue::Okx => Some(okx::terms_request(key)),
         Venue::Deepcoin => Some(deepcoin::terms_request(key)),
-        Venue::Hyperliquid => Some(hyperliquid::terms_request()),
+        Venue::Hyperliquid => Some(hyperliquid::terms_request(key)),
         _ => None,
     }
 }

@@ -307,7 +307,8 @@ impl OkxWriter {
             return Ok(());
         };
         if tar.is_snapshot_due(minute.start.0 / 1_000) {
-            self.updates.restart();
+            // After the changes before it: who follows the updates holds the very book that it shows.
+            self.updates.repeat();
         }
         replay.run(minute, &mut [&mut self.updates]);
         let [bids, asks] = &mut self.levels;

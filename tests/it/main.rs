@@ -46,12 +46,16 @@ mod rest;
 mod rest_faults;
 /// Terms of instruments out of several answers.
 mod rest_terms;
+/// Hyperliquid's `/info` from a simulated market: rows of every dataset equal what it answers.
+mod rest_hyperliquid;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
 /// Runs the binary, makes archives, reads what was written.
 mod support;
 /// Simulated archives: venues, truth, defects, recordings, refusals.
 mod synth;
+/// Books of simulated archives lead to their own snapshots and images.
+mod synth_books;
 /// Facts of simulated markets: verdicts, exit codes, refusals.
 mod synth_facts;
 /// The universe at a moment: listings, liquidity, nothing later.

@@ -65,6 +65,10 @@ impl Mock {
         self.send("GET", path, "", "")
     }
 
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, "", &body.to_string())
+    }
+
     pub(crate) fn status(&self) -> Value {
         self.get("/_mock/status").json()
     }

@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quant_core::market::InstrumentKey;
+use quant_core::market::{InstrumentKey, MarketError, Symbol};
 use quant_core::time::Day;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ use crate::schema::{Column, Dataset};
 
 /// File name of the manifest of a partition set.
 pub const MANIFEST_FILE: &str = "manifest.json";
+/// What stands for a colon in the folder of a symbol.
+const ESCAPED_COLON: &str = "%3A";
 
 /// Why a name cannot become a path of the lake.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -178,9 +180,30 @@ impl PartitionSetSpec {
     }
 }
 
-/// Returns `<exchange>/<market>/<symbol>`.
+/// Returns `<exchange>/<market>/<symbol>`, `/`-separated, the symbol as [`symbol_folder`].
 pub fn instrument_path(key: &InstrumentKey) -> String {
-    format!("{}/{}/{}", key.exchange, key.market, key.symbol)
+    let symbol = symbol_folder(&key.symbol);
+    format!("{}/{}/{symbol}", key.exchange, key.market)
+}
+
+/// Returns the folder name of a symbol: the symbol, but for a colon, which no portable name has.
+///
+/// Written as Hive and Spark write it in theirs; no symbol holds a `%`, so that no two share a folder.
+pub fn symbol_folder(symbol: &Symbol) -> String {
+    symbol.as_str().replace(':', ESCAPED_COLON)
+}
+
+/// Returns the symbol of a folder name made by [`symbol_folder`].
+///
+/// # Errors
+/// `BadSymbol`: another text, a bare colon included.
+pub fn parse_symbol_folder(name: &str) -> Result<Symbol, MarketError> {
+    if name.contains(':') {
+        return Err(MarketError::BadSymbol {
+            symbol: name.to_owned(),
+        });
+    }
+    name.replace(ESCAPED_COLON, ":").parse()
 }
 
 /// Returns the folder name of a day.

@@ -12,7 +12,7 @@ use quant_core::time::{Day, UnixMicros};
 use serde::Serialize;
 
 use crate::instruments::{InstrumentTable, InstrumentsError, from_batch};
-use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
+use crate::layout::{DatasetKey, Lake, PartitionSetSpec, parse_symbol_folder};
 use crate::read::{HashMemo, PartitionSet, ReadError};
 use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 use crate::verify::set_specs;
@@ -144,7 +144,7 @@ pub fn known_terms(
             .dir
             .strip_prefix(&prefix)
             .and_then(|rest| rest.strip_suffix("/instruments"))
-            .and_then(|symbol| symbol.parse().ok())
+            .and_then(|symbol| parse_symbol_folder(symbol).ok())
         else {
             continue;
         };

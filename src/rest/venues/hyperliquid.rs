@@ -1,10 +1,11 @@
 //! Hyperliquid: `POST /info`.
 
+use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE};
 use quant_lake::manifest::SourceKind;
 use quant_lake::schema::Dataset;
 use quant_lake::venues::hyperliquid::pages::{HyperliquidPages, PAGES_VERSION};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Job, Unavailable, VenueCx};
 use crate::rest::governor::HYPERLIQUID;
@@ -13,13 +14,31 @@ use crate::rest::request::Request;
 
 /// Weight of most `/info` requests.
 const WEIGHT: u32 = 20;
+/// Weight of a book.
+const BOOK_WEIGHT: u32 = 2;
 /// Elements of an answer to a range of time, at least; some answers have more.
 const LIMIT: usize = 500;
 /// Only so many bars of an interval are kept.
 const BARS: i64 = 5_000;
 
-pub(super) fn terms_request() -> Request {
-    Request::post("/info", &json!({"type": "meta"}), HYPERLIQUID, WEIGHT)
+/// Asks for a book: the venue has no clock of its own, and ours may be wrong.
+pub(super) fn time_request(key: &InstrumentKey) -> Request {
+    let body = json!({"type": "l2Book", "coin": key.symbol.as_str()});
+    Request::post("/info", &body, HYPERLIQUID, BOOK_WEIGHT)
+}
+
+pub(super) fn terms_request(key: &InstrumentKey) -> Request {
+    let body = universe("meta", key.symbol.as_str());
+    Request::post("/info", &body, HYPERLIQUID, WEIGHT)
+}
+
+/// Returns a request of the universe that a coin is in: `dex:NAME` is in that of its builder.
+fn universe(kind: &str, coin: &str) -> Value {
+    let mut body = json!({"type": kind});
+    if let Some((dex, _)) = coin.split_once(':') {
+        body["dex"] = dex.into();
+    }
+    body
 }
 
 pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unavailable> {
@@ -67,12 +86,8 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
             }
             complete = false;
             stamped = true;
-            let request = Request::post(
-                "/info",
-                &json!({"type": "metaAndAssetCtxs"}),
-                HYPERLIQUID,
-                WEIGHT,
-            );
+            let body = universe("metaAndAssetCtxs", &coin);
+            let request = Request::post("/info", &body, HYPERLIQUID, WEIGHT);
             ("metaAndAssetCtxs", Box::new(Once::new(request)))
         }
         _ => return Err(cx.no_route(dataset, &HyperliquidPages::DATASETS)),

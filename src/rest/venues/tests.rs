@@ -165,6 +165,37 @@ fn hyperliquid_is_asked_by_posts() {
     let (context, stamped) = body(Dataset::OpenInterest, TODAY);
     assert_eq!(context, serde_json::json!({"type": "metaAndAssetCtxs"}));
     assert!(stamped);
+    let clock = time_request(&cx.key).unwrap();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&clock.post.unwrap()).unwrap(),
+        serde_json::json!({"type": "l2Book", "coin": "BTC"})
+    );
+}
+
+#[test]
+fn coins_of_builders_are_asked_for_in_their_own_universe() {
+    let mut cx = cx("hyperliquid:swap:BTC", NOW);
+    cx.key.symbol = "xyz:TSLA".parse().unwrap();
+    let json = |request: Request| -> serde_json::Value {
+        serde_json::from_str(&request.post.unwrap()).unwrap()
+    };
+    let asked = |dataset, on| {
+        let job = job(&cx, dataset, day(on)).unwrap();
+        json(job.pager.next_request().unwrap())
+    };
+    assert_eq!(
+        asked(Dataset::OpenInterest, TODAY),
+        serde_json::json!({"type": "metaAndAssetCtxs", "dex": "xyz"})
+    );
+    assert_eq!(
+        json(terms_request(&cx.key).unwrap()),
+        serde_json::json!({"type": "meta", "dex": "xyz"})
+    );
+    assert_eq!(
+        asked(Dataset::Klines1m, YESTERDAY)["req"]["coin"],
+        "xyz:TSLA"
+    );
+    assert_eq!(asked(Dataset::Funding, YESTERDAY)["coin"], "xyz:TSLA");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use quant_lake::ingest::{
     has_pages, ingest_pages,
 };
 use quant_lake::instruments::to_batch;
-use quant_lake::layout::{DatasetKey, PartitionSetSpec};
+use quant_lake::layout::{DatasetKey, PartitionSetSpec, symbol_folder};
 use quant_lake::manifest::{IngestParams, Source, SourceKind};
 use quant_lake::quality::Quality;
 use quant_lake::schema::Dataset;
@@ -121,6 +121,7 @@ impl RestSource {
             key,
             terms: known,
             cx: None,
+            ahead_us: 0,
         };
         match work.fetch_terms(since, (0.0, 0.0)) {
             Ok(terms) => Ok(vec![terms]),
@@ -205,6 +206,7 @@ impl RestSource {
             key,
             terms,
             cx: None,
+            ahead_us: 0,
         };
         context.progress.planned(datasets.len() * days.len());
         let report = work.all(datasets, &days);
@@ -222,6 +224,8 @@ struct Work<'a> {
     terms: &'a [Instrument],
     /// Known once the venue had to be asked.
     cx: Option<VenueCx>,
+    /// The venue's clock minus ours, when it was asked.
+    ahead_us: i64,
 }
 
 /// How one day ended early.
@@ -304,7 +308,9 @@ impl Work<'_> {
     fn day(&mut self, dataset: Dataset, day: Day) -> CommandResult<Option<FileOutcome>> {
         let name = format!(
             "{}-{}-{}-{dataset}-{day}.pages",
-            self.key.exchange, self.key.market, self.key.symbol
+            self.key.exchange,
+            self.key.market,
+            symbol_folder(&self.key.symbol)
         );
         let mut outcome = FileOutcome::unknown(dataset, name.clone(), (day, day));
         let result = if dataset == Dataset::Instruments {
@@ -365,7 +371,8 @@ impl Work<'_> {
             job.pager.as_mut(),
             (job.format)().as_mut(),
             &path,
-            job.stamped,
+            // Days are those of the venue's clock, and so must be what is stamped.
+            job.stamped.then_some(self.ahead_us),
             self.context.stop,
         )?;
         if fetched.rows == 0 {
@@ -430,6 +437,7 @@ impl Work<'_> {
             return Ok(cx.clone());
         }
         let now = self.source.clock(self.context, self.key)?;
+        self.ahead_us = now.0.saturating_sub(self.source.client().timer().wall().0);
         let unit = if venues::needs_contract(self.key) {
             let found = self.fetch_terms(now, (0.0, 0.0))?;
             QtyUnit::of(self.key.market, Some(&found)).ok_or_else(|| {

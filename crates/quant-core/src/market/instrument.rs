@@ -26,7 +26,7 @@ pub enum MarketError {
         name: String,
     },
     /// The symbol cannot be a venue symbol.
-    #[error("symbol `{}` is not a venue symbol; expected 1 to 40 letters, digits, `_` or `-`", symbol.escape_debug())]
+    #[error("symbol `{}` is not a venue symbol; expected 1 to 40 letters, digits, `_` or `-`; Hyperliquid's `@107` or `dex:NAME`", symbol.escape_debug())]
     BadSymbol {
         /// The offending text.
         symbol: String,
@@ -172,9 +172,11 @@ impl FromStr for Market {
     }
 }
 
-/// A venue's own name of an instrument (`raw_symbol`), checked to be usable as one path segment.
+/// A venue's own name of an instrument (`raw_symbol`), checked to be harmless in a path.
 ///
-/// Letters are ASCII or CJK: venues list both, while other scripts contain look-alikes of ASCII letters.
+/// Letters are ASCII or CJK: venues list both, while other scripts contain look-alikes of ASCII letters. Hyperliquid's
+/// spot pairs are `@` and a number, the perpetuals of its builders `dex:NAME`; a colon is no part of a portable folder
+/// name, so that whoever makes one escapes it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Symbol(String);
 
@@ -195,11 +197,8 @@ impl FromStr for Symbol {
     type Err = MarketError;
 
     fn from_str(text: &str) -> Result<Self, MarketError> {
-        let allowed =
-            |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\u{4e00}'..='\u{9fff}');
         let ok = (1..=40).contains(&text.chars().count())
-            && text.chars().all(allowed)
-            && !text.starts_with('-');
+            && (is_plain(text) || is_numbered(text) || is_of_dex(text));
         if ok {
             Ok(Self(text.to_owned()))
         } else {
@@ -208,6 +207,29 @@ impl FromStr for Symbol {
             })
         }
     }
+}
+
+fn is_plain(text: &str) -> bool {
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '\u{4e00}'..='\u{9fff}');
+    !text.is_empty() && text.chars().all(allowed) && !text.starts_with('-')
+}
+
+/// `@107`.
+fn is_numbered(text: &str) -> bool {
+    let digits = text.strip_prefix('@').unwrap_or("");
+    (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `xyz:TSLA`. One letter and a colon would be a drive.
+fn is_of_dex(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(dex, name)| {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        (2..=12).contains(&dex.len())
+            && dex.bytes().all(allowed)
+            && dex.starts_with(|c: char| c.is_ascii_lowercase())
+            && is_plain(name)
+    })
 }
 
 macro_rules! serde_as_text {

@@ -3,13 +3,18 @@ use super::*;
 use crate::time::UnixMicros;
 
 #[test]
-fn symbols_are_single_path_segments() {
+fn symbols_are_names_of_venues_and_harmless() {
     for ok in [
         "BTCUSDT",
         "BTCUSD_PERP",
         "BTC-USDT-SWAP",
         "1000SHIBUSDT",
         "币安人生USDT",
+        "kPEPE",
+        "@107",
+        "@0",
+        "xyz:TSLA",
+        "hyna:1000PEPE",
     ] {
         assert!(ok.parse::<Symbol>().is_ok(), "{ok}");
     }
@@ -25,6 +30,24 @@ fn symbols_are_single_path_segments() {
         "-x",
         "ВТС",
         "a b",
+        "@",
+        "@1a",
+        "@-1",
+        "@1234567890",
+        "a@1",
+        "C:TSLA",
+        "c:TSLA",
+        "XYZ:TSLA",
+        "xyz:",
+        ":TSLA",
+        "xyz:a:b",
+        "xyz::b",
+        "xyz:-b",
+        "xyz:..",
+        "xyz:../b",
+        "1xyz:b",
+        "xyz%3ATSLA",
+        "PURR/USDC",
         long.as_str(),
     ] {
         assert!(bad.parse::<Symbol>().is_err(), "{bad}");

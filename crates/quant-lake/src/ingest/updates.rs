@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use quant_core::time::Day;
 use serde::Serialize;
 
-use crate::layout::{DatasetKey, Lake};
+use crate::layout::{DatasetKey, Lake, parse_symbol_folder};
 use crate::manifest::{Manifest, ManifestError, SourceKind};
 use crate::schema::DEFAULT_BOOK_LEVELS;
 use crate::verify::set_specs;
@@ -306,7 +306,7 @@ fn dataset_key(dir: &str) -> Option<DatasetKey> {
     let instrument = quant_core::market::InstrumentKey {
         exchange: parts.next()?.parse().ok()?,
         market: parts.next()?.parse().ok()?,
-        symbol: parts.next()?.parse().ok()?,
+        symbol: parse_symbol_folder(parts.next()?).ok()?,
     };
     let dataset = parts.next()?.parse().ok()?;
     Some(DatasetKey {

@@ -34,6 +34,46 @@ fn paths_follow_the_documented_tree() {
 }
 
 #[test]
+fn folders_of_symbols_are_portable_and_name_their_symbol() {
+    for (symbol, folder) in [
+        ("BTCUSDT", "BTCUSDT"),
+        ("BTC-USDT-SWAP", "BTC-USDT-SWAP"),
+        ("币安人生USDT", "币安人生USDT"),
+        ("@107", "@107"),
+        ("xyz:TSLA", "xyz%3ATSLA"),
+    ] {
+        let symbol: Symbol = symbol.parse().unwrap();
+        assert_eq!(symbol_folder(&symbol), folder);
+        assert_eq!(parse_symbol_folder(folder), Ok(symbol));
+        // What no folder of Windows or of a shell's pattern may hold.
+        assert!(!folder.contains(['<', '>', ':', '"', '/', '\\', '|', '?', '*', ' ', '.']));
+    }
+    for other in [
+        "xyz:TSLA",
+        "xyz%3aTSLA",
+        "xyz%3A",
+        "%3A",
+        "C%3ATSLA",
+        "xyz%3A..",
+        "..",
+        "",
+    ] {
+        assert!(parse_symbol_folder(other).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn sets_of_a_symbol_with_a_colon_are_found_where_they_are_made() {
+    let mut key = key();
+    key.instrument.exchange = "sim-hyperliquid".parse().unwrap();
+    key.instrument.symbol = "xyz:TSLA".parse().unwrap();
+    let spec = PartitionSetSpec::raw(&key, 50);
+    assert_eq!(spec.dir, "raw/sim-hyperliquid/um/xyz%3ATSLA/agg_trades");
+    let names: Vec<&str> = spec.dir.split('/').collect();
+    assert_eq!(crate::verify::spec_of_dir(&names, 50), Ok(spec));
+}
+
+#[test]
 fn part_names_are_exact() {
     assert_eq!(parse_part_file("part-000.parquet"), Some(0));
     assert_eq!(parse_part_file("part-1000.parquet"), Some(1000));

@@ -1,4 +1,5 @@
-//! Hyperliquid: pages of its `/info` endpoint, recordings of its public socket.
+//! Hyperliquid: pages of its `/info` endpoint, recordings of its public socket, and what `/info` answers.
 
+pub mod encode;
 pub mod messages;
 pub mod pages;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use quant_core::market::InstrumentKey;
 
 use crate::bars::bar_set_spec;
-use crate::layout::{DatasetKey, Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder};
+use crate::layout::{
+    DatasetKey, Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder, parse_symbol_folder,
+};
 use crate::openings::openings_spec;
 
 /// A folder with partitions whose columns nothing tells.
@@ -48,7 +50,7 @@ pub fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, Str
         Ok::<_, String>(InstrumentKey {
             exchange: exchange.parse().map_err(text)?,
             market: market.parse().map_err(text)?,
-            symbol: symbol.parse().map_err(text)?,
+            symbol: parse_symbol_folder(symbol).map_err(text)?,
         })
     };
     match *names {

@@ -39,6 +39,7 @@ fn ask(venue: &Binance, world: &World, url: &str, conn_ms: i64) -> Response {
         path,
         query: &query,
         host: "",
+        body: b"",
     };
     venue.rest(&request, &cx(world, at(600_000), conn_ms))
 }
@@ -344,6 +345,7 @@ impl Client {
             path,
             query: &query,
             host,
+            body: b"",
         };
         let session = venue.open(&request, &cx(world, at(0), 0)).unwrap();
         let mut client = Self {
@@ -564,6 +566,7 @@ fn rebuild(world: &World, is_um: bool, every: &str, opened: i64, taken: i64) -> 
         path: rest,
         query: &query,
         host: "",
+        body: b"",
     };
     let snapshot = json(&venue.rest(&request, &cx(world, at(taken), 0)));
     let id = snapshot["lastUpdateId"].as_i64().unwrap();
@@ -663,6 +666,7 @@ fn an_old_snapshot_does_not_fit() {
             path: "/fapi/v1/depth",
             query,
             host: "",
+            body: b"",
         };
         let cx = RestCx {
             book_time: book,

@@ -163,6 +163,7 @@ fn history_lists_the_files_there_are() {
         path: "/api/v5/public/market-data-history",
         query: &query,
         host: "",
+        body: b"",
     };
     let cx = RestCx {
         world: &world,

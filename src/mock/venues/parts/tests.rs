@@ -30,6 +30,34 @@ pub(in crate::mock::venues) fn at(ms: i64) -> UnixMicros {
     UnixMicros(DAY + ms * 1_000)
 }
 
+/// Sends a body at `now`.
+pub(in crate::mock::venues) fn post_at(
+    venue: &dyn VenueHandler,
+    world: &World,
+    path: &str,
+    body: &str,
+    now: UnixMicros,
+    conn_ms: i64,
+) -> Response {
+    let request = Request {
+        method: "POST",
+        path,
+        query: &Query::default(),
+        host: "",
+        body: body.as_bytes(),
+    };
+    let cx = RestCx {
+        world,
+        now,
+        book_time: now,
+        conn_ms,
+        base_url: "http://test",
+        archive: None,
+    };
+    assert!(venue.claims(path), "{path}");
+    venue.rest(&request, &cx)
+}
+
 /// Asks at `now`.
 pub(in crate::mock::venues) fn ask_at(
     venue: &dyn VenueHandler,
@@ -45,6 +73,7 @@ pub(in crate::mock::venues) fn ask_at(
         path,
         query: &query,
         host: "",
+        body: b"",
     };
     let cx = RestCx {
         world,
@@ -97,6 +126,7 @@ impl<'a> Wire<'a> {
             path,
             query: &query,
             host: "",
+            body: b"",
         };
         let cx = RestCx {
             world,

@@ -62,6 +62,7 @@ pub struct Conflator {
     depth: Option<usize>,
     due: i64,
     wants_snapshot: bool,
+    wants_repeat: bool,
     published_id: Option<i64>,
     bids: Pending,
     asks: Pending,
@@ -88,6 +89,7 @@ impl Conflator {
             depth,
             due: i64::MIN,
             wants_snapshot: true,
+            wants_repeat: false,
             published_id: None,
             bids: Pending::default(),
             asks: Pending::default(),
@@ -115,6 +117,12 @@ impl Conflator {
         self.wants_snapshot = true;
     }
 
+    /// Shows the book once more, whole, with the next publication: the pending changes come first, so that the snapshot
+    /// is the book its readers have built by then. It says nothing new, as the snapshots within a venue's archive.
+    pub const fn repeat(&mut self) {
+        self.wants_repeat = true;
+    }
+
     /// Returns the updates of the minute replayed last, flushed ones included.
     pub fn updates(&self) -> impl Iterator<Item = BookUpdate<'_>> {
         self.heads.iter().map(|head| BookUpdate {
@@ -138,12 +146,29 @@ impl Conflator {
     }
 
     fn publish(&mut self, ts: UnixMicros, book: &LevelBook, last: MessageStamp) {
+        if self.wants_snapshot {
+            self.publish_one(UpdateKind::Snapshot, ts, book, last);
+        } else {
+            self.publish_one(UpdateKind::Delta, ts, book, last);
+            if self.wants_repeat {
+                self.publish_one(UpdateKind::Snapshot, ts, book, last);
+            }
+        }
+        (self.wants_snapshot, self.wants_repeat) = (false, false);
+    }
+
+    fn publish_one(
+        &mut self,
+        kind: UpdateKind,
+        ts: UnixMicros,
+        book: &LevelBook,
+        last: MessageStamp,
+    ) {
         let prev_last_id = self.published_id.unwrap_or(last.update_id);
         let start = self.levels.len();
-        let (kind, first_id) = if self.wants_snapshot {
-            (UpdateKind::Snapshot, last.update_id)
-        } else {
-            (UpdateKind::Delta, prev_last_id + 1)
+        let first_id = match kind {
+            UpdateKind::Snapshot => last.update_id,
+            UpdateKind::Delta => prev_last_id + 1,
         };
         let k = self.depth.unwrap_or(usize::MAX);
         for (side, is_buy) in [(Side::Buy, true), (Side::Sell, false)] {
@@ -183,7 +208,6 @@ impl Conflator {
             head.end = end;
         }
         self.published_id = Some(last.update_id);
-        self.wants_snapshot = false;
     }
 }
 

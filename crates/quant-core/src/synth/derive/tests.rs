@@ -166,6 +166,7 @@ proptest! {
         every_ms in prop::sample::select(vec![0_i64, 10, 100, 1_000, 7_000]),
         depth in prop::sample::select(vec![None, Some(1_usize), Some(3), Some(8), Some(40)]),
         restart_at in prop::option::of(0_usize..3),
+        repeat_at in prop::option::of(0_usize..3),
         flushes in any::<bool>(),
     ) {
         let minutes = minutes(&messages, 50);
@@ -173,22 +174,35 @@ proptest! {
         let mut replay = BookReplay::new(&resting(), 50);
         let mut conflator = Conflator::new(every_ms * 1_000, depth);
         let mut reader = Reader::default();
+        let mut repeats = 0;
         for (i, minute) in minutes.iter().enumerate() {
             if restart_at == Some(i) {
                 conflator.restart();
+            }
+            if repeat_at == Some(i) {
+                conflator.repeat();
             }
             replay.run(minute, &mut [&mut conflator]);
             let end = minute.start.plus(MICROS_PER_MINUTE);
             if flushes {
                 conflator.flush(end, &replay);
             }
+            let is_repeat = repeat_at == Some(i) && restart_at != Some(i);
             for update in conflator.updates() {
+                if is_repeat && update.kind == UpdateKind::Snapshot && reader.last_id.is_some() {
+                    let shown = [update.bids.to_vec(), update.asks.to_vec()];
+                    prop_assert_eq!(&reader.top(), &shown, "a repeated book says nothing new");
+                    repeats += 1;
+                }
                 reader.apply(&update);
                 prop_assert!(update.ts >= minute.start && update.ts <= end);
                 prop_assert!(update.message_ts <= update.ts);
                 let inclusive = (every_ms == 0).then_some(update.last_id);
                 prop_assert_eq!(reader.top(), naive_top(&minutes, update.ts, inclusive, k));
             }
+        }
+        if let Some(at) = repeat_at.filter(|at| every_ms > 0 && *at > 0 && restart_at != Some(*at)) {
+            prop_assert_eq!(repeats, usize::from(at < minutes.len()));
         }
         // The last interval, and proof that what was not published had not changed.
         let late = at(MICROS_PER_MINUTE * 9_999);

@@ -119,6 +119,18 @@ impl PageFormat for HyperliquidPages {
     }
 }
 
+/// Reads the venue's clock out of an `l2Book`, the only answer that tells one: the time of its latest block.
+///
+/// # Errors
+/// `Shape`, also for a coin that is not listed, whose book is `null`.
+pub fn server_time(body: &[u8]) -> Result<UnixMicros, PageError> {
+    const ROUTE: &str = "l2Book";
+    let value = json(body, ROUTE)?;
+    millis(&value["time"], "time")
+        .map(|ts| UnixMicros(ts.0))
+        .map_err(|_| shape(ROUTE, "the book of a listed coin, with its time", body))
+}
+
 /// Reads the terms of a coin out of `meta` (or `metaAndAssetCtxs`), from `at` on; `None` if it is not listed.
 ///
 /// Quantities have `szDecimals` decimals. Prices have at most 5 significant digits and 6 - `szDecimals` decimals on

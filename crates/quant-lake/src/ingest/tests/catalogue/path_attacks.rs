@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use ::tar::{EntryType, Header};
 use quant_core::market::Symbol;
 
+use crate::layout::{parse_symbol_folder, symbol_folder};
+
 use super::*;
 use crate::ingest::tests::fixture::{day, zip_of};
 use crate::ingest::tests::lab::{DAY, Given};
@@ -252,6 +254,24 @@ fn attacks() {
         };
         if let Ok(symbol) = name.parse::<Symbol>() {
             assert!(safe(&symbol), "{name:?}");
+            assert_eq!(parse_symbol_folder(&symbol_folder(&symbol)), Ok(symbol));
+        }
+        // Nor is there a symbol whose folder would lead elsewhere.
+        for name in [
+            format!("xyz:{name}"),
+            format!("xyz%3A{name}"),
+            format!("@{name}"),
+        ] {
+            for symbol in [name.parse(), parse_symbol_folder(&name)]
+                .into_iter()
+                .flatten()
+            {
+                let folder = symbol_folder(&symbol);
+                assert!(
+                    !folder.contains(['/', '\\', '\0', '\n', ':', '.', '~', '$']),
+                    "{name:?}"
+                );
+            }
         }
         let long = format!("{name}{}", "A".repeat(5_000));
         assert!(long.parse::<Symbol>().is_err(), "{long:.40}");

@@ -70,6 +70,15 @@ fn open_interest_is_found_by_the_place_of_the_coin_and_stamped_with_its_receipt(
 }
 
 #[test]
+fn the_clock_is_the_time_of_a_book() {
+    let body = br#"{"coin":"BTC","time":1737918842123,"levels":[[],[]]}"#;
+    assert_eq!(server_time(body), Ok(UnixMicros(1_737_918_842_123_000)));
+    for other in ["null", "{}", "[]", r#"{"time":-5}"#, "<html>"] {
+        assert!(server_time(other.as_bytes()).is_err(), "{other}");
+    }
+}
+
+#[test]
 fn steps_follow_from_the_decimals() {
     let body = br#"{"universe":[{"name":"BTC","szDecimals":5},{"name":"DOGE","szDecimals":0},{"name":"BAD","szDecimals":9}]}"#;
     let read = |coin: &str| {
