@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::columns::Batch;
 use super::day_scan::{Around, DayScan, Scanned, Scans, nominal};
 use super::finding::{Finding, Severity, Subject};
-use super::images::{Seconds, images_missing};
+use super::images::{Seconds, Taken, images_missing};
 use super::minutes::Minutes;
 use super::quotes::QuoteHoles;
 use super::{counters, cross, rules};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
-use crate::manifest::Partition;
+use crate::manifest::{IngestParams, Partition};
 use crate::read::{HashMemo, PartitionReader, PartitionSet, ReadError};
 use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 
@@ -277,6 +277,7 @@ impl Examiner<'_> {
         Ok(scan.finish(Around {
             last_id,
             reference: reference.map(|(_, m)| m),
+            taken: params_of(set, partition).and_then(Taken::of),
             has_gaps: partition.quality.gaps > 0,
             is_first: is_first(set, self.day),
         }))
@@ -431,6 +432,16 @@ impl Examiner<'_> {
             next_quote = quote_times.next().map_err(self.error(quotes.dataset))?;
         }
         Ok(holes.finish(quotes))
+    }
+}
+
+/// Returns the parameters a partition was made with.
+fn params_of<'a>(set: &'a PartitionSet, partition: &Partition) -> Option<&'a IngestParams> {
+    let (manifest, hash) = (set.manifest(), &partition.ingest_params_hash);
+    if manifest.ingest_params_hash == *hash {
+        Some(&manifest.ingest_params)
+    } else {
+        manifest.earlier_ingest_params.get(hash)
     }
 }
 

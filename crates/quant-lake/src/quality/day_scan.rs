@@ -12,7 +12,7 @@ use super::bands::BandScan;
 use super::clock::ClockScan;
 use super::columns::Batch;
 use super::finding::{Finding, Subject};
-use super::images::{DeltaScan, Seconds};
+use super::images::{DeltaScan, Seconds, Taken};
 use super::klines::KlineScan;
 use super::levels::LevelScan;
 use super::minutes::Minutes;
@@ -52,6 +52,8 @@ pub(super) struct Around<'a> {
     pub(super) last_id: Option<i64>,
     /// The minutes of a price to compare samples with.
     pub(super) reference: Option<&'a Minutes>,
+    /// When images of the book were taken.
+    pub(super) taken: Option<Taken>,
     /// Stretches are known to be missing.
     pub(super) has_gaps: bool,
     /// The lake does not hold the day before.
@@ -136,10 +138,7 @@ impl DayScan {
                 self.clock.batch(batch);
                 scan.batch(batch);
             }
-            Detectors::Levels(scan) => {
-                self.clock.batch(batch);
-                scan.batch(batch);
-            }
+            Detectors::Levels(scan) => scan.batch(batch),
             Detectors::Bands(scan) => scan.batch(batch),
             Detectors::Samples(scan) => scan.batch(batch),
             Detectors::Funding(scan) => scan.batch(batch),
@@ -165,7 +164,8 @@ impl DayScan {
             Detectors::Trades(scan) => scan.finish(around.last_id),
             Detectors::Quotes(scan) => scan.finish(),
             Detectors::Levels(scan) => {
-                let (findings, minutes, seen) = scan.finish(around.has_gaps, around.is_first);
+                let (findings, minutes, seen) =
+                    scan.finish(around.taken, around.has_gaps, around.is_first);
                 seconds = Some(seen);
                 (findings, minutes)
             }

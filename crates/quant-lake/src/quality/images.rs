@@ -10,7 +10,8 @@ use super::columns::Batch;
 use super::finding::{Finding, Severity, Subject};
 use super::minutes::{Minutes, Pause, Pauses};
 use super::rules::{IMAGE_GAP, IMAGES_MISSING, SILENCE};
-use super::trades::SLOWED;
+use super::trades::{MUCH, SLOWED};
+use crate::manifest::IngestParams;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: usize = 86_400;
@@ -27,13 +28,45 @@ const MIN_GAP_S: f64 = 10.0;
 /// Seconds with live messages from which a share of them says anything.
 const MIN_LIVE: usize = 60;
 
+/// Pauses that are taken out of the time a book was live.
+const OUTAGES: usize = 3;
+
+/// When the ingest takes images, as far as its parameters say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// At multiples of this many microseconds.
+    Every(i64),
+    /// After every message.
+    WithMessages,
+}
+
+impl Taken {
+    /// Reads the parameters of a partition; `None` if they do not say, or if the venue's own images decide.
+    pub(super) fn of(params: &IngestParams) -> Option<Self> {
+        let text = ["book_cadence", "cadence", "cadence_us"]
+            .iter()
+            .find_map(|name| params.get(*name))?
+            .to_string()
+            .to_lowercase();
+        if text.contains("snapshot") {
+            return None;
+        }
+        if text.contains("message") {
+            return Some(Self::WithMessages);
+        }
+        let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let digits = digits.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse().ok().filter(|us| *us > 0).map(Self::Every)
+    }
+}
+
 /// The seconds of a day in which something happened.
 #[derive(Clone)]
 pub(super) struct Seconds {
     start: i64,
     bits: Vec<u64>,
-    /// Distance of the rows, if they follow a cadence.
-    pub(super) cadence: Option<i64>,
+    /// Of images: when they are taken.
+    taken: Option<Taken>,
 }
 
 impl Seconds {
@@ -41,7 +74,7 @@ impl Seconds {
         Self {
             start: day.start().0,
             bits: vec![0; SECONDS_PER_DAY.div_ceil(64)],
-            cadence: None,
+            taken: None,
         }
     }
 
@@ -149,11 +182,20 @@ impl ImageTimes {
     /// Returns the findings, and the seconds with images for [`images_missing`].
     ///
     /// `is_voided` says that the book is known to have been void for a while; `is_first` that the history begins here.
-    pub(super) fn finish(self, is_voided: bool, is_first: bool) -> (Vec<Finding>, Seconds) {
-        let cadence = self.cadence();
+    pub(super) fn finish(
+        self,
+        taken: Option<Taken>,
+        is_voided: bool,
+        is_first: bool,
+    ) -> (Vec<Finding>, Seconds) {
+        let cadence = match taken {
+            Some(Taken::Every(us)) => Some(us),
+            Some(Taken::WithMessages) => None,
+            None => self.cadence(),
+        };
         let (subject, day) = (self.subject, self.subject.day.range());
         let mut seconds = self.seconds;
-        seconds.cadence = cadence;
+        seconds.taken = taken.or_else(|| cadence.map(Taken::Every));
         let Some(first) = self.first else {
             return (Vec::new(), seconds);
         };
@@ -164,12 +206,13 @@ impl ImageTimes {
         let short = MIN_GAP_S.max(3.0 * step / 1e6);
         let pauses = self.pauses.longest();
         let length = |p: &Pause| (p.to - p.from) as f64 / 1e6;
-        let is_edge = |p: &Pause| p.from == day.start.0 || p.to == day.end.0;
-        let lost: f64 = pauses
+        let mut outages: Vec<f64> = pauses
             .iter()
-            .filter(|p| !is_edge(p) && length(p) >= long)
+            .filter(|p| !p.at_edge && length(p) >= long)
             .map(|p| length(p) * 1e6)
-            .sum();
+            .collect();
+        outages.sort_by(f64::total_cmp);
+        let lost: f64 = outages.iter().rev().take(OUTAGES).sum();
         let live = (span - lost).max(step);
         let is_busy = cadence.is_some() && self.rows as f64 * step / live >= BUSY;
         let mut out = Vec::new();
@@ -178,9 +221,9 @@ impl ImageTimes {
             // Of a book that is often silent: what its own pace, slowed, promised; as of trades.
             let promised = self.rows as f64 / live * seconds * 1e6 / SLOWED;
             let is_known = self.rows > 2 || cadence.is_some();
-            let severity = if seconds >= long && (is_busy || (is_voided && !is_edge(p))) {
+            let severity = if seconds >= long && (is_busy || (is_voided && !p.at_edge)) {
                 Severity::Fail
-            } else if is_known && promised >= 10.0 * SILENCE.threshold && seconds >= long {
+            } else if is_known && promised >= MUCH / SLOWED && seconds >= long {
                 Severity::Fail
             } else if is_busy || (is_known && promised >= SILENCE.threshold && seconds >= long) {
                 Severity::Warn
@@ -208,14 +251,18 @@ pub(super) fn images_missing(
     images: &Seconds,
     deltas: &Seconds,
 ) -> Option<Finding> {
-    // A slower cadence, or images after messages, owe no image to a second.
-    images.cadence.filter(|us| MICROS_PER_SECOND % *us == 0)?;
+    // A slower cadence owes no image to a second.
+    let lag = match images.taken? {
+        Taken::Every(us) if MICROS_PER_SECOND % us == 0 => 1,
+        Taken::Every(_) => return None,
+        Taken::WithMessages => 0,
+    };
     let last = (0..SECONDS_PER_DAY).rev().find(|s| deltas.has(*s))?;
     let (mut live, mut missing, mut at) = (0_usize, 0_usize, None::<(usize, usize)>);
     // An image is made when the message after it comes, and holds what came before: the last message is two seconds old at most.
     for s in (1..=last).filter(|s| deltas.has(s - 1)) {
         live += 1;
-        if !images.has(s) {
+        if !images.has(s - 1 + lag) {
             missing += 1;
             at = Some((at.map_or(s, |(from, _)| from), s + 1));
         }

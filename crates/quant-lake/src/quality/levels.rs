@@ -2,7 +2,7 @@
 
 use super::columns::{Batch, Floats};
 use super::finding::{Finding, Stretch, Stretches, Subject};
-use super::images::{ImageTimes, Seconds};
+use super::images::{ImageTimes, Seconds, Taken};
 use super::klines::one;
 use super::minutes::Minutes;
 use super::quotes::book_findings;
@@ -59,7 +59,7 @@ impl LevelScan {
     }
 
     pub(super) fn columns(&self) -> Vec<&str> {
-        let mut out = vec!["ts_event", "ts_recv", "seq"];
+        let mut out = vec!["ts_event", "seq"];
         out.extend(self.names.iter().map(String::as_str));
         out
     }
@@ -132,12 +132,13 @@ impl LevelScan {
     /// Returns the findings, minutes and seconds with images; see [`ImageTimes::finish`].
     pub(super) fn finish(
         mut self,
+        taken: Option<Taken>,
         is_voided: bool,
         is_first: bool,
     ) -> (Vec<Finding>, Minutes, Seconds) {
         self.end_run();
         let mut out = book_findings(self.subject, self.rows, &self.crossed, &self.empty);
-        let (gaps, seconds) = self.times.finish(is_voided, is_first);
+        let (gaps, seconds) = self.times.finish(taken, is_voided, is_first);
         out.extend(gaps);
         out.extend(self.frozen.findings(self.subject, &FROZEN_BOOK, |s| {
             format!(

@@ -91,10 +91,11 @@ rules! {
     /// quote within 543 ms; a second is the bound. Trades against hidden orders leave no quote, so this is a warning.
     MISSING_QUOTES = "missing_quotes", &[BookTicker], "seconds", 1.0, Warn;
     /// The offset of receive times jumps and stays: the smallest delay of half a minute before and after differ by 200 ms.
-    /// Networks delay single rows, never the fastest one of half a minute by that much for long.
-    CLOCK_JUMP = "clock_jump", &[Trades, AggTrades, BookTicker, L2Deltas, L2Snapshots], "milliseconds", 200.0, Warn;
+    /// Networks delay single rows, never the fastest one of half a minute by that much for long. Images of the book are stamped with the end of their interval,
+    /// which is after their last message came: their level changes tell.
+    CLOCK_JUMP = "clock_jump", &[Trades, AggTrades, BookTicker, L2Deltas], "milliseconds", 200.0, Warn;
     /// Receive times lie before event times: the recorder's clock runs behind. A note: decisions use event time.
-    CLOCK_BEHIND = "clock_behind", &[Trades, AggTrades, BookTicker, L2Deltas, L2Snapshots], "milliseconds", 1.0, Note;
+    CLOCK_BEHIND = "clock_behind", &[Trades, AggTrades, BookTicker, L2Deltas], "milliseconds", 1.0, Note;
     /// Depth bands that repeat the sample before, all bands. Quiet books hold still for up to four samples (two minutes);
     /// eight are the bound.
     FROZEN_BANDS = "frozen_bands", &[DepthBands], "repetitions", 8.0, Fail;

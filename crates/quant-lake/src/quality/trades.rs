@@ -10,8 +10,8 @@ use crate::schema::Dataset;
 /// How much slower than the day's mean a quiet hour may be.
 pub(super) const SLOWED: f64 = 4.0;
 
-/// Rows due before the first or after the last one, at full pace, from which a part of the day is missing.
-const MUCH_AT_EDGES: f64 = 400.0;
+/// Rows due at full pace from which a part of the day is missing: before the first row, after the last one, in books.
+pub(super) const MUCH: f64 = 400.0;
 
 /// Fewest equal trades in a row that are stale.
 const MIN_STALE_ROWS: u64 = 100;
@@ -254,7 +254,7 @@ pub(super) fn silence(subject: Subject, pauses: Pauses) -> Vec<Finding> {
             // Ten times the threshold is no chance at all: what bars are made of is missing. At the edges of the day, where a
             // file is cut off or begins too late, hundreds of rows at full pace are enough.
             let much = if p.at_edge {
-                MUCH_AT_EDGES / SLOWED
+                MUCH / SLOWED
             } else {
                 10.0 * SILENCE.threshold
             };

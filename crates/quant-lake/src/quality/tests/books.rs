@@ -8,10 +8,11 @@ use quant_core::time::MICROS_PER_DAY;
 use super::slices::{batch, day, each, n, names, price, start, subject, ts};
 use crate::manifest::{Partition, Source, SourceKind};
 use crate::quality::columns::Batch;
-use crate::quality::images::{DeltaScan, Seconds, images_missing};
+use crate::quality::images::{DeltaScan, Seconds, Taken, images_missing};
 use crate::quality::levels::LevelScan;
 use crate::quality::{Finding, Quality, Severity, counters};
 use crate::schema::Dataset;
+use crate::venues::book_flow::{Cadence, DEFAULT_CADENCE};
 
 type Image = (i64, i64, Vec<Option<f64>>);
 
@@ -33,14 +34,19 @@ fn whole_day() -> Vec<Image> {
         .collect()
 }
 
-fn scan_with(rows: &[Image], is_voided: bool, is_first: bool) -> (Vec<Finding>, Seconds) {
+fn scan_with(
+    rows: &[Image],
+    taken: Option<Taken>,
+    is_voided: bool,
+    is_first: bool,
+) -> (Vec<Finding>, Seconds) {
     let mut scan = LevelScan::new(subject(Dataset::L2Snapshots), 50);
     let names: Vec<String> = scan.columns().iter().map(|&c| c.to_owned()).collect();
     let mut columns = vec![
         ("ts_event", ts(rows.iter().map(|r| r.0).collect())),
         ("seq", n(rows.iter().map(|r| r.1).collect())),
     ];
-    for (i, name) in names[3..].iter().enumerate() {
+    for (i, name) in names[2..].iter().enumerate() {
         let column: Float64Array = rows.iter().map(|r| r.2.get(i).copied().flatten()).collect();
         columns.push((name, Arc::new(column) as ArrayRef));
     }
@@ -48,12 +54,12 @@ fn scan_with(rows: &[Image], is_voided: bool, is_first: bool) -> (Vec<Finding>, 
     let half = all.num_rows() / 2;
     scan.batch(Batch(&all.slice(0, half)));
     scan.batch(Batch(&all.slice(half, all.num_rows() - half)));
-    let (findings, _, seconds) = scan.finish(is_voided, is_first);
+    let (findings, _, seconds) = scan.finish(taken, is_voided, is_first);
     (findings, seconds)
 }
 
 fn scan(rows: &[Image]) -> Vec<Finding> {
-    scan_with(rows, false, false).0
+    scan_with(rows, None, false, false).0
 }
 
 /// (detector, severity, start and length in seconds).
@@ -121,11 +127,11 @@ fn stretches_without_images() {
         [("image_gap", Severity::Fail, 79_999, 6_401)]
     );
     for (is_first, severity) in [(false, Severity::Fail), (true, Severity::Warn)] {
-        let found = scan_with(&without(0, 7_200), false, is_first).0;
+        let found = scan_with(&without(0, 7_200), None, false, is_first).0;
         assert_eq!(said(&found), [("image_gap", severity, 0, 7_200)]);
     }
     // Twenty seconds of a recording.
-    let found = scan_with(&clean[40_000..40_020], false, true).0;
+    let found = scan_with(&clean[40_000..40_020], None, false, true).0;
     assert_eq!(
         found.iter().map(|f| f.severity).collect::<Vec<_>>(),
         [Severity::Warn, Severity::Fail]
@@ -139,7 +145,7 @@ fn stretches_without_images() {
         .collect();
     assert!(scan(&quiet).is_empty(), "{:?}", said(&scan(&quiet)));
     // ... unless the book is known to have been void; and eight hours are beyond any chance.
-    let found = scan_with(&quiet, true, false).0;
+    let found = scan_with(&quiet, None, true, false).0;
     assert!(found.iter().any(|f| f.severity == Severity::Fail));
     let short: Vec<Image> = quiet.iter().filter(|r| r.1 < 57_600).cloned().collect();
     let found = scan(&short);
@@ -177,7 +183,7 @@ fn seconds_without_images_while_the_stream_goes_on() {
     let clean = whole_day();
     let images = |is: &dyn Fn(i64) -> bool| {
         let rows: Vec<Image> = clean.iter().filter(|r| is(r.1)).cloned().collect();
-        scan_with(&rows, false, false)
+        scan_with(&rows, None, false, false)
     };
     let compare = |images: &Seconds, deltas: &Seconds| {
         images_missing(subject(Dataset::L2Snapshots), images, deltas).map(|f| (f.severity, f.rows))
@@ -196,9 +202,47 @@ fn seconds_without_images_while_the_stream_goes_on() {
     // Thirty seconds of a day.
     let (_, short) = images(&|s| !(5_000..5_030).contains(&s));
     assert_eq!(compare(&short, &all), Some((Severity::Warn, 30)));
+    // Two images of a day, taken after every message or at a cadence that only the parameters tell.
+    for taken in [Taken::WithMessages, Taken::Every(1_000_000)] {
+        let (found, few) = scan_with(&clean[..2], Some(taken), false, true);
+        assert_eq!(compare(&few, &all).unwrap().0, Severity::Fail);
+        let gap = found.iter().any(|f| f.severity == Severity::Fail);
+        assert_eq!(gap, taken != Taken::WithMessages, "{:?}", said(&found));
+    }
+    assert_eq!(
+        compare(&scan_with(&clean[..2], None, false, true).1, &all),
+        None
+    );
     // Images further apart than a second owe none to each.
     let (_, slow) = images(&|s| s % 30 == 0);
     assert_eq!(compare(&slow, &all), None);
+}
+
+#[test]
+fn parameters_that_tell_when_images_are_taken() {
+    use crate::manifest::IngestParams;
+    let of = |name: &str, value: serde_json::Value| {
+        Taken::of(&IngestParams::from([
+            ("levels".to_owned(), 50.into()),
+            (name.to_owned(), value),
+        ]))
+    };
+    let every = serde_json::json!({"every_us": 500_000, "max_stale_us": 10_000_000});
+    assert_eq!(of("book_cadence", every), Some(Taken::Every(500_000)));
+    assert_eq!(
+        of("cadence_us", 100_000.into()),
+        Some(Taken::Every(100_000))
+    );
+    let as_text = |cadence: Cadence| of("cadence", format!("{cadence:?}").into());
+    assert_eq!(as_text(DEFAULT_CADENCE), Some(Taken::Every(1_000_000)));
+    assert_eq!(as_text(Cadence::EveryMessage), Some(Taken::WithMessages));
+    assert_eq!(as_text(Cadence::EverySnapshot), None);
+    assert_eq!(of("cadence", "every_snapshot".into()), None);
+    assert_eq!(
+        of("book_cadence", "message".into()),
+        Some(Taken::WithMessages)
+    );
+    assert_eq!(of("depth", 400.into()), None);
 }
 
 fn partition(rows_in: u64, kinds: &[SourceKind], quality: Quality) -> Partition {
