@@ -10,6 +10,9 @@ use crate::schema::Dataset;
 /// Share of rows out of order from which a file runs backwards as a whole; two halves that changed places stay below.
 const BACKWARDS: f64 = 0.9;
 
+/// Share of rows of a book on the edges of a day, in a file that holds this day.
+const OTHER_EDGE: f64 = 0.01;
+
 pub(super) fn judge(subject: Subject, partition: &Partition) -> Vec<Finding> {
     let mut out = Vec::new();
     let (rows_in, quality) = (partition.rows_in, &partition.quality);
@@ -35,8 +38,13 @@ pub(super) fn judge(subject: Subject, partition: &Partition) -> Vec<Finding> {
     }
     if quality.other_day > 0 {
         let n = quality.other_day;
-        let is_usual = all_of(&|kind| has_other_days(kind, subject.dataset));
-        let text = if is_usual {
+        // The image of the last interval of a day is stamped with its end, and the first message of a file with the instant of
+        // the matching engine, which may be just before midnight.
+        let is_edge = BOOK_GAP.datasets.contains(&subject.dataset) && share(n) < OTHER_EDGE;
+        let is_usual = is_edge || all_of(&|kind| has_other_days(kind, subject.dataset));
+        let text = if is_edge {
+            format!("{n} rows on the edge of another day left out")
+        } else if is_usual {
             format!("{n} rows of other days left out, as these sources are not cut at UTC midnight")
         } else {
             format!("{n} rows of other days stood in the file, left out")

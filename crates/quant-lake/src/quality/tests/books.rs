@@ -354,6 +354,15 @@ fn what_a_source_explains_is_a_note() {
         let said = judge(dataset, kinds, other_day);
         assert_eq!(said, one("other_day_rows", severity), "{kinds:?}");
     }
+    // Books: a few rows at midnight may bear the date of another day, not most.
+    for (other_day, severity) in [(1, note), (700, warn)] {
+        let quality = Quality {
+            other_day,
+            ..Quality::default()
+        };
+        let said = judge(Dataset::L2Snapshots, &[SourceKind::BybitManual], quality);
+        assert_eq!(said, one("other_day_rows", severity));
+    }
     for (kind, out_of_order, severity) in [
         (SourceKind::Rest, 500, note),
         (SourceKind::BybitManual, 990, note),
