@@ -3,7 +3,8 @@
 
 use quant_core::market::{InstrumentKey, Market};
 use quant_core::synth::derive::{
-    BookReplay, Conflator, KlineBuilder, MinuteKline, SimAgg, TradeSums, UpdateKind, aggregate,
+    BookReplay, BookUpdate, Conflator, KlineBuilder, MinuteKline, SimAgg, TradeSums, UpdateKind,
+    aggregate,
 };
 use quant_core::synth::{InstrumentParams, SimBook, SimMinute, SynthError};
 use quant_core::time::{Day, MICROS_PER_MINUTE, UnixMicros};
@@ -306,15 +307,13 @@ impl OkxWriter {
         let Some((_, tar, records)) = &mut self.book else {
             return Ok(());
         };
-        if tar.is_snapshot_due(minute.start.0 / 1_000) {
-            self.updates.restart();
-        }
-        replay.run(minute, &mut [&mut self.updates]);
+        let is_due = tar.is_snapshot_due(minute.start.0 / 1_000);
         let [bids, asks] = &mut self.levels;
-        for update in self.updates.updates() {
+        let (tick, size) = (self.tick, self.size);
+        let mut push = |update: BookUpdate<'_>| -> CommandResult<()> {
             let level = |(ticks, lots): &(i64, i64)| Level {
-                price: self.tick.value(*ticks),
-                qty: self.size.value(*lots),
+                price: tick.value(*ticks),
+                qty: size.value(*lots),
                 // The simulated book counts quantities, not orders.
                 orders: u32::from(*lots > 0),
             };
@@ -333,6 +332,20 @@ impl OkxWriter {
             };
             tar.push(action, &message).internal_error()?;
             records.push_point(UnixMicros(update.ts.0));
+            Ok(())
+        };
+        if is_due {
+            // The snapshot repeats what the updates have told: the last of them comes first.
+            let told = self.updates.updates().count();
+            self.updates.flush(minute.start, replay);
+            for update in self.updates.updates().skip(told) {
+                push(update)?;
+            }
+            self.updates.restart();
+        }
+        replay.run(minute, &mut [&mut self.updates]);
+        for update in self.updates.updates() {
+            push(update)?;
         }
         Ok(())
     }
