@@ -76,6 +76,9 @@ pub(crate) fn run(args: &CheckData, ui: Ui) -> CommandResult<ExitCode> {
         args.datasets.clone()
     };
     let range = range_of(args, &key, &held)?;
+    if datasets.is_empty() {
+        return Err(nothing_held(args, &key));
+    }
     let stop = super::interrupt_flag()?;
     let days: Vec<Day> = range.days().collect();
     let bar = ui.progress(days.len() as u64, "check");
@@ -149,16 +152,7 @@ fn range_of(
             .filter(|(d, _)| wanted(*d))
             .flat_map(|(_, set)| set.manifest().partitions.iter().map(|p| p.date))
     };
-    let none = || {
-        CommandError::text(
-            ErrorKind::Data,
-            &format!(
-                "lake `{}` holds nothing of `{key}` to check",
-                args.lake.display()
-            ),
-        )
-        .hint("fetch it with `quant build-dataset`, or name --start and --end")
-    };
+    let none = || nothing_held(args, key);
     let start = match args.start {
         Some(start) => start,
         None => days().min().ok_or_else(none)?.start(),
@@ -168,6 +162,18 @@ fn range_of(
         None => days().max().ok_or_else(none)?.end(),
     };
     TimeRange::new(start, end).config_error()
+}
+
+/// A lake without the instrument is no lake whose data are good.
+fn nothing_held(args: &CheckData, key: &InstrumentKey) -> CommandError {
+    CommandError::text(
+        ErrorKind::Data,
+        &format!(
+            "lake `{}` holds nothing of `{key}` to check",
+            args.lake.display()
+        ),
+    )
+    .hint("fetch it with `quant build-dataset`, or name what should be there with --datasets, --start and --end")
 }
 
 fn report_of(

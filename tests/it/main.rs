@@ -14,6 +14,8 @@ mod bad_rows;
 /// Bars: conservation, freshness, what a changed day makes stale.
 mod bars;
 mod bombs;
+/// Books that were not known for a while fail the check.
+mod book_gaps;
 /// Help, streams, exit codes, refused arguments and configs.
 mod cli;
 /// Killed, interrupted and competing writers leave a sound lake.

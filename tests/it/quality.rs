@@ -503,3 +503,116 @@ fn the_command_names_the_gap_and_the_run_refuses_it() {
     assert_eq!(answer["below"].as_array().unwrap().len(), 2);
     assert_eq!(read_json(&dir.path().join("data_gap_report.json")), answer);
 }
+
+/// A venue whose archives are read by the program, with everything it publishes.
+struct OtherVenue {
+    exchange: &'static str,
+    market: &'static str,
+    symbol: &'static str,
+    datasets: &'static str,
+    source: &'static str,
+}
+
+const OTHER_VENUES: [OtherVenue; 2] = [
+    OtherVenue {
+        exchange: "okx",
+        market: "swap",
+        symbol: "BTC-USDT-SWAP",
+        datasets: "klines_1m,trades,agg_trades,funding,l2_deltas,l2_snapshots",
+        source: "okx-manual",
+    },
+    OtherVenue {
+        exchange: "bybit",
+        market: "linear",
+        symbol: "BTCUSDT",
+        datasets: "trades,l2_deltas,l2_snapshots",
+        source: "bybit-manual",
+    },
+];
+
+impl OtherVenue {
+    /// Simulates clean days, ingests them one UTC day at a time and returns alarms and partitions.
+    fn false_alarms(
+        &self,
+        profile: &str,
+        seed: u32,
+        trades: u32,
+        days: i32,
+    ) -> (Vec<String>, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let first: Day = World::START.parse().unwrap();
+        let synth = format!(
+            "synth --exchange {} --profile {profile} --seed {seed} --days {days} --out clean --set trades_per_day={trades} \
+             --set quotes_per_day={}",
+            self.exchange,
+            3 * trades
+        );
+        let go = |text: &str| {
+            let args: Vec<&str> = text.split_whitespace().collect();
+            run(dir.path(), &args)
+        };
+        go(&synth).code(0);
+        let (exchange, market, symbol) = (self.exchange, self.market, self.symbol);
+        let terms = format!(
+            "instruments:\n  - exchange: sim-{exchange}\n    market: {market}\n    symbol: {symbol}\n    \
+             valid_from: \"2019-01-01\"\n    valid_to: null\n    tick_size: \"0.1\"\n    lot_size: \"0.001\"\n    \
+             min_notional: 0.0\n    contract_value: 0.01\n    inverse: false\n    funding_interval_h: 8\n    \
+             maker_bps: 2.0\n    taker_bps: 5.0\n    onboard: null\n    delist: null\n    source: test\n"
+        );
+        std::fs::write(dir.path().join("terms.yaml"), terms).unwrap();
+        let of =
+            format!("--lake lake --exchange sim-{exchange} --market {market} --symbol {symbol}");
+        for i in 0..days {
+            let (from, to) = (first.plus(i), first.plus(i + 1));
+            let (source, datasets) = (self.source, self.datasets);
+            go(&format!(
+                "build-dataset {of} --source {source} --root clean --start {from} --end {to} --datasets {datasets} \
+                 --instruments terms.yaml --quiet"
+            ))
+            .code(0);
+        }
+        let ran = go(&format!("check-data {of} --json"));
+        let answer = ran.json();
+        let list = |key: &str| answer[key].as_array().unwrap().clone();
+        let alarms = list("findings")
+            .into_iter()
+            .filter(|f| f["severity"] != "note")
+            .map(|f| format!("{exchange} {profile} {seed}: {f}"))
+            .collect();
+        let there = list("coverage")
+            .into_iter()
+            .filter(|c| c["present"] == true);
+        (alarms, there.count())
+    }
+}
+
+#[test]
+fn clean_days_of_other_venues_raise_no_alarm() {
+    let days = std::env::var("SWEEP_DAYS")
+        .ok()
+        .and_then(|n| n.parse().ok());
+    let worlds: &[(&str, u32, u32)] = if is_slow() {
+        &[
+            ("mixed", 21, 4_000),
+            ("null", 22, 1_500),
+            ("planted_trend", 23, 8_000),
+        ]
+    } else {
+        &[("mixed", 21, 1_500)]
+    };
+    let days = days.unwrap_or(if is_slow() { 4 } else { 2 });
+    let (mut alarms, mut partitions) = (Vec::new(), 0);
+    for venue in &OTHER_VENUES {
+        for (profile, seed, trades) in worlds {
+            let (found, n) = venue.false_alarms(profile, *seed, *trades, days);
+            alarms.extend(found);
+            partitions += n;
+        }
+    }
+    eprintln!(
+        "false alarms: {} of {partitions} clean partitions of OKX and Bybit",
+        alarms.len()
+    );
+    assert!(partitions >= 9, "{partitions} partitions");
+    assert!(alarms.is_empty(), "{alarms:#?}");
+}

@@ -11,6 +11,7 @@ mod counters;
 mod cross;
 mod day_scan;
 mod finding;
+mod images;
 mod klines;
 mod levels;
 mod minutes;

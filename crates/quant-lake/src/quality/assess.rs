@@ -7,13 +7,14 @@ use quant_core::time::{Day, MINUTES_PER_DAY, TimeRange};
 use serde::{Deserialize, Serialize};
 
 use super::columns::Batch;
-use super::day_scan::{DayScan, Scanned, Scans, nominal};
+use super::day_scan::{Around, DayScan, Scanned, Scans, nominal};
 use super::finding::{Finding, Severity, Subject};
+use super::images::{Seconds, Taken, images_missing};
 use super::minutes::Minutes;
 use super::quotes::QuoteHoles;
 use super::{counters, cross, rules};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
-use crate::manifest::Partition;
+use crate::manifest::{IngestParams, Partition};
 use crate::read::{HashMemo, PartitionReader, PartitionSet, ReadError};
 use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 
@@ -128,6 +129,7 @@ pub fn assess_day(
         findings: Vec::new(),
     };
     let mut scanned: Vec<(Subject, Minutes)> = Vec::new();
+    let mut books: Vec<(Subject, Seconds)> = Vec::new();
     // Metrics are compared with prices, so they come last.
     let mut order: Vec<Dataset> = datasets.to_vec();
     order.sort_by_key(|d| (matches!(d, Dataset::Metrics | Dataset::OpenInterest), *d));
@@ -153,7 +155,7 @@ pub fn assess_day(
             });
             continue;
         };
-        let found = counters::judge(subject, partition.rows_in, &partition.quality);
+        let found = counters::judge(subject, &partition);
         report.findings.extend(found);
         let scan = examiner.scan(subject, &set, &partition, &scanned)?;
         let rows = partition.rows;
@@ -161,8 +163,10 @@ pub fn assess_day(
             let text = "the source has no row of this day".to_owned();
             let finding = subject.find_day(&rules::EMPTY_DAY, 0, 1.0, text);
             report.findings.push(match dataset {
-                // What bars are made of; without the rest a run can do.
-                Dataset::AggTrades | Dataset::Trades => finding,
+                // What bars are made of, and books that were never sound; without the rest a run can do.
+                Dataset::AggTrades | Dataset::Trades | Dataset::L2Deltas | Dataset::L2Snapshots => {
+                    finding
+                }
                 _ => finding.softened(Severity::Warn),
             });
         }
@@ -175,11 +179,20 @@ pub fn assess_day(
             expected: scan.expected,
         });
         report.findings.extend(scan.findings);
+        books.extend(scan.seconds.map(|seconds| (subject, seconds)));
         if let Some(minutes) = scan.minutes {
             scanned.push((subject, minutes));
         }
     }
     examiner.compare(&scanned, &mut report)?;
+    let of = |dataset| books.iter().find(|(s, _)| s.dataset == dataset);
+    if let (Some((images, seen)), Some((_, deltas))) =
+        (of(Dataset::L2Snapshots), of(Dataset::L2Deltas))
+    {
+        report
+            .findings
+            .extend(images_missing(*images, seen, deltas));
+    }
     report
         .findings
         .sort_by(|a, b| (a.dataset, a.from, &a.detector).cmp(&(b.dataset, b.from, &b.detector)));
@@ -261,7 +274,13 @@ impl Examiner<'_> {
         };
         let of = |d: Dataset| scanned.iter().find(|(s, _)| s.dataset == d);
         let reference = of(Dataset::MarkKlines).or_else(|| of(Dataset::Klines1m));
-        Ok(scan.finish(last_id, reference.map(|(_, m)| m)))
+        Ok(scan.finish(Around {
+            last_id,
+            reference: reference.map(|(_, m)| m),
+            taken: params_of(set, partition).and_then(Taken::of),
+            has_gaps: partition.quality.gaps > 0,
+            is_first: is_first(set, self.day),
+        }))
     }
 
     /// Returns the last id of the day before, if the lake has that day.
@@ -350,34 +369,42 @@ impl Examiner<'_> {
         Ok(())
     }
 
-    /// Lowers missing klines at the start of a history to a note, if trades confirm that nothing had traded yet.
+    /// Lowers what is missing at the start of a history to a note, if klines and trades agree that nothing had traded yet.
     fn forgive_the_beginning(
         &self,
         klines: Option<(Subject, &Minutes)>,
         trades: Option<(Subject, &Minutes)>,
         report: &mut DayReport,
     ) -> Result<(), AssessError> {
-        let (Some((subject, _)), Some((_, trades))) = (klines, trades) else {
+        let (Some((of_klines, klines)), Some((of_trades, trades))) = (klines, trades) else {
             return Ok(());
         };
         let start = self.day.start();
-        let first = report.findings.iter_mut().find(|f| {
-            f.dataset == subject.dataset
-                && f.detector == rules::MISSING_MINUTES.name
-                && f.from == start
-        });
-        let Some(finding) = first else {
-            return Ok(());
-        };
-        let spec = PartitionSetSpec::raw(&self.key(subject.dataset), DEFAULT_BOOK_LEVELS);
-        let set =
-            PartitionSet::open_if_present(self.lake, &spec).map_err(self.error(subject.dataset))?;
-        let is_first = set.is_some_and(|s| s.manifest().partition(self.day.plus(-1)).is_none());
-        let until = trades.index(finding.to.0 - 1).unwrap_or(0);
-        let nothing_traded = trades.slots()[..=until].iter().all(|m| m.rows == 0);
-        if is_first && nothing_traded {
-            finding.severity = Severity::Note;
-            finding.text.push_str("; nothing had traded yet");
+        for (subject, other, rule) in [
+            (of_klines, trades, &rules::MISSING_MINUTES),
+            (of_trades, klines, &rules::SILENCE),
+        ] {
+            let first = report.findings.iter_mut().find(|f| {
+                f.dataset == subject.dataset && f.detector == rule.name && f.from == start
+            });
+            let Some(finding) = first else {
+                continue;
+            };
+            let spec = PartitionSetSpec::raw(&self.key(subject.dataset), DEFAULT_BOOK_LEVELS);
+            let set = PartitionSet::open_if_present(self.lake, &spec)
+                .map_err(self.error(subject.dataset))?;
+            // A minute that begins before the first row ends after it.
+            let until = other.index(finding.to.0 - 1).unwrap_or(0);
+            let before = &other.slots()[..=until];
+            let nothing_traded = if subject.dataset == Dataset::Klines1m {
+                before.iter().all(|m| m.rows == 0)
+            } else {
+                before[..until].iter().all(|m| m.volume <= 0.0)
+            };
+            if set.is_some_and(|s| is_first(&s, self.day)) && nothing_traded {
+                finding.severity = Severity::Note;
+                finding.text.push_str("; nothing had traded yet");
+            }
         }
         Ok(())
     }
@@ -406,6 +433,21 @@ impl Examiner<'_> {
         }
         Ok(holes.finish(quotes))
     }
+}
+
+/// Returns the parameters a partition was made with.
+fn params_of<'a>(set: &'a PartitionSet, partition: &Partition) -> Option<&'a IngestParams> {
+    let (manifest, hash) = (set.manifest(), &partition.ingest_params_hash);
+    if manifest.ingest_params_hash == *hash {
+        Some(&manifest.ingest_params)
+    } else {
+        manifest.earlier_ingest_params.get(hash)
+    }
+}
+
+/// Returns whether the lake does not hold the day before.
+fn is_first(set: &PartitionSet, day: Day) -> bool {
+    set.manifest().partition(day.plus(-1)).is_none()
 }
 
 /// The times of a partition, one after the other.

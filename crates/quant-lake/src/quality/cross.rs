@@ -2,7 +2,7 @@
 
 use quant_core::time::MINUTES_PER_DAY;
 
-use super::finding::{Finding, Stretch, Stretches, Subject};
+use super::finding::{Finding, Severity, Stretch, Stretches, Subject};
 use super::minutes::{Minute, Minutes};
 use super::rules::{
     LABEL_SHIFT, MINUTES_WITHOUT_KLINE, MINUTES_WITHOUT_TRADES, PRICE_RANGE, TRADE_COUNT,
@@ -33,21 +33,38 @@ pub(super) fn trades_and_klines(
     out.extend(price_range(subject, t, k));
 
     let aggregated = subject.dataset == Dataset::AggTrades;
-    let mut without_trades = Stretches::default();
+    // Many sources do not count trades: null or 0 in every row.
+    let counted = k.iter().any(|m| m.trades > 0);
+    let (mut without_trades, mut at_edges) = (Stretches::default(), Stretches::default());
     for (from, to) in trades.runs(|i| k[i].volume > 0.0 && t[i].rows == 0) {
         let due: u64 = k[from..to].iter().map(|m| m.trades).sum();
-        let at_an_edge = aggregated && to - from == 1 && due <= EDGE_TRADES;
-        if !at_an_edge {
-            without_trades.push(minutes(trades, from, to, due));
+        let stretch = minutes(trades, from, to, due);
+        if to - from > 1 || (counted && !(aggregated && due <= EDGE_TRADES)) {
+            without_trades.push(stretch);
+        } else if !counted {
+            at_edges.push(stretch);
         }
     }
-    out.extend(
-        without_trades.findings(subject, &MINUTES_WITHOUT_TRADES, |s| {
+    let text = |s: &Stretch| {
+        if counted {
             format!(
                 "{:.0} minutes without a row, in which klines count {} trades",
                 s.measured, s.rows
             )
-        }),
+        } else {
+            format!(
+                "{:.0} minutes without a row, in which klines have volume",
+                s.measured
+            )
+        }
+    };
+    out.extend(without_trades.findings(subject, &MINUTES_WITHOUT_TRADES, text));
+    // One trade that two clocks put on either side of an edge looks the same, where nothing says how many there were.
+    out.extend(
+        at_edges
+            .findings(subject, &MINUTES_WITHOUT_TRADES, text)
+            .into_iter()
+            .map(|f| f.softened(Severity::Warn)),
     );
     let mut without_kline = Stretches::default();
     for (from, to) in

@@ -12,6 +12,7 @@ use super::bands::BandScan;
 use super::clock::ClockScan;
 use super::columns::Batch;
 use super::finding::{Finding, Subject};
+use super::images::{DeltaScan, Seconds, Taken};
 use super::klines::KlineScan;
 use super::levels::LevelScan;
 use super::minutes::Minutes;
@@ -28,6 +29,7 @@ pub(super) const fn nominal(dataset: Dataset) -> Option<u64> {
         | Dataset::MarkKlines
         | Dataset::PremiumKlines
         | Dataset::IndexKlines
+        | Dataset::L2Snapshots
         | Dataset::DepthBands => Some(MINUTES_PER_DAY as u64),
         Dataset::Metrics => Some(288),
         _ => None,
@@ -39,6 +41,23 @@ pub(super) struct Scanned {
     pub(super) findings: Vec<Finding>,
     pub(super) minutes: Option<Minutes>,
     pub(super) expected: Option<u64>,
+    /// Of books: when there was a message or an image.
+    pub(super) seconds: Option<Seconds>,
+}
+
+/// What is known of a partition besides its rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around<'a> {
+    /// Last id of the day before.
+    pub(super) last_id: Option<i64>,
+    /// The minutes of a price to compare samples with.
+    pub(super) reference: Option<&'a Minutes>,
+    /// When images of the book were taken.
+    pub(super) taken: Option<Taken>,
+    /// Stretches are known to be missing.
+    pub(super) has_gaps: bool,
+    /// The lake does not hold the day before.
+    pub(super) is_first: bool,
 }
 
 enum Detectors {
@@ -49,8 +68,7 @@ enum Detectors {
     Bands(BandScan),
     Samples(SampleScan),
     Funding(FundingScan),
-    /// Only its receive times are looked at.
-    Stamps,
+    Deltas(DeltaScan),
     Nothing,
 }
 
@@ -76,7 +94,7 @@ impl DayScan {
             }
             Dataset::BookTicker => Detectors::Quotes(QuoteScan::new(subject)),
             Dataset::L2Snapshots => Detectors::Levels(LevelScan::new(subject, DEFAULT_BOOK_LEVELS)),
-            Dataset::L2Deltas => Detectors::Stamps,
+            Dataset::L2Deltas => Detectors::Deltas(DeltaScan::new(subject)),
             Dataset::DepthBands => Detectors::Bands(BandScan::new(subject)),
             Dataset::Metrics | Dataset::OpenInterest => {
                 Detectors::Samples(SampleScan::new(subject))
@@ -102,7 +120,7 @@ impl DayScan {
             Detectors::Bands(_) => BandScan::COLUMNS.into(),
             Detectors::Samples(_) => SampleScan::columns(dataset).into(),
             Detectors::Funding(_) => FundingScan::COLUMNS.into(),
-            Detectors::Stamps => (&["ts_event", "ts_recv"][..]).into(),
+            Detectors::Deltas(_) => DeltaScan::COLUMNS.into(),
             Detectors::Nothing => (&[][..]).into(),
         }
     }
@@ -120,14 +138,14 @@ impl DayScan {
                 self.clock.batch(batch);
                 scan.batch(batch);
             }
-            Detectors::Levels(scan) => {
-                self.clock.batch(batch);
-                scan.batch(batch);
-            }
+            Detectors::Levels(scan) => scan.batch(batch),
             Detectors::Bands(scan) => scan.batch(batch),
             Detectors::Samples(scan) => scan.batch(batch),
             Detectors::Funding(scan) => scan.batch(batch),
-            Detectors::Stamps => self.clock.batch(batch),
+            Detectors::Deltas(scan) => {
+                self.clock.batch(batch);
+                scan.batch(batch);
+            }
             Detectors::Nothing => {}
         }
     }
@@ -137,26 +155,37 @@ impl DayScan {
         matches!(&self.detectors, Detectors::Trades(scan) if scan.is_contiguous())
     }
 
-    /// Ends the day. `last_id` is the last id of the day before, where known; `reference` the minutes of a price to
-    /// compare samples with.
-    pub(super) fn finish(self, last_id: Option<i64>, reference: Option<&Minutes>) -> Scanned {
+    /// Ends the day.
+    pub(super) fn finish(self, around: Around<'_>) -> Scanned {
+        let mut seconds = None;
         let mut expected = nominal(self.subject.dataset);
         let (mut findings, minutes) = match self.detectors {
             Detectors::Klines(scan) => scan.finish(),
-            Detectors::Trades(scan) => scan.finish(last_id),
+            Detectors::Trades(scan) => scan.finish(around.last_id),
             Detectors::Quotes(scan) => scan.finish(),
-            Detectors::Levels(scan) => scan.finish(),
+            Detectors::Levels(scan) => {
+                let (findings, minutes, seen) =
+                    scan.finish(around.taken, around.has_gaps, around.is_first);
+                seconds = Some(seen);
+                (findings, minutes)
+            }
+            Detectors::Deltas(scan) => {
+                let (minutes, seen) = scan.finish();
+                seconds = Some(seen);
+                (Vec::new(), minutes)
+            }
             Detectors::Bands(scan) => scan.finish(),
-            Detectors::Samples(scan) => scan.finish(reference),
+            Detectors::Samples(scan) => scan.finish(around.reference),
             Detectors::Funding(scan) => {
                 expected = Some(scan.due());
                 scan.finish()
             }
-            Detectors::Stamps | Detectors::Nothing => {
+            Detectors::Nothing => {
                 return Scanned {
                     findings: self.clock.finish(),
                     minutes: None,
                     expected,
+                    seconds,
                 };
             }
         };
@@ -165,11 +194,12 @@ impl DayScan {
             findings,
             minutes: Some(minutes),
             expected,
+            seconds,
         }
     }
 }
 
-/// Partitions whose detectors are kept at most: 80 kB each. Days beyond are read back.
+/// Partitions whose detectors are kept at most: 90 kB each. Days beyond are read back.
 const MAX_KEPT: usize = 256;
 
 /// Detectors that saw the rows of a partition while it was written, for [`super::assess_day`] to take.

@@ -2,6 +2,7 @@
 
 use super::columns::{Batch, Floats};
 use super::finding::{Finding, Stretch, Stretches, Subject};
+use super::images::{ImageTimes, Seconds, Taken};
 use super::klines::one;
 use super::minutes::Minutes;
 use super::quotes::book_findings;
@@ -26,6 +27,8 @@ struct Run {
 pub(super) struct LevelScan {
     subject: Subject,
     minutes: Minutes,
+    rows: u64,
+    times: ImageTimes,
     names: Vec<String>,
     crossed: Stretches,
     empty: Stretches,
@@ -45,6 +48,8 @@ impl LevelScan {
         Self {
             subject,
             minutes: Minutes::new(subject.day),
+            rows: 0,
+            times: ImageTimes::new(subject),
             names,
             crossed: Stretches::default(),
             empty: Stretches::default(),
@@ -54,7 +59,7 @@ impl LevelScan {
     }
 
     pub(super) fn columns(&self) -> Vec<&str> {
-        let mut out = vec!["ts_event", "ts_recv", "seq"];
+        let mut out = vec!["ts_event", "seq"];
         out.extend(self.names.iter().map(String::as_str));
         out
     }
@@ -81,6 +86,8 @@ impl LevelScan {
                 }
                 _ => self.empty.push(one(ts, 1.0)),
             }
+            self.rows += 1;
+            self.times.push(ts);
             self.see(ts, seqs[row], body);
             if let Some(minute) = self.minutes.at(ts) {
                 minute.rows += 1;
@@ -122,15 +129,23 @@ impl LevelScan {
         }
     }
 
-    pub(super) fn finish(mut self) -> (Vec<Finding>, Minutes) {
+    /// Returns the findings, minutes and seconds with images; see [`ImageTimes::finish`].
+    pub(super) fn finish(
+        mut self,
+        taken: Option<Taken>,
+        is_voided: bool,
+        is_first: bool,
+    ) -> (Vec<Finding>, Minutes, Seconds) {
         self.end_run();
-        let mut out = book_findings(self.subject, &self.crossed, &self.empty);
+        let mut out = book_findings(self.subject, self.rows, &self.crossed, &self.empty);
+        let (gaps, seconds) = self.times.finish(taken, is_voided, is_first);
+        out.extend(gaps);
         out.extend(self.frozen.findings(self.subject, &FROZEN_BOOK, |s| {
             format!(
                 "{} images repeat the one before them for {:.0} s while the sequence goes on",
                 s.rows, s.measured
             )
         }));
-        (out, self.minutes)
+        (out, self.minutes, seconds)
     }
 }

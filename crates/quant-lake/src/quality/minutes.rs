@@ -121,11 +121,26 @@ impl OutlierFinder {
     }
 }
 
+/// A stretch without rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pause {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    /// It lies before the first or after the last row.
+    pub(super) at_edge: bool,
+    /// Rows that were due at the slowed pace.
+    pub(super) expected: f64,
+}
+
 /// The longest pauses between rows, judged at the end against the pace of the day.
 #[derive(Clone, Debug)]
 pub(super) struct Pauses {
+    day: Day,
+    first: Option<i64>,
     last: i64,
     rows: u64,
+    /// Different times of rows: an order that fills a hundred others is one event.
+    instants: u64,
     longest: Vec<(i64, i64)>,
     /// Length of the shortest pause kept, once as many are kept as may be.
     shortest: i64,
@@ -137,19 +152,33 @@ const KEPT_PAUSES: usize = 20;
 /// No pause below a minute is a silence: a day of which only five busy minutes were recorded has no pace of its own.
 const MIN_SILENCE_US: i64 = MICROS_PER_MINUTE;
 
+/// Different times from which the pace between the first and the last row is known.
+const MIN_INSTANTS: u64 = 30;
+
 impl Pauses {
     pub(super) fn new(day: Day) -> Self {
         Self {
+            day,
+            first: None,
             last: day.start().0,
             rows: 0,
+            instants: 0,
             longest: Vec::new(),
             shortest: i64::MIN,
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, ts: i64) {
         self.rows += 1;
-        self.note(ts);
+        if self.first.is_none() {
+            self.first = Some(ts);
+            self.instants = 1;
+            self.note(ts);
+        } else if ts != self.last {
+            self.instants += 1;
+            self.note(ts);
+        }
     }
 
     fn note(&mut self, ts: i64) {
@@ -169,20 +198,45 @@ impl Pauses {
         }
     }
 
-    /// Returns the pauses in which at least `expected` rows were due at `1 / slowed` of the day's pace.
-    pub(super) fn finish(mut self, day: Day, expected: f64, slowed: f64) -> Vec<(i64, i64, f64)> {
-        self.note(day.end().0);
-        let silent: i64 = self.longest.iter().map(|p| p.1 - p.0).max().unwrap_or(0);
-        let active = (day.range().len_us() - silent).max(1);
-        let pace = self.rows as f64 / active as f64 / slowed;
-        let mut out: Vec<_> = self
+    /// Returns the longest pauses in order of time, those at the edges of the day among them; nothing of a day without rows.
+    pub(super) fn longest(mut self) -> Vec<Pause> {
+        let Some(first) = self.first else {
+            return Vec::new();
+        };
+        let last = self.last;
+        self.note(self.day.end().0);
+        let mut out: Vec<Pause> = self
             .longest
             .iter()
-            .filter(|p| p.1 - p.0 >= MIN_SILENCE_US)
-            .map(|p| (p.0, p.1, (p.1 - p.0) as f64 * pace))
-            .filter(|p| p.2 >= expected)
+            .map(|&(from, to)| Pause {
+                from,
+                to,
+                at_edge: to == first || from == last,
+                expected: 0.0,
+            })
             .collect();
-        out.sort_by_key(|p| p.0);
+        out.sort_by_key(|p| p.from);
         out
+    }
+
+    /// Returns the pauses in which at least `expected` rows were due at `1 / slowed` of the day's pace; at the edges of the day
+    /// at that of the time between first and last row, where it is known.
+    pub(super) fn finish(self, expected: f64, slowed: f64) -> Vec<Pause> {
+        let Some(first) = self.first else {
+            return Vec::new();
+        };
+        let between = (self.last - first).max(1) as f64;
+        let inner = (self.instants >= MIN_INSTANTS).then(|| self.instants as f64 / between);
+        let (day, rows) = (self.day.range(), self.rows);
+        let mut pauses = self.longest();
+        let silent: i64 = pauses.iter().map(|p| p.to - p.from).max().unwrap_or(0);
+        let active = (day.len_us() - silent).max(1);
+        let pace = rows as f64 / active as f64;
+        pauses.retain_mut(|p| {
+            let pace = inner.filter(|_| p.at_edge).unwrap_or(pace);
+            p.expected = (p.to - p.from) as f64 * pace / slowed;
+            p.to - p.from >= MIN_SILENCE_US && p.expected >= expected
+        });
+        pauses
     }
 }

@@ -1,7 +1,7 @@
 //! Detectors over best bid and ask: crossed, empty, frozen, silent; and trades that no quote tells of.
 
 use super::columns::Batch;
-use super::finding::{Finding, Stretch, Stretches, Subject};
+use super::finding::{Finding, Severity, Stretch, Stretches, Subject};
 use super::klines::one;
 use super::minutes::{Minutes, Pauses};
 use super::rules::{CROSSED_BOOK, EMPTY_LEVEL, FROZEN_QUOTES, MISSING_QUOTES};
@@ -20,6 +20,7 @@ struct Run {
 pub(super) struct QuoteScan {
     subject: Subject,
     minutes: Minutes,
+    rows: u64,
     crossed: Stretches,
     empty: Stretches,
     run: Option<Run>,
@@ -32,6 +33,7 @@ impl QuoteScan {
         Self {
             subject,
             minutes: Minutes::new(subject.day),
+            rows: 0,
             crossed: Stretches::default(),
             empty: Stretches::default(),
             run: None,
@@ -54,6 +56,7 @@ impl QuoteScan {
                 times[row],
                 [bid_px[row], bid_qty[row], ask_px[row], ask_qty[row]],
             );
+            self.rows += 1;
             self.pauses.push(ts);
             if quote.iter().any(|x| *x <= 0.0) {
                 self.empty.push(one(ts, 1.0));
@@ -100,7 +103,7 @@ impl QuoteScan {
     pub(super) fn finish(mut self) -> (Vec<Finding>, Minutes) {
         self.end_run();
         let subject = self.subject;
-        let mut out = book_findings(subject, &self.crossed, &self.empty);
+        let mut out = book_findings(subject, self.rows, &self.crossed, &self.empty);
         out.extend(self.frozen.findings(subject, &FROZEN_QUOTES, |s| {
             format!("{} quotes repeat the one before them", s.rows)
         }));
@@ -109,15 +112,33 @@ impl QuoteScan {
     }
 }
 
-/// Tells of crossed and empty books.
+/// Share of crossed rows from which a book is wrong.
+const MAX_CROSSED_SHARE: f64 = 0.01;
+
+/// Lowers findings to warnings.
+fn each_softened(findings: &mut [Finding]) {
+    for finding in findings {
+        finding.severity = finding.severity.min(Severity::Warn);
+    }
+}
+
+/// Tells of crossed and empty books; `rows` are those of the day.
 pub(super) fn book_findings(
     subject: Subject,
+    rows: u64,
     crossed: &Stretches,
     empty: &Stretches,
 ) -> Vec<Finding> {
+    let share = crossed.rows() as f64 / rows.max(1) as f64;
     let mut out = crossed.findings(subject, &CROSSED_BOOK, |_| {
-        "the best bid lies above the best ask".to_owned()
+        format!(
+            "the best bid lies above the best ask ({:.2} % of the rows of the day)",
+            100.0 * share
+        )
     });
+    if share < MAX_CROSSED_SHARE {
+        each_softened(&mut out);
+    }
     out.extend(empty.findings(subject, &EMPTY_LEVEL, |_| {
         "a best level has no quantity or no price".to_owned()
     }));

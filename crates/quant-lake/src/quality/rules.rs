@@ -4,7 +4,7 @@ use super::finding::Rule;
 use super::finding::Severity::{Fail, Note, Warn};
 use crate::schema::Dataset::{
     self, AggTrades, BookTicker, DepthBands, Funding, IndexKlines, Klines1m, L2Deltas, L2Snapshots,
-    MarkKlines, Metrics, OpenInterest, PremiumKlines, Trades,
+    Liquidations, MarkKlines, Metrics, OpenInterest, PremiumKlines, Trades,
 };
 
 const REFERENCE_KLINES: [Dataset; 3] = [MarkKlines, PremiumKlines, IndexKlines];
@@ -26,13 +26,30 @@ rules! {
     /// The lake has no partition of the day. One day is enough: it is the largest gap there is.
     ABSENT_DAY = "absent_day", &Dataset::ALL, "days", 1.0, Fail;
     /// The partition of the day has no row: a header without rows, or a day that is missing from a monthly file. In a market
-    /// that is open somebody trades within a day. Klines are counted by minutes instead.
-    EMPTY_DAY = "empty_day", &[AggTrades, Trades, BookTicker, DepthBands, Metrics, OpenInterest], "days", 1.0, Fail;
-    /// Rows of another day stood in the file (they are left out). One such row means that the file is not what its name says.
+    /// that is open somebody trades within a day. Klines are counted by minutes instead. A book without a row never got its
+    /// first image of the venue, or was never sound.
+    EMPTY_DAY = "empty_day", &[AggTrades, Trades, BookTicker, L2Deltas, L2Snapshots, DepthBands, Metrics, OpenInterest], "days", 1.0, Fail;
+    /// Stretches in which the book is known to be unknown: a broken chain of ids, a lost connection, an image of the venue that
+    /// contradicts the book. One is enough: without ids nobody knows what was missed. Messages before the first image of a
+    /// recording are none.
+    BOOK_GAP = "book_gap", &[L2Deltas, L2Snapshots], "stretches", 1.0, Fail;
+    /// Stretches of a recorded stream that are known to be missing: a lost connection, a file that ends too early. A warning:
+    /// what is missing may be nothing, and ids or silence tell where it is much.
+    STREAM_GAP = "stream_gap", &[AggTrades, Trades, BookTicker, Liquidations, OpenInterest], "stretches", 1.0, Warn;
+    /// A stretch without an image of the book, at least a minute and five times the images' own cadence. In a book that has an image in nine of ten
+    /// intervals no minute is quiet; elsewhere the pace of the day decides, as of trades (`silence`). Shorter ones, from ten
+    /// seconds on, are warnings.
+    IMAGE_GAP = "image_gap", &[L2Snapshots], "seconds", 60.0, Fail;
+    /// Seconds that level changes tell of and that have no image: the book is crossed or empty, and makes none. One in a hundred is
+    /// beyond any race; less is a warning from ten seconds on.
+    IMAGES_MISSING = "images_missing", &[L2Snapshots], "share of seconds", 0.01, Fail;
+    /// Rows of another day stood in the file (they are left out). One such row means that the file is not what its name says;
+    /// a note where sources are not cut at UTC midnight (OKX), or not by day at all (pages, recordings, a user's own files).
     OTHER_DAY_ROWS = "other_day_rows", &Dataset::ALL, "rows", 1.0, Warn;
     /// Repeated rows (left out). A share above 1 % is no accident of a writer but a file that was put together twice.
     DUPLICATE_ROWS = "duplicate_rows", &Dataset::ALL, "share of rows", 0.01, Warn;
-    /// Rows out of order (sorted in). Metrics never are in order; elsewhere above 1 % two files were interleaved.
+    /// Rows out of order (sorted in). Metrics never are in order, pages come newest first, Bybit's old files run backwards;
+    /// elsewhere above 1 % two files were interleaved.
     UNSORTED_ROWS = "unsorted_rows", &Dataset::ALL, "share of rows", 0.01, Warn;
     /// Rows refused at ingest: each was unreadable or contradicted another.
     QUARANTINED_ROWS = "quarantined_rows", &Dataset::ALL, "rows", 1.0, Warn;
@@ -57,12 +74,13 @@ rules! {
     ID_ORDER = "id_order", &BOTH_TRADES, "rows", 1.0, Warn;
     /// A silent stretch: no row where the day's own pace, slowed four times, promised 40. Below that, silence is chance:
     /// markets cluster, so the pace of a quiet hour may well be a quarter of the day's. A warning up to ten times as much
-    /// and for quotes; of trades that bars are made of a failure beyond.
+    /// and for quotes; of trades that bars are made of a failure beyond. Before the first and after the last row the pace between
+    /// them counts, if it is known (30 instants), and a failure begins where 400 rows were due at full pace: the day is cut off.
     SILENCE = "silence", &[AggTrades, Trades, BookTicker], "expected rows", 40.0, Fail;
     /// The same trade over and over (price, quantity, side): 100 rows over half an hour.
     STALE_TRADES = "stale_trades", &BOTH_TRADES, "minutes", 30.0, Warn;
-    /// Best bid above best ask, share of rows. One row in a thousand is more than a race between two sides.
-    CROSSED_BOOK = "crossed_book", &BOOKS, "rows", 1.0, Warn;
+    /// Best bid above best ask: more than a race between two sides. A failure from one row in a hundred on.
+    CROSSED_BOOK = "crossed_book", &BOOKS, "rows", 1.0, Fail;
     /// A best level without quantity or price, or a side without levels.
     EMPTY_LEVEL = "empty_level", &BOOKS, "rows", 1.0, Warn;
     /// Quotes repeated while ids and times go on. A quote is published when something changed: five equal ones are stale.
@@ -73,10 +91,11 @@ rules! {
     /// quote within 543 ms; a second is the bound. Trades against hidden orders leave no quote, so this is a warning.
     MISSING_QUOTES = "missing_quotes", &[BookTicker], "seconds", 1.0, Warn;
     /// The offset of receive times jumps and stays: the smallest delay of half a minute before and after differ by 200 ms.
-    /// Networks delay single rows, never the fastest one of half a minute by that much for long.
-    CLOCK_JUMP = "clock_jump", &[Trades, AggTrades, BookTicker, L2Deltas, L2Snapshots], "milliseconds", 200.0, Warn;
+    /// Networks delay single rows, never the fastest one of half a minute by that much for long. Images of the book are stamped with the end of their interval,
+    /// which is after their last message came: their level changes tell.
+    CLOCK_JUMP = "clock_jump", &[Trades, AggTrades, BookTicker, L2Deltas], "milliseconds", 200.0, Warn;
     /// Receive times lie before event times: the recorder's clock runs behind. A note: decisions use event time.
-    CLOCK_BEHIND = "clock_behind", &[Trades, AggTrades, BookTicker, L2Deltas, L2Snapshots], "milliseconds", 1.0, Note;
+    CLOCK_BEHIND = "clock_behind", &[Trades, AggTrades, BookTicker, L2Deltas], "milliseconds", 1.0, Note;
     /// Depth bands that repeat the sample before, all bands. Quiet books hold still for up to four samples (two minutes);
     /// eight are the bound.
     FROZEN_BANDS = "frozen_bands", &[DepthBands], "repetitions", 8.0, Fail;
@@ -104,7 +123,8 @@ rules! {
     /// Minutes whose trades lie outside of the kline's high and low. Aggregated trades cross minute edges in 8 % of the
     /// minutes of a busy day, so 20 % are the bound.
     PRICE_RANGE = "price_range", &BOTH_TRADES, "share of minutes", 0.2, Warn;
-    /// Minutes in which a kline counts trades and the file of trades has none.
+    /// Minutes in which a kline has volume and the file of trades no row. A warning of a single minute if the klines do not
+    /// count trades: then one trade at the edge of a minute may be all.
     MINUTES_WITHOUT_TRADES = "minutes_without_trades", &BOTH_TRADES, "minutes", 1.0, Fail;
     /// Minutes in which trades happened and the kline says that nothing traded.
     MINUTES_WITHOUT_KLINE = "minutes_without_kline", &[Klines1m], "minutes", 1.0, Fail;

@@ -1,5 +1,6 @@
 //! Counters, and every detector on a planted and on a clean slice.
 
+mod books;
 mod slices;
 
 use super::*;

@@ -10,6 +10,9 @@ use crate::schema::Dataset;
 /// How much slower than the day's mean a quiet hour may be.
 pub(super) const SLOWED: f64 = 4.0;
 
+/// Rows due at full pace from which a part of the day is missing: before the first row, after the last one, in books.
+pub(super) const MUCH: f64 = 400.0;
+
 /// Fewest equal trades in a row that are stale.
 const MIN_STALE_ROWS: u64 = 100;
 
@@ -239,16 +242,23 @@ fn missing((from, last_id): (i64, i64), (ts, id): (i64, i64)) -> Option<Stretch>
 /// Judges the pauses of a day.
 pub(super) fn silence(subject: Subject, pauses: Pauses) -> Vec<Finding> {
     pauses
-        .finish(subject.day, SILENCE.threshold, SLOWED)
+        .finish(SILENCE.threshold, SLOWED)
         .into_iter()
-        .map(|(from, to, expected)| {
+        .map(|p| {
+            let expected = p.expected;
             let text = format!(
                 "no row for {:.1} minutes, in which at least {expected:.0} were due",
-                (to - from) as f64 / 60e6
+                (p.to - p.from) as f64 / 60e6
             );
-            let finding = subject.find(&SILENCE, (from, to), 0, expected, text);
-            // Ten times the threshold is no chance at all: what bars are made of is missing.
-            if subject.dataset == Dataset::BookTicker || expected < 10.0 * SILENCE.threshold {
+            let finding = subject.find(&SILENCE, (p.from, p.to), 0, expected, text);
+            // Ten times the threshold is no chance at all: what bars are made of is missing. At the edges of the day, where a
+            // file is cut off or begins too late, hundreds of rows at full pace are enough.
+            let much = if p.at_edge {
+                MUCH / SLOWED
+            } else {
+                10.0 * SILENCE.threshold
+            };
+            if subject.dataset == Dataset::BookTicker || expected < much {
                 finding.softened(Severity::Warn)
             } else {
                 finding

@@ -227,6 +227,9 @@ impl BookFlow {
         let levels = (message.bids.len() + message.asks.len()) as u64;
         out.leave_out(Dataset::L2Deltas, levels);
         out.diagnose(self.reported_under(), why, 1);
+        // There was a stream: a day of it without a book is not a day without data.
+        out.expect(Dataset::L2Deltas, message.ts_event);
+        out.expect(Dataset::L2Snapshots, message.ts_event);
     }
 
     /// Takes the images of all intervals that end at or before `ts`, which is the time of the next message. The interval
@@ -264,6 +267,7 @@ impl BookFlow {
         };
         if self.book.is_crossed() {
             out.diagnose(Dataset::L2Snapshots, "images_skipped_crossed", 1);
+            out.expect(Dataset::L2Snapshots, at);
             return;
         }
         let n = usize::from(self.options.levels);
@@ -273,6 +277,7 @@ impl BookFlow {
         self.asks.extend(self.book.levels(Side::Sell).take(n));
         if self.bids.is_empty() && self.asks.is_empty() {
             out.diagnose(Dataset::L2Snapshots, "images_skipped_empty", 1);
+            out.expect(Dataset::L2Snapshots, at);
             return;
         }
         if self.bids.is_empty() || self.asks.is_empty() {

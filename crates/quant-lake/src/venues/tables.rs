@@ -10,7 +10,7 @@
 mod images;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
 use quant_core::time::{Day, TimeRange, UnixMicros};
@@ -89,6 +89,8 @@ pub struct Tables {
     open_interest: Option<Table<OpenInterestRow>>,
     liquidations: Option<Table<LiquidationRow>>,
     totals: BTreeMap<Dataset, Totals>,
+    /// Days that get a partition even if they have no row.
+    expected: BTreeSet<(Dataset, Day)>,
     n_quarantined: usize,
     ready: Vec<Parsed>,
     failed: Option<ParseError>,
@@ -157,6 +159,7 @@ impl Tables {
             open_interest: table(want(Dataset::OpenInterest), parse),
             liquidations: table(want(Dataset::Liquidations), parse),
             totals,
+            expected: BTreeSet::new(),
             n_quarantined: 0,
             ready: Vec::new(),
             failed: None,
@@ -232,6 +235,14 @@ impl Tables {
             totals.rows += rows;
             totals.filtered += rows;
             totals.unwanted += rows;
+        }
+    }
+
+    /// Tells that the day of `ts` should have rows of a dataset: without any, its partition is an empty one and no absent one.
+    pub fn expect(&mut self, dataset: Dataset, ts: i64) {
+        let ts = UnixMicros(ts);
+        if self.range.contains(ts) && self.wants(dataset) {
+            self.expected.insert((dataset, ts.day()));
         }
     }
 
@@ -470,7 +481,14 @@ impl<F: MessageFormat> RowParser for MessageParser<F> {
         // Only now: days that have just ended must not count their rows twice.
         for (dataset, counted) in counted {
             let totals = self.tables.totals.entry(dataset).or_default();
+            let expected = (self.tables.expected.iter())
+                .filter(|(of, _)| *of == dataset)
+                .map(|(_, day)| (*day, totals.days.get(day).copied().unwrap_or_default()));
+            let expected: Vec<_> = expected.collect();
             totals.absorb(counted);
+            for (day, counts) in expected {
+                totals.days.entry(day).or_insert(counts);
+            }
         }
         let share = self.options.max_quarantine_share;
         let counts = self.tables.totals.values();

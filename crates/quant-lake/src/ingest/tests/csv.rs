@@ -106,6 +106,42 @@ fn overlapping_files_merge_in_any_order() {
     }
 }
 
+/// Intervals that one slice lacks and another brings are no gaps of the day that both make.
+#[test]
+fn gaps_are_those_of_the_merged_day() {
+    let at = day("2024-07-01").start().0 / 1_000;
+    let rows: Vec<String> = (0..1_440)
+        .map(|i| format!("{},1,2,0.5,1.5,{i}.5", at + i * 60_000))
+        .collect();
+    let text = |rows: &[String]| csv("time,open,high,low,close,volume", rows);
+    let slices = [
+        text(&rows[..700]),
+        text(&rows[600..1_000]),
+        text(&rows[1_000..]),
+    ];
+    for (order, gaps) in [
+        (&[0, 1, 2][..], 0),
+        (&[2, 0, 1], 0),
+        (&[1, 2, 0], 0),
+        (&[0, 2], 1),
+        (&[1], 2),
+    ] {
+        let fixture = Fixture::new();
+        for i in order {
+            let mut request = request(&fixture, &format!("{i}.csv"), &slices[*i]);
+            request.mapping = serde_json::from_str(
+                r#"{"rows": {"kind": "klines", "timestamp": "time", "open": "open", "high": "high", "low": "low",
+                "close": "close", "volume": "volume", "stamp": "open", "volume_unit": "base"}, "time": "epoch_ms"}"#,
+            )
+            .unwrap();
+            let report = fixture.csv(&request);
+            assert_eq!(report.failures().count(), 0, "{report:?}");
+        }
+        let manifest = fixture.manifest(&mine(), Dataset::Klines1m).unwrap();
+        assert_eq!(manifest.partitions[0].quality.gaps, gaps, "{order:?}");
+    }
+}
+
 #[test]
 fn another_kind_of_source_is_refused() {
     let fixture = Fixture::new();

@@ -349,6 +349,10 @@ impl<'a> Sink<'a> {
             sorted = sort_day(dataset, slices, Winner::Smallest, false).map_err(self.arrow())?;
             meta.rows_in += existing.rows_in;
             quality.add(&existing.quality);
+            if dataset.interval_us().is_some() {
+                // The writer counts the intervals that the merged rows lack; those of the slices are none.
+                quality.gaps = 0;
+            }
             quality.duplicates += sorted.duplicates;
             quality.quarantined += sorted.conflicts.len() as u64;
             meta.sources.extend(existing.sources);

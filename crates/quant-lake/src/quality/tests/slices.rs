@@ -13,47 +13,46 @@ use crate::quality::clock::ClockScan;
 use crate::quality::columns::Batch;
 use crate::quality::finding::Subject;
 use crate::quality::klines::KlineScan;
-use crate::quality::levels::LevelScan;
 use crate::quality::minutes::Minutes;
 use crate::quality::quotes::{QuoteHoles, QuoteScan};
 use crate::quality::samples::{FundingScan, SampleScan};
 use crate::quality::trades::TradeScan;
-use crate::quality::{Finding, Quality, Severity, counters, cross, rules};
+use crate::quality::{Finding, Severity, cross, rules};
 use crate::schema::Dataset;
 
-fn day() -> Day {
+pub(super) fn day() -> Day {
     "2024-03-01".parse().unwrap()
 }
 
-fn subject(dataset: Dataset) -> Subject {
+pub(super) fn subject(dataset: Dataset) -> Subject {
     Subject {
         dataset,
         day: day(),
     }
 }
 
-fn start() -> i64 {
+pub(super) fn start() -> i64 {
     day().start().0
 }
 
-fn ts(values: Vec<i64>) -> ArrayRef {
+pub(super) fn ts(values: Vec<i64>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
 }
 
-fn f(values: Vec<f64>) -> ArrayRef {
+pub(super) fn f(values: Vec<f64>) -> ArrayRef {
     Arc::new(Float64Array::from(values))
 }
 
-fn n(values: Vec<i64>) -> ArrayRef {
+pub(super) fn n(values: Vec<i64>) -> ArrayRef {
     Arc::new(Int64Array::from(values))
 }
 
-fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
 /// Names of detectors that spoke at a severity, each once.
-fn names(findings: &[Finding]) -> Vec<&str> {
+pub(super) fn names(findings: &[Finding]) -> Vec<&str> {
     let mut out: Vec<&str> = findings.iter().map(|f| f.detector.as_str()).collect();
     out.dedup();
     for finding in findings {
@@ -67,12 +66,12 @@ fn names(findings: &[Finding]) -> Vec<&str> {
 }
 
 /// Changes every row.
-fn each<T>(rows: &mut [T], change: impl FnMut(&mut T)) {
+pub(super) fn each<T>(rows: &mut [T], change: impl FnMut(&mut T)) {
     rows.iter_mut().for_each(change);
 }
 
 /// A price that never stands still.
-fn price(i: i64) -> f64 {
+pub(super) fn price(i: i64) -> f64 {
     100.0 + (i * 37 % 101) as f64 * 0.01
 }
 
@@ -309,6 +308,49 @@ fn trades_missing_silent_repeated_and_odd() {
             ["price_outlier"]
         );
     }
+    // A day that was cut off: the pace between first and last row tells what is missing, however little is left.
+    let second = |s: i64| start() + s * 1_000_000;
+    let every = |from: i64, to: i64, step: usize| -> Vec<Trade> {
+        (from..to)
+            .step_by(step)
+            .zip(0..)
+            .map(|(s, id)| Trade {
+                ts: second(s),
+                id,
+                price: price(id),
+                qty: 1.0,
+            })
+            .collect()
+    };
+    let judge = |rows: &[Trade]| -> Vec<(i64, Severity)> {
+        let found = scan_trades(Dataset::Trades, rows, None).0;
+        assert!(names(&found).iter().all(|n| *n == "silence"), "{found:?}");
+        found
+            .iter()
+            .map(|f| ((f.from.0 - start()) / 1_000_000, f.severity))
+            .collect()
+    };
+    let eleven_seconds: Vec<Trade> = (0..40)
+        .map(|i| Trade {
+            ts: second(43_200) + i * 275_000,
+            id: i,
+            price: price(i),
+            qty: 1.0,
+        })
+        .collect();
+    assert_eq!(
+        judge(&eleven_seconds),
+        [(0, Severity::Fail), (43_210, Severity::Fail)]
+    );
+    // A trade a minute for sixteen hours of the day; the same all day.
+    assert_eq!(judge(&every(0, 57_600, 60)), [(57_540, Severity::Fail)]);
+    assert_eq!(judge(&every(28_800, 86_400, 60)), [(0, Severity::Fail)]);
+    assert_eq!(judge(&every(0, 86_400, 60)), []);
+    // One order that fills forty others is one event: nothing is known of such a day.
+    let mut sweep = eleven_seconds;
+    each(&mut sweep, |t| t.ts = second(43_200));
+    assert_eq!(judge(&sweep), []);
+
     // A quiet market: two trades an hour, one pause of five hours.
     let quiet: Vec<Trade> = (0..48)
         .filter(|i| !(20..30).contains(i))
@@ -392,50 +434,6 @@ fn quotes_crossed_empty_frozen_and_missing() {
     // A trade half a second before its quote is how venues are.
     assert!(holes(&quotes, &[second(49) + 500_000, second(50) + 600_000]).is_empty());
     assert_eq!(holes(&quotes, &[second(48)]).len(), 1);
-}
-
-#[test]
-fn book_images_crossed_one_sided_and_frozen() {
-    let image = |i: i64| -> Vec<Option<f64>> {
-        (0..5)
-            .flat_map(|level| {
-                let step = f64::from(level) * 0.01;
-                [price(i) - step, 1.0, price(i) + 0.01 + step, 1.0].map(Some)
-            })
-            .collect()
-    };
-    let scan = |rows: &[(i64, i64, Vec<Option<f64>>)]| {
-        let mut scan = LevelScan::new(subject(Dataset::L2Snapshots), 50);
-        let names: Vec<String> = scan.columns().iter().map(|&c| c.to_owned()).collect();
-        let mut columns = vec![
-            ("ts_event", ts(rows.iter().map(|r| r.0).collect())),
-            ("seq", n(rows.iter().map(|r| r.1).collect())),
-        ];
-        for (i, name) in names[3..].iter().enumerate() {
-            let column: Float64Array = rows.iter().map(|r| r.2[i]).collect();
-            columns.push((name, Arc::new(column) as ArrayRef));
-        }
-        scan.batch(Batch(&batch(columns)));
-        scan.finish().0
-    };
-    let clean: Vec<_> = (0..3_600)
-        .map(|i| (start() + i * 1_000_000, i, image(i)))
-        .collect();
-    assert!(scan(&clean).is_empty());
-    let mut rows = clean.clone();
-    rows[9].2.swap(0, 2);
-    assert_eq!(names(&scan(&rows)), ["crossed_book"]);
-    rows = clean.clone();
-    rows[9].2[2] = None;
-    assert_eq!(names(&scan(&rows)), ["empty_level"]);
-    rows = clean.clone();
-    for i in 101..500 {
-        rows[i].2 = rows[100].2.clone();
-    }
-    assert_eq!(names(&scan(&rows)), ["frozen_book"]);
-    // A market asleep: no message, no new sequence.
-    each(&mut rows[100..500], |r| r.1 = 100);
-    assert!(scan(&rows).is_empty());
 }
 
 #[test]
@@ -618,32 +616,6 @@ fn funding_missing_and_paid_twice() {
     assert_eq!(names(&found), ["funding_extra"]);
 }
 
-#[test]
-fn counters_of_a_manifest() {
-    let judge = |quality: Quality| counters::judge(subject(Dataset::Trades), 1_000, &quality);
-    assert!(judge(Quality::default()).is_empty());
-    let found = judge(Quality {
-        duplicates: 1,
-        out_of_order: 20,
-        quarantined: 1,
-        other_day: 2,
-        ..Quality::default()
-    });
-    let said: Vec<(&str, Severity)> = found
-        .iter()
-        .map(|f| (f.detector.as_str(), f.severity))
-        .collect();
-    assert_eq!(
-        said,
-        [
-            ("other_day_rows", Severity::Warn),
-            ("quarantined_rows", Severity::Warn),
-            ("duplicate_rows", Severity::Note),
-            ("unsorted_rows", Severity::Warn),
-        ]
-    );
-}
-
 /// Compares a day of klines with trades.
 fn compare(klines: &[Kline], trades: &[Trade]) -> Vec<Finding> {
     let (_, k) = scan_klines(Dataset::Klines1m, klines);
@@ -695,6 +667,24 @@ fn trades_against_klines() {
         (names(&found), found[0].rows),
         (vec!["minutes_without_trades"], 12)
     );
+    // Klines that do not count trades: they have volume, which is enough in a stretch and no proof in a minute.
+    let mut uncounted = clean.clone();
+    each(&mut uncounted, |k| k.trades = 0);
+    assert!(compare(&uncounted, &trades).is_empty());
+    let found = compare(&uncounted, &rows);
+    let said = (names(&found), found[0].rows, found[0].severity);
+    assert_eq!(said, (vec!["minutes_without_trades"], 0, Severity::Fail));
+    assert!(
+        found[0].text.contains("klines have volume"),
+        "{}",
+        found[0].text
+    );
+    let mut rows = trades.clone();
+    let minute = start() + 50 * MICROS_PER_MINUTE;
+    rows.retain(|t| !(minute..minute + MICROS_PER_MINUTE).contains(&t.ts));
+    assert_eq!(compare(&uncounted, &rows)[0].severity, Severity::Warn);
+    assert_eq!(compare(&clean, &rows)[0].severity, Severity::Fail);
+
     let mut still = clean.clone();
     for k in &mut still[60..70] {
         k.prices = [100.0; 4];

@@ -27,7 +27,7 @@ use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "binance-recording-1";
+pub const RECORDING_VERSION: &str = "binance-recording-2";
 
 /// Datasets a recording can fill.
 pub const RECORDED: [Dataset; 7] = [
@@ -449,6 +449,9 @@ impl Recording {
                     out.leave_out(Dataset::L2Deltas, levels);
                     out.diagnose(flow.reported_under(), "updates_without_an_image", 1);
                 }
+                // There was a stream: a day of it without a book is not a day without data.
+                out.expect(Dataset::L2Deltas, update.ts);
+                out.expect(Dataset::L2Snapshots, update.ts);
                 self.waiting.push_back(Waiting {
                     line: line.to_owned(),
                     recv,

@@ -31,7 +31,7 @@ use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 type Read<T> = Result<T, RowProblem>;
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "hyperliquid-recording-1";
+pub const RECORDING_VERSION: &str = "hyperliquid-recording-2";
 
 /// Rows older than the newest time seen minus this are late.
 const WATERMARK_US: i64 = 250_000;
