@@ -7,6 +7,7 @@
 //! Rows need not come in order: each table holds back a window of rows and sorts it. A row that comes later than the
 //! window ends the attempt with `OutOfOrder`; the caller reads the file again, collecting that dataset.
 
+mod holds;
 mod images;
 mod table;
 
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use memchr::memchr;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
+use self::holds::Holds;
 pub use self::images::BookImage;
 use self::images::ImageTable;
 use self::table::{Counted, Table};
@@ -38,6 +40,11 @@ const MAX_QUARANTINED: usize = 100_000;
 pub trait MessageFormat: Send {
     /// Returns the name used in messages.
     fn name(&self) -> &'static str;
+
+    /// Returns the instrument that is asked for, where the file may hold others.
+    fn asked(&self) -> &str {
+        ""
+    }
 
     /// Reads one line without its line end; rows go to `out`.
     ///
@@ -89,6 +96,7 @@ pub struct Tables {
     open_interest: Option<Table<OpenInterestRow>>,
     liquidations: Option<Table<LiquidationRow>>,
     totals: BTreeMap<Dataset, Totals>,
+    holds: Holds,
     n_quarantined: usize,
     ready: Vec<Parsed>,
     failed: Option<ParseError>,
@@ -157,6 +165,7 @@ impl Tables {
             open_interest: table(want(Dataset::OpenInterest), parse),
             liquidations: table(want(Dataset::Liquidations), parse),
             totals,
+            holds: Holds::default(),
             n_quarantined: 0,
             ready: Vec::new(),
             failed: None,
@@ -279,6 +288,23 @@ impl Tables {
     fn open_day(&self) -> Option<Day> {
         let newest = UnixMicros(self.newest);
         self.range.contains(newest).then(|| newest.day())
+    }
+
+    /// Notes a message of the asked instrument, whether or not it makes rows.
+    #[inline]
+    pub const fn of_asked(&mut self) {
+        self.holds.asked();
+    }
+
+    /// Notes a message of another instrument. A file that holds nothing else is refused.
+    #[inline]
+    pub fn of_other(&mut self, name: &[u8]) {
+        self.holds.other(name);
+    }
+
+    /// Notes a message that is none of the venue's. A file that holds nothing else is refused.
+    pub fn of_nobody(&mut self, text: &[u8]) {
+        self.holds.strange(text);
     }
 
     /// Records that a stretch before the message being read is missing.
@@ -465,6 +491,10 @@ impl<F: MessageFormat> RowParser for MessageParser<F> {
             });
         }
         self.format.finish(&mut self.tables)?;
+        let (what, asked) = (self.format.name(), self.format.asked());
+        if let Some(refusal) = self.tables.holds.refusal(&self.options.file, what, asked) {
+            return Err(refusal);
+        }
         let counted = self.tables.flush_all();
         self.drain(out)?;
         // Only now: days that have just ended must not count their rows twice.
