@@ -124,6 +124,7 @@ fn file(
         context: Vec::new(),
         replaces_same_name: true,
         is_whole_day: false,
+        named_days: None,
         at_hand: None,
     };
     let wanted = Wanted {

@@ -319,6 +319,7 @@ impl Job<'_> {
             context,
             replaces_same_name: true,
             is_whole_day: false,
+            named_days: None,
             at_hand: Some(&self.at_hand),
         })
     }

@@ -490,6 +490,8 @@ impl Worker<'_> {
             stop: self.stop,
             progress: self.progress,
         };
+        let (first, end) = file.period.days();
+        let named_days = (first, end.plus(-1));
         let local = LocalFile {
             path,
             name: file.name(),
@@ -501,6 +503,7 @@ impl Worker<'_> {
             context: Vec::new(),
             replaces_same_name: true,
             is_whole_day: true,
+            named_days: Some(named_days),
             at_hand: None,
         };
         let at = unit.first.start();

@@ -7,7 +7,6 @@
 //! Rows need not come in order: each table holds back a window of rows and sorts it. A row that comes later than the
 //! window ends the attempt with `OutOfOrder`; the caller reads the file again, collecting that dataset.
 
-mod holds;
 mod images;
 mod table;
 
@@ -16,7 +15,6 @@ use std::collections::BTreeMap;
 use memchr::memchr;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
-use self::holds::Holds;
 pub use self::images::BookImage;
 use self::images::ImageTable;
 use self::table::{Counted, Table};
@@ -25,7 +23,7 @@ use super::records::{
     LiquidationRow, MarkKline, OpenInterestRow, PremiumKline, Record, TradeRow,
 };
 use super::rows::{
-    FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
+    FileTotals, Holds, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
     excerpt, too_many_refused,
 };
 use crate::schema::Dataset;
@@ -293,18 +291,24 @@ impl Tables {
     /// Notes a message of the asked instrument, whether or not it makes rows.
     #[inline]
     pub const fn of_asked(&mut self) {
-        self.holds.asked();
+        self.holds.saw_asked();
+    }
+
+    /// Returns whether a message of the asked instrument was noted.
+    #[inline]
+    pub const fn has_asked(&self) -> bool {
+        self.holds.has_asked()
     }
 
     /// Notes a message of another instrument. A file that holds nothing else is refused.
     #[inline]
     pub fn of_other(&mut self, name: &[u8]) {
-        self.holds.other(name);
+        self.holds.saw_other(name);
     }
 
     /// Notes a message that is none of the venue's. A file that holds nothing else is refused.
     pub fn of_nobody(&mut self, text: &[u8]) {
-        self.holds.strange(text);
+        self.holds.saw_strange(text);
     }
 
     /// Records that a stretch before the message being read is missing.

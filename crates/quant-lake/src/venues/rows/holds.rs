@@ -1,6 +1,6 @@
-//! Whose messages a file holds: a file of other instruments only is refused, not read as an empty one.
+//! Whose rows or messages a file holds: a file of other instruments only is refused, not read as an empty one.
 
-use crate::venues::rows::{ParseError, excerpt};
+use super::{ParseError, excerpt};
 
 /// Names of other instruments kept for the message.
 const MAX_NAMES: usize = 3;
@@ -8,9 +8,9 @@ const MAX_NAMES: usize = 3;
 /// Longest name or excerpt in the message.
 const MAX_NAME: usize = 64;
 
-/// What was seen of a file's messages.
+/// What was seen of a file.
 #[derive(Debug, Default)]
-pub(super) struct Holds {
+pub(in crate::venues) struct Holds {
     asked: bool,
     of_others: u64,
     names: Vec<String>,
@@ -21,12 +21,12 @@ pub(super) struct Holds {
 
 impl Holds {
     #[inline]
-    pub(super) const fn asked(&mut self) {
+    pub(in crate::venues) const fn saw_asked(&mut self) {
         self.asked = true;
     }
 
     #[inline]
-    pub(super) fn other(&mut self, name: &[u8]) {
+    pub(in crate::venues) fn saw_other(&mut self, name: &[u8]) {
         self.of_others += 1;
         // Once one message is of the asked instrument nobody will ask for the others.
         if !self.asked && self.names.len() < MAX_NAMES {
@@ -37,14 +37,20 @@ impl Holds {
         }
     }
 
-    pub(super) fn strange(&mut self, text: &[u8]) {
+    pub(in crate::venues) fn saw_strange(&mut self, text: &[u8]) {
         self.strange += 1;
         self.first_strange
             .get_or_insert_with(|| excerpt(text, MAX_NAME));
     }
 
+    /// Returns whether a message of the asked instrument was seen.
+    #[inline]
+    pub(in crate::venues) const fn has_asked(&self) -> bool {
+        self.asked
+    }
+
     /// Returns why a file is refused that holds nothing of the asked instrument.
-    pub(super) fn refusal(&self, file: &str, what: &str, asked: &str) -> Option<ParseError> {
+    pub(in crate::venues) fn refusal(&self, file: &str, what: &str, asked: &str) -> Option<ParseError> {
         if self.asked || self.of_others + self.strange == 0 {
             return None;
         }
@@ -55,7 +61,7 @@ impl Holds {
                 ""
             };
             let names = self.names.join("`, `");
-            format!("{} messages of `{names}`{more}", self.of_others)
+            format!("rows of `{names}`{more}, {} in all", self.of_others)
         } else {
             let first = self.first_strange.as_deref().unwrap_or_default();
             format!(
