@@ -23,8 +23,8 @@ use super::records::{
     LiquidationRow, MarkKline, OpenInterestRow, PremiumKline, Record, TradeRow,
 };
 use super::rows::{
-    FileTotals, Holds, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
-    excerpt, too_many_refused,
+    FileTotals, Holds, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem,
+    Totals, excerpt, too_many_refused,
 };
 use crate::schema::Dataset;
 

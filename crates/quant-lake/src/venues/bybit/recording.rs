@@ -460,7 +460,10 @@ fn topic_of(text: &[u8]) -> Result<Topic<'_>, RowProblem> {
         if key == b"topic" {
             return json.string().map(Topic::Of);
         }
-        is_answer |= matches!(key, b"op" | b"success" | b"ret_msg" | b"conn_id" | b"req_id");
+        is_answer |= matches!(
+            key,
+            b"op" | b"success" | b"ret_msg" | b"conn_id" | b"req_id"
+        );
         json.skip()?;
     }
     json.end()?;

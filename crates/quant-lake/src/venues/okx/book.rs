@@ -20,7 +20,7 @@ use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of this parser.
-pub const BOOK_VERSION: &str = "okx-book-1";
+pub const BOOK_VERSION: &str = "okx-book-2";
 
 /// How a file of book messages is read.
 #[derive(Clone, Debug, PartialEq)]

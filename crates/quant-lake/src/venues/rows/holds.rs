@@ -50,7 +50,12 @@ impl Holds {
     }
 
     /// Returns why a file is refused that holds nothing of the asked instrument.
-    pub(in crate::venues) fn refusal(&self, file: &str, what: &str, asked: &str) -> Option<ParseError> {
+    pub(in crate::venues) fn refusal(
+        &self,
+        file: &str,
+        what: &str,
+        asked: &str,
+    ) -> Option<ParseError> {
         if self.asked || self.of_others + self.strange == 0 {
             return None;
         }

@@ -291,11 +291,7 @@ fn assert_refused(format: Format, rows: &[String], parts: &[&str]) {
     let errors: Vec<String> = report.failures().map(|(_, e)| e.to_string()).collect();
     assert_eq!(errors.len(), 1, "{format:?} {report:?}");
     for part in parts {
-        assert!(
-            errors[0].contains(part),
-            "{format:?} {part}: {}",
-            errors[0]
-        );
+        assert!(errors[0].contains(part), "{format:?} {part}: {}", errors[0]);
     }
     assert_eq!(lab.fixture.listing(), before, "{format:?}");
 }
