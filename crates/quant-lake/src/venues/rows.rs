@@ -44,8 +44,8 @@ pub trait RowFormat: Send {
     /// Returns the name used in messages.
     fn name(&self) -> &'static str;
     /// Returns the instrument that is asked for, where the file may hold others.
-    fn asked(&self) -> &str {
-        ""
+    fn asked(&self) -> Option<&str> {
+        None
     }
     /// Returns the instrument of a row that was left out as another's.
     fn instrument<'a>(&self, fields: &Fields<'a>) -> &'a [u8] {

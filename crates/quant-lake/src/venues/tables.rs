@@ -40,8 +40,8 @@ pub trait MessageFormat: Send {
     fn name(&self) -> &'static str;
 
     /// Returns the instrument that is asked for, where the file may hold others.
-    fn asked(&self) -> &str {
-        ""
+    fn asked(&self) -> Option<&str> {
+        None
     }
 
     /// Reads one line without its line end; rows go to `out`.

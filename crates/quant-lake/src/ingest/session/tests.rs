@@ -10,7 +10,7 @@ use crate::schema::Dataset;
 fn put(dir: &Path, name: &str, text: &str) -> VendorFile {
     let path = dir.join(name);
     let mut bytes = text.as_bytes().to_vec();
-    if name.ends_with(".gz") {
+    if path.extension().is_some_and(|end| end == "gz") {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(&bytes).unwrap();
         bytes = gz.finish().unwrap();

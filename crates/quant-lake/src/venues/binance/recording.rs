@@ -558,7 +558,7 @@ impl Recording {
         match (frame.owner(&self.options.symbol), frame.channel()) {
             (Owner::Asked, _) => {
                 out.of_asked();
-                if let Some(held) = self.unnamed.saw_asked() {
+                if let Some(held) = self.unnamed.saw_asked(asked, out) {
                     self.held_image(&held, out);
                 }
                 Ok(true)
@@ -649,8 +649,8 @@ impl MessageFormat for Recording {
         "a Binance recording"
     }
 
-    fn asked(&self) -> &str {
-        self.options.symbol.as_str()
+    fn asked(&self) -> Option<&str> {
+        Some(self.options.symbol.as_str())
     }
 
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {

@@ -152,8 +152,8 @@ impl MessageFormat for Capture {
         "Bybit recording"
     }
 
-    fn asked(&self) -> &str {
-        &self.symbol
+    fn asked(&self) -> Option<&str> {
+        Some(&self.symbol)
     }
 
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {

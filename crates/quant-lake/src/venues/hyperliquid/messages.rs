@@ -216,8 +216,8 @@ impl MessageFormat for Recording {
         "Hyperliquid recording"
     }
 
-    fn asked(&self) -> &str {
-        &self.options.coin
+    fn asked(&self) -> Option<&str> {
+        Some(&self.options.coin)
     }
 
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Read<()> {

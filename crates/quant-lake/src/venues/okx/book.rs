@@ -212,8 +212,8 @@ impl MessageFormat for BookLines {
         "OKX order book"
     }
 
-    fn asked(&self) -> &str {
-        &self.options.inst_id
+    fn asked(&self) -> Option<&str> {
+        Some(&self.options.inst_id)
     }
 
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {

@@ -186,8 +186,8 @@ impl<R: FromMatch> RowFormat for Trades<R> {
     fn name(&self) -> &'static str {
         "OKX trades"
     }
-    fn asked(&self) -> &str {
-        &self.name
+    fn asked(&self) -> Option<&str> {
+        Some(&self.name)
     }
     fn columns(&self) -> Vec<&str> {
         TRADES.columns.to_vec()
@@ -269,8 +269,8 @@ impl RowFormat for Candles {
     fn name(&self) -> &'static str {
         "OKX candlesticks"
     }
-    fn asked(&self) -> &str {
-        &self.name
+    fn asked(&self) -> Option<&str> {
+        Some(&self.name)
     }
     fn columns(&self) -> Vec<&str> {
         CANDLES.columns.to_vec()
@@ -335,8 +335,8 @@ impl RowFormat for Funding {
     fn name(&self) -> &'static str {
         "OKX funding rates"
     }
-    fn asked(&self) -> &str {
-        &self.name
+    fn asked(&self) -> Option<&str> {
+        Some(&self.name)
     }
     fn columns(&self) -> Vec<&str> {
         FUNDING.columns.to_vec()

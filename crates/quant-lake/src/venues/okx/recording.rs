@@ -269,8 +269,8 @@ impl MessageFormat for Recording {
         "OKX recording"
     }
 
-    fn asked(&self) -> &str {
-        &self.options.inst_id
+    fn asked(&self) -> Option<&str> {
+        Some(&self.options.inst_id)
     }
 
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {

@@ -54,7 +54,7 @@ impl Holds {
         &self,
         file: &str,
         what: &str,
-        asked: &str,
+        asked: Option<&str>,
     ) -> Option<ParseError> {
         if self.asked || self.of_others + self.strange == 0 {
             return None;
@@ -76,7 +76,7 @@ impl Holds {
         };
         Some(ParseError::OtherInstruments {
             file: file.to_owned(),
-            asked: asked.to_owned(),
+            asked: asked.unwrap_or("the instrument").to_owned(),
             found,
         })
     }

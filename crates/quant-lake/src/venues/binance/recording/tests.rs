@@ -276,8 +276,8 @@ fn an_image_without_a_symbol_is_not_used_beside_frames_of_another_symbol() {
     let update = depth(10, (5, 10, 5), r#"["97.0","1"]"#, "");
     let eth = of_eth(&trade(5, 1));
     for lines in [
-        // Another symbol's recording read as ours; its image before, between and after ours.
-        vec![eth.clone(), image(6, 5), of_eth(&update)],
+        // An image before, between and after frames of both.
+        vec![eth.clone(), image(6, 5), update.clone()],
         vec![image(0, 5), eth.clone(), update.clone()],
         vec![update.clone(), image(0, 5), eth.clone()],
         vec![update.clone(), eth.clone(), image(0, 5)],
@@ -288,6 +288,13 @@ fn an_image_without_a_symbol_is_not_used_beside_frames_of_another_symbol() {
             assert!(error.contains(part), "{part}: {error}");
         }
     }
+    // Another symbol's recording read as ours has nothing of ours, whatever its image is.
+    let error = read(Market::Um, &[eth.clone(), image(6, 5), of_eth(&update)]).err();
+    let error = error.map(|e| e.to_string()).unwrap_or_default();
+    assert!(
+        error.contains("nothing in it is of `BTCUSDT`") && error.contains("`ETHUSDT`, 2 in all"),
+        "{error}"
+    );
     // Without books there is nothing to be wrong about, and streams of the whole market say nothing about images.
     let parse = ParseOptions {
         file: "x.gz".to_owned(),

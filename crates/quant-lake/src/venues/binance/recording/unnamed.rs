@@ -30,8 +30,11 @@ pub(super) struct Unnamed {
 impl Unnamed {
     /// Takes a frame of the asked symbol; returns the image that waited for it.
     #[inline]
-    pub(super) const fn saw_asked(&mut self) -> Option<Held> {
-        self.asked = true;
+    pub(super) fn saw_asked(&mut self, asked: &str, out: &mut Tables) -> Option<Held> {
+        if !self.asked {
+            self.asked = true;
+            self.refuse_mixed(asked, out);
+        }
         self.held.take()
     }
 
@@ -70,10 +73,11 @@ impl Unnamed {
         }
     }
 
-    /// Refuses a file whose images may be of one symbol or of another, if its book is wanted.
+    /// Refuses a file whose images may be of one symbol or of another, if its book is wanted. One that has nothing of the asked
+    /// symbol is refused at its end for that.
     fn refuse_mixed(&self, asked: &str, out: &mut Tables) {
         let wanted = out.wants(Dataset::L2Deltas) || out.wants(Dataset::L2Snapshots);
-        if let (Some(other), Some(line), true) = (&self.other, self.image, wanted) {
+        if let (Some(other), Some(line), true) = (&self.other, self.image, self.asked && wanted) {
             out.fail(ParseError::OtherSource {
                 file: out.file().to_owned(),
                 line,
