@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use quant_core::market::{Instrument, InstrumentKey, Venue};
+use quant_core::market::{Instrument, InstrumentKey, Symbol, Venue};
 use quant_core::time::TimeRange;
 use quant_lake::ingest::discover::Folders;
 use quant_lake::ingest::{FileOutcome, FileStatus, IngestOptions, IngestReport, RowCounts};
@@ -86,12 +86,14 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     };
     let mut lines = Vec::new();
     let mut outcome = Ok(());
-    for symbol in &args.symbol {
-        let key = InstrumentKey {
-            exchange: args.exchange,
-            market: args.market,
-            symbol: symbol.clone(),
-        };
+    let key_of = |symbol: &Symbol| InstrumentKey {
+        exchange: args.exchange,
+        market: args.market,
+        symbol: symbol.clone(),
+    };
+    let keys: Vec<InstrumentKey> = args.symbol.iter().map(key_of).collect();
+    keys.iter().try_for_each(ensure::require_market)?;
+    for (symbol, key) in args.symbol.iter().zip(keys) {
         let report = job.ingest(&context, &key, &table)?;
         // Also when all days were there already: an earlier command may have ended between data and terms.
         let has_data = |file: &FileOutcome| {

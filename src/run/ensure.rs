@@ -24,6 +24,7 @@ use quant_lake::venues::csv::{
     CsvHeader, CsvMapping, CsvRows, KlineColumns, QtyUnit, SideColumn, Stamp, TimeFormat,
     TradeColumns,
 };
+use quant_lake::venues::markets::check_market;
 
 use crate::config::{RawCsv, RawSynth, RawVision, VolumeUnit};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
@@ -289,10 +290,20 @@ pub fn require_success(report: &IngestReport) -> CommandResult<()> {
     Err(out)
 }
 
+/// Refuses an instrument whose name is none of its market, before anything of it is asked for, simulated or read.
+///
+/// # Errors
+/// Configuration error.
+pub fn require_market(key: &InstrumentKey) -> CommandResult<()> {
+    check_market(key).config_error()
+}
+
 /// Maps an ingest that could not begin.
 pub fn ingest_error(error: &IngestError) -> CommandError {
     let kind = match error {
-        IngestError::WrongExchange { .. } | IngestError::Mapping(_) => ErrorKind::Config,
+        IngestError::WrongExchange { .. } | IngestError::Market(_) | IngestError::Mapping(_) => {
+            ErrorKind::Config
+        }
         IngestError::Io { .. } => ErrorKind::Internal,
         IngestError::Commit(_) => ErrorKind::Data,
     };

@@ -168,6 +168,7 @@ fn prepare(
     timing.started_at = Some(wall_clock());
     let lake = Lake::new(&config.raw.paths.lake);
     let keys = instrument_keys(config);
+    keys.iter().try_for_each(ensure::require_market)?;
     let table = instruments::load(config.raw.paths.instruments.as_deref())?;
     let terms = keys
         .iter()

@@ -68,3 +68,5 @@ mod verify;
 mod vision;
 /// A random walk as a CSV of bars.
 mod walk;
+/// Other instruments than the asked one: refused by name, by market, by content.
+mod wrong_instrument;

@@ -8,7 +8,10 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::decimal::decimal_product;
 use crate::time::UnixMicros;
+
+mod decimal;
 
 /// One basis point as a fraction.
 pub const BPS: f64 = 1e-4;

@@ -18,6 +18,7 @@ mod quarantine;
 mod receipt;
 pub mod report;
 pub mod run;
+mod session;
 pub mod source;
 mod unit;
 pub mod updates;
@@ -30,6 +31,7 @@ pub use report::{
     DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts,
 };
 pub use run::{IngestError, IngestOptions, IngestRequest, ingest_vision};
+pub use session::in_session_order;
 pub use source::{ArchiveSource, Fetched, LocalArchive, SourceError};
 pub use unit::FileError;
 

@@ -12,6 +12,7 @@ pub mod deepcoin;
 pub mod hyperliquid;
 pub mod json;
 pub(crate) mod json_values;
+pub mod markets;
 #[cfg(test)]
 pub(crate) mod message_fixture;
 pub mod message_order;

@@ -6,7 +6,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::time::UnixMicros;
-use crate::units::Step;
+use crate::units::{Step, decimal_product};
 
 /// Why a name of the market vocabulary is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -310,12 +310,13 @@ impl Instrument {
     /// Returns base units for a venue quantity: contracts become coins, coins stay.
     ///
     /// # Units
-    /// Linear: `qty_raw * contract_value`. Inverse: `qty_raw * contract_value / price`.
+    /// Linear: `qty_raw * contract_value`. Inverse: `qty_raw * contract_value / price`. The product is that of decimals.
     pub fn base_qty(&self, qty_raw: f64, price: f64) -> f64 {
+        let product = decimal_product(qty_raw, self.contract_value);
         if self.inverse {
-            qty_raw * self.contract_value / price
+            product / price
         } else {
-            qty_raw * self.contract_value
+            product
         }
     }
 }

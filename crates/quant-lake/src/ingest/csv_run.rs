@@ -17,6 +17,7 @@ use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, SourceKind};
 use crate::venues::binance::FormatError;
 use crate::venues::csv::{CsvMapping, PARSER_VERSION, parser};
+use crate::venues::markets::check_market;
 
 /// What to ingest.
 #[derive(Clone, Debug)]
@@ -47,6 +48,7 @@ pub fn ingest_csv(
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<IngestReport, IngestError> {
+    check_market(&request.key)?;
     request.mapping.check()?;
     progress.planned(1);
     let key = DatasetKey {
@@ -124,6 +126,7 @@ fn file(
         context: Vec::new(),
         replaces_same_name: true,
         is_whole_day: false,
+        named_days: None,
         at_hand: None,
     };
     let wanted = Wanted {

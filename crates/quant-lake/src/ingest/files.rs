@@ -21,6 +21,7 @@ use crate::commit::{DatasetWriter, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, Source, SourceKind};
 use crate::schema::Dataset;
+use crate::venues::markets::check_market;
 use crate::venues::rows::{ParseOptions, RowParser};
 
 /// A file at hand.
@@ -84,6 +85,7 @@ pub fn ingest_files(
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<IngestReport, IngestError> {
+    check_market(&request.key)?;
     progress.planned(request.files.len());
     let asked: BTreeSet<Dataset> = request
         .files
@@ -319,6 +321,7 @@ impl Job<'_> {
             context,
             replaces_same_name: true,
             is_whole_day: false,
+            named_days: None,
             at_hand: Some(&self.at_hand),
         })
     }

@@ -24,6 +24,7 @@ use crate::manifest::{IngestParams, SourceKind};
 use crate::quality::Scans;
 use crate::schema::Dataset;
 use crate::venues::binance::{ArchiveFile, Cadence, PARSER_VERSION, Terms, VisionType, parser};
+use crate::venues::markets::{WrongMarket, check_market};
 
 /// How the note begins that tells of a file the venue has replaced.
 pub const REPLACED: &str = "the venue has replaced this file";
@@ -42,6 +43,9 @@ pub enum IngestError {
         /// Exchange asked for.
         exchange: String,
     },
+    /// The name of the instrument is none of its market.
+    #[error(transparent)]
+    Market(#[from] WrongMarket),
     /// A folder of the lake cannot be made.
     #[error("cannot create `{}`: {source}", path.display())]
     Io {
@@ -142,6 +146,7 @@ pub fn ingest_vision(
             exchange: request.key.exchange.to_string(),
         });
     }
+    check_market(&request.key)?;
     let plan = PlanOptions {
         monthly: request.options.monthly,
         skip_unpublished: source.is_remote(),
@@ -490,6 +495,8 @@ impl Worker<'_> {
             stop: self.stop,
             progress: self.progress,
         };
+        let (first, end) = file.period.days();
+        let named_days = (first, end.plus(-1));
         let local = LocalFile {
             path,
             name: file.name(),
@@ -501,6 +508,7 @@ impl Worker<'_> {
             context: Vec::new(),
             replaces_same_name: true,
             is_whole_day: true,
+            named_days: Some(named_days),
             at_hand: None,
         };
         let at = unit.first.start();

@@ -123,6 +123,18 @@ pub enum FileError {
         /// The other files.
         others: Vec<String>,
     },
+    /// Its rows are of other days than its name says.
+    #[error(
+        "`{file}` holds no row of {expected}; its rows are of {found}\nhint: it has the name of another file, or the vendor packed the wrong rows: fetch it again"
+    )]
+    OtherDays {
+        /// File.
+        file: String,
+        /// Days of its name.
+        expected: String,
+        /// Days of its rows.
+        found: String,
+    },
     /// A parser made rows nobody asked for: a bug, not a property of the file.
     #[error("the parser made rows of `{dataset}`, which were not asked for")]
     NotAsked {
@@ -190,6 +202,8 @@ pub(super) struct LocalFile<'a> {
     pub(super) replaces_same_name: bool,
     /// It holds whole days, all there is of them.
     pub(super) is_whole_day: bool,
+    /// The days its name says it has rows of; empty ones have no file.
+    pub(super) named_days: Option<(Day, Day)>,
     /// The files it is ingested with.
     pub(super) at_hand: Option<&'a AtHand>,
 }
@@ -360,6 +374,7 @@ pub(super) fn process(
             }
         }
     };
+    refuse_other_days(file, wanted.range, &totals)?;
     let mut of: BTreeMap<Dataset, Totals> = totals.into_iter().collect();
     let mut made = Vec::with_capacity(sinks.len());
     for (sink, target) in sinks.into_iter().zip(cx.targets) {
@@ -426,6 +441,44 @@ fn judge(file: &LocalFile<'_>, ended: Ended) -> Result<(FileTotals, Option<u64>)
     }
     read?;
     Ok((parsed?, whole.dropped))
+}
+
+/// Refuses a file all of whose rows are of other days than its name says: it is no day without rows.
+fn refuse_other_days(
+    file: &LocalFile<'_>,
+    wanted: TimeRange,
+    totals: &FileTotals,
+) -> Result<(), FileError> {
+    let Some((first, last)) = file.named_days else {
+        return Ok(());
+    };
+    let is_inside = |t: &Totals| t.days.values().any(|c| c.kept + c.duplicates > 0);
+    if totals.iter().any(|(_, t)| is_inside(t)) {
+        return Ok(());
+    }
+    let times = totals.iter().filter_map(|(_, t)| t.outside);
+    let Some((from, to)) = times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else {
+        return Ok(());
+    };
+    let (from, to) = (from.day(), to.day());
+    // Of a month only some days may be wanted; whether the others have rows is another question.
+    let all_wanted = wanted.start <= first.start() && last.end() <= wanted.end;
+    if !all_wanted && from <= last && first <= to {
+        return Ok(());
+    }
+    Err(FileError::OtherDays {
+        file: file.name.clone(),
+        expected: days_text(first, last),
+        found: days_text(from, to),
+    })
+}
+
+fn days_text(first: Day, last: Day) -> String {
+    if first == last {
+        first.to_string()
+    } else {
+        format!("{first} to {last}")
+    }
 }
 
 /// Books a file that ended too early as a gap at the end of its last day.

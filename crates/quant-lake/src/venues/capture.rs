@@ -152,6 +152,51 @@ pub fn received_in_front(line: &[u8]) -> (Option<i64>, &[u8]) {
     }
 }
 
+/// Returns when a line of a recording was received, else the time the venue sent it, microseconds UTC; rounded down.
+///
+/// Good enough to put recordings in order: a line need not be whole, nor a message of any venue.
+pub fn line_time(line: &[u8]) -> Option<i64> {
+    let digits = line.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits > 0 {
+        let is_stamp = matches!(line.get(digits), None | Some(b' '));
+        return micros(&line[..digits]).filter(|_| is_stamp);
+    }
+    // Captures count seconds, venues do not.
+    if let Some(received) = number_of(line, "ts").and_then(|ts| exact_seconds(ts).ok()) {
+        return Some(received);
+    }
+    // The names under which the venues send their own time.
+    ["E", "ts", "time", "T"]
+        .into_iter()
+        .find_map(|field| number_of(line, field).and_then(micros))
+}
+
+/// Reads an instant by its number of digits: seconds, milliseconds, microseconds or nanoseconds since 1970.
+fn micros(digits: &[u8]) -> Option<i64> {
+    match digits.len() {
+        10 => parse_digits(digits).map(|s| s * 1_000_000),
+        13 => parse_digits(digits).map(|ms| ms * 1_000),
+        // 18 digits of a nanosecond stamp fit the short reader, and the last digit is below a microsecond anyway.
+        16 | 19 => parse_digits(&digits[..16]),
+        _ => None,
+    }
+}
+
+/// Returns the first number in a text that follows `"field":`, quoted or not.
+fn number_of<'a>(text: &'a [u8], field: &str) -> Option<&'a [u8]> {
+    let field = format!("\"{field}\":");
+    memchr::memmem::find_iter(text, field.as_bytes()).find_map(|at| {
+        let rest = text.get(at + field.len()..)?;
+        let blank = rest.iter().take_while(|b| matches!(b, b' ' | b'"')).count();
+        let rest = &rest[blank..];
+        let n = rest
+            .iter()
+            .take_while(|b| b.is_ascii_digit() || **b == b'.')
+            .count();
+        (n > 0).then(|| &rest[..n])
+    })
+}
+
 /// Reads seconds with a fraction as microseconds, rounded down, without the detour over a float.
 fn exact_seconds(text: &[u8]) -> Result<i64, RowProblem> {
     let point = memchr::memchr(b'.', text).unwrap_or(text.len());

@@ -4,6 +4,7 @@
 //! unknown has no unit, so it cannot be read by mistake as coins.
 
 use quant_core::market::{Instrument, Market};
+use quant_core::units::decimal_product;
 
 /// Unit of the quantities of one instrument at one venue.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,8 +50,8 @@ impl QtyUnit {
     /// # Units
     /// ```text
     /// Base     qty
-    /// Linear   qty * ctval           rounds once
-    /// Inverse  qty * usd / price     whole contracts of whole dollars: the product is exact, so this rounds once too
+    /// Linear   qty * ctval           the product of the decimals, rounded once: 140.2 * 0.02 is 2.804
+    /// Inverse  qty * usd / price     likewise, and whole contracts of whole dollars are exact: this rounds once too
     /// ```
     /// Bit for bit what [`Instrument::base_qty`] returns. The result may be infinite or zero for absurd operands: a parser
     /// must check it.
@@ -58,8 +59,8 @@ impl QtyUnit {
     pub fn base(self, qty: f64, price: f64) -> f64 {
         match self {
             Self::Base => qty,
-            Self::Linear { ctval } => qty * ctval,
-            Self::Inverse { usd } => qty * usd / price,
+            Self::Linear { ctval } => decimal_product(qty, ctval),
+            Self::Inverse { usd } => decimal_product(qty, usd) / price,
         }
     }
 
@@ -71,7 +72,7 @@ impl QtyUnit {
     pub fn quote(self, qty: f64, price: f64) -> f64 {
         match self {
             Self::Base | Self::Linear { .. } => self.base(qty, price) * price,
-            Self::Inverse { usd } => qty * usd,
+            Self::Inverse { usd } => decimal_product(qty, usd),
         }
     }
 

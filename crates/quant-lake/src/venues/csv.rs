@@ -12,7 +12,7 @@ pub use mapping::{
 pub use parse::parser;
 
 /// Version of the CSV parser: part of the idempotence key.
-pub const PARSER_VERSION: &str = "csv-1";
+pub const PARSER_VERSION: &str = "csv-2";
 
 #[cfg(test)]
 mod tests;

@@ -148,3 +148,10 @@ pub(crate) fn unit_words(unit: QtyUnit) -> String {
     };
     out
 }
+
+/// Returns the first string in a text that follows `"field":"`, unread: good enough to name what is passed over.
+pub(crate) fn text_of<'a>(data: &'a [u8], field: &str) -> Option<&'a [u8]> {
+    let field = format!("\"{field}\":\"");
+    let at = memchr::memmem::find(data, field.as_bytes())?;
+    data.get(at + field.len()..)?.split(|b| *b == b'"').next()
+}

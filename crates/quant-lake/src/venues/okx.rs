@@ -10,7 +10,7 @@ mod parse;
 pub use parse::parser;
 
 /// Version of the OKX archive parsers: part of the idempotence key, raised when the same bytes give other rows.
-pub const PARSER_VERSION: &str = "okx-archives-1";
+pub const PARSER_VERSION: &str = "okx-archives-2";
 pub mod instruments;
 mod levels;
 pub mod recording;

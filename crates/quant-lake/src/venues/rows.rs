@@ -14,10 +14,12 @@ use super::records::{Columns as _, Record};
 use crate::schema::Dataset;
 
 mod fields;
+mod holds;
 mod notes;
 mod problem;
 mod refused;
 pub use fields::{Fields, MAX_FIELDS};
+pub(in crate::venues) use holds::Holds;
 pub use notes::{LeftOut, Notes};
 pub use problem::{ParseError, RowProblem};
 pub use refused::{Quarantined, too_many_refused};
@@ -41,6 +43,14 @@ pub trait RowFormat: Send {
 
     /// Returns the name used in messages.
     fn name(&self) -> &'static str;
+    /// Returns the instrument that is asked for, where the file may hold others.
+    fn asked(&self) -> Option<&str> {
+        None
+    }
+    /// Returns the instrument of a row that was left out as another's.
+    fn instrument<'a>(&self, fields: &Fields<'a>) -> &'a [u8] {
+        fields.get(0)
+    }
     /// Returns the field separator.
     fn delimiter(&self) -> u8 {
         b','
@@ -91,6 +101,8 @@ pub struct Totals {
     pub rows: u64,
     /// Rows outside the wanted time range, and rows the format leaves out (`notes` says which).
     pub filtered: u64,
+    /// First and last time of the rows outside the wanted time range, in files of rows.
+    pub outside: Option<(UnixMicros, UnixMicros)>,
     /// Rows refused.
     pub quarantined: Vec<Quarantined>,
     /// Those of the filtered rows that are of a wanted day but cannot be used, as a book update before the first
@@ -223,6 +235,7 @@ pub struct Parser<F: RowFormat> {
     latest: i64,
     line: u64,
     totals: Totals,
+    holds: Holds,
     started: bool,
     collect: bool,
 }
@@ -249,6 +262,7 @@ impl<F: RowFormat> Parser<F> {
             latest: i64::MIN,
             line: 0,
             totals: Totals::default(),
+            holds: Holds::default(),
             started: false,
         }
     }
@@ -403,6 +417,9 @@ impl<F: RowFormat> Parser<F> {
             Err(RowProblem::LeftOut(why)) => {
                 self.totals.filtered += 1;
                 self.totals.notes.leave_out(why);
+                if why == LeftOut::OtherInstrument {
+                    self.holds.saw_other(self.format.instrument(&fields));
+                }
                 return Ok(());
             }
             Err(reason) => return self.quarantine(line, reason),
@@ -421,6 +438,9 @@ impl<F: RowFormat> Parser<F> {
         let ts = row.ts();
         if !self.options.range.contains(UnixMicros(ts)) {
             self.totals.filtered += 1;
+            let at = UnixMicros(ts);
+            let (first, last) = self.totals.outside.unwrap_or((at, at));
+            self.totals.outside = Some((first.min(at), last.max(at)));
             return Ok(());
         }
         let key = row.sort_key();
@@ -559,6 +579,14 @@ impl<F: RowFormat> RowParser for Parser<F> {
     fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<FileTotals, ParseError> {
         if !self.started {
             return Err(ParseError::Empty { file: self.file() });
+        }
+        let of_others = self.totals.notes.other_instruments;
+        if self.totals.rows > of_others + self.totals.quarantined.len() as u64 {
+            self.holds.saw_asked();
+        }
+        let (what, asked) = (self.format.name(), self.format.asked());
+        if let Some(refusal) = self.holds.refusal(&self.options.file, what, asked) {
+            return Err(refusal);
         }
         let allowed = self.options.max_quarantine_share * self.totals.rows as f64;
         if self.totals.quarantined.len() as f64 > allowed {

@@ -23,8 +23,8 @@ use super::records::{
     LiquidationRow, MarkKline, OpenInterestRow, PremiumKline, Record, TradeRow,
 };
 use super::rows::{
-    FileTotals, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem, Totals,
-    excerpt, too_many_refused,
+    FileTotals, Holds, ParseError, ParseOptions, Parsed, Quarantined, RowParser, RowProblem,
+    Totals, excerpt, too_many_refused,
 };
 use crate::schema::Dataset;
 
@@ -38,6 +38,11 @@ const MAX_QUARANTINED: usize = 100_000;
 pub trait MessageFormat: Send {
     /// Returns the name used in messages.
     fn name(&self) -> &'static str;
+
+    /// Returns the instrument that is asked for, where the file may hold others.
+    fn asked(&self) -> Option<&str> {
+        None
+    }
 
     /// Reads one line without its line end; rows go to `out`.
     ///
@@ -91,6 +96,7 @@ pub struct Tables {
     totals: BTreeMap<Dataset, Totals>,
     /// Days that get a partition even if they have no row.
     expected: BTreeSet<(Dataset, Day)>,
+    holds: Holds,
     n_quarantined: usize,
     ready: Vec<Parsed>,
     failed: Option<ParseError>,
@@ -160,6 +166,7 @@ impl Tables {
             liquidations: table(want(Dataset::Liquidations), parse),
             totals,
             expected: BTreeSet::new(),
+            holds: Holds::default(),
             n_quarantined: 0,
             ready: Vec::new(),
             failed: None,
@@ -290,6 +297,29 @@ impl Tables {
     fn open_day(&self) -> Option<Day> {
         let newest = UnixMicros(self.newest);
         self.range.contains(newest).then(|| newest.day())
+    }
+
+    /// Notes a message of the asked instrument, whether or not it makes rows.
+    #[inline]
+    pub const fn of_asked(&mut self) {
+        self.holds.saw_asked();
+    }
+
+    /// Returns whether a message of the asked instrument was noted.
+    #[inline]
+    pub const fn has_asked(&self) -> bool {
+        self.holds.has_asked()
+    }
+
+    /// Notes a message of another instrument. A file that holds nothing else is refused.
+    #[inline]
+    pub fn of_other(&mut self, name: &[u8]) {
+        self.holds.saw_other(name);
+    }
+
+    /// Notes a message that is none of the venue's. A file that holds nothing else is refused.
+    pub fn of_nobody(&mut self, text: &[u8]) {
+        self.holds.saw_strange(text);
     }
 
     /// Records that a stretch before the message being read is missing.
@@ -476,6 +506,10 @@ impl<F: MessageFormat> RowParser for MessageParser<F> {
             });
         }
         self.format.finish(&mut self.tables)?;
+        let (what, asked) = (self.format.name(), self.format.asked());
+        if let Some(refusal) = self.tables.holds.refusal(&self.options.file, what, asked) {
+            return Err(refusal);
+        }
         let counted = self.tables.flush_all();
         self.drain(out)?;
         // Only now: days that have just ended must not count their rows twice.

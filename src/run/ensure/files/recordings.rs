@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quant_core::market::{InstrumentKey, Venue};
 use quant_lake::ingest::container::{ContainerSpec, sniff};
-use quant_lake::ingest::{IngestReport, VendorFile};
+use quant_lake::ingest::{IngestReport, VendorFile, in_session_order};
 use quant_lake::manifest::SourceKind;
 use quant_lake::schema::Dataset;
 use quant_lake::venues::{binance, bybit, hyperliquid, okx};
@@ -16,7 +16,7 @@ use crate::run::ensure::IngestContext;
 
 /// Ingests recordings of one instrument: each may hold several datasets and days.
 ///
-/// Several recordings are one session, in the order given (a folder's in the order of names).
+/// Several recordings are one session, in the order of their first times whatever order they are named in.
 ///
 /// # Errors
 /// Configuration errors: no file, a dataset recordings do not have, unknown terms, simulated files under a real name.
@@ -27,12 +27,13 @@ pub fn recordings(
     book: BookChoice,
 ) -> CommandResult<IngestReport> {
     let key = asked.key;
-    let files = recording_files(key, paths)?;
+    let files = vendor_files(&recording_files(key, paths)?)?;
+    let files = in_session_order(files, context.options.limits);
     let group = match key.exchange.venue {
-        Venue::Binance => of_binance(asked, &files, book)?,
-        Venue::Bybit => of_bybit(asked, &files, book)?,
-        Venue::Okx => of_okx(asked, &files, book)?,
-        Venue::Hyperliquid => of_hyperliquid(asked, &files, book)?,
+        Venue::Binance => of_binance(asked, files, book)?,
+        Venue::Bybit => of_bybit(asked, files, book)?,
+        Venue::Okx => of_okx(asked, files, book)?,
+        Venue::Hyperliquid => of_hyperliquid(asked, files, book)?,
         Venue::Deepcoin | Venue::Csv => {
             return Err(CommandError::text(
                 ErrorKind::Config,
@@ -46,7 +47,7 @@ pub fn recordings(
 
 fn of_binance(
     asked: &Asked<'_>,
-    files: &[PathBuf],
+    files: Vec<VendorFile>,
     book: BookChoice,
 ) -> CommandResult<Group<'static>> {
     let datasets = asked.of(&binance::recording::RECORDED)?;
@@ -56,9 +57,9 @@ fn of_binance(
         book: book_options(asked.known_unit()?, book),
     };
     let session = Arc::new(binance::recording::Session::default());
-    let order = files.to_vec();
+    let order: Vec<PathBuf> = files.iter().map(|f| f.path.clone()).collect();
     Ok(Group {
-        files: vendor_files(files, &datasets)?,
+        files: with_datasets(files, &datasets),
         kind: SourceKind::Recording,
         version: binance::recording::RECORDING_VERSION,
         params: options.params(),
@@ -79,7 +80,7 @@ fn of_binance(
 
 fn of_bybit(
     asked: &Asked<'_>,
-    files: &[PathBuf],
+    files: Vec<VendorFile>,
     book: BookChoice,
 ) -> CommandResult<Group<'static>> {
     let datasets = asked.of(&bybit::recording::DATASETS)?;
@@ -91,7 +92,7 @@ fn of_bybit(
         datasets: datasets.clone(),
     };
     Ok(Group {
-        files: vendor_files(files, &datasets)?,
+        files: with_datasets(files, &datasets),
         kind: SourceKind::Recording,
         version: bybit::recording::PARSER_VERSION,
         params: options.ingest_params(),
@@ -100,14 +101,18 @@ fn of_bybit(
     })
 }
 
-fn of_okx(asked: &Asked<'_>, files: &[PathBuf], book: BookChoice) -> CommandResult<Group<'static>> {
+fn of_okx(
+    asked: &Asked<'_>,
+    files: Vec<VendorFile>,
+    book: BookChoice,
+) -> CommandResult<Group<'static>> {
     let datasets = asked.of(&okx::recording::OkxRecordingOptions::DATASETS)?;
     // Without terms in the table the capture's own answers tell what a contract is worth.
     let unit = asked.unit();
     let options =
         okx::recording::OkxRecordingOptions::new(asked.key, unit, book.levels, book.cadence);
     Ok(Group {
-        files: vendor_files(files, &datasets)?,
+        files: with_datasets(files, &datasets),
         kind: SourceKind::Recording,
         version: okx::recording::RECORDING_VERSION,
         params: options.params(),
@@ -124,14 +129,14 @@ fn of_okx(asked: &Asked<'_>, files: &[PathBuf], book: BookChoice) -> CommandResu
 
 fn of_hyperliquid(
     asked: &Asked<'_>,
-    files: &[PathBuf],
+    files: Vec<VendorFile>,
     book: BookChoice,
 ) -> CommandResult<Group<'static>> {
     use hyperliquid::messages::{HyperliquidOptions, RECORDING_VERSION, recording_parser};
     let datasets = asked.of(&HyperliquidOptions::DATASETS)?;
     let options = HyperliquidOptions::new(asked.key, book.levels, book.cadence);
     Ok(Group {
-        files: vendor_files(files, &datasets)?,
+        files: with_datasets(files, &datasets),
         kind: SourceKind::Recording,
         version: RECORDING_VERSION,
         params: options.params(),
@@ -140,7 +145,7 @@ fn of_hyperliquid(
     })
 }
 
-/// Returns the recordings named by files and folders, each folder's in the order of their names.
+/// Returns the recordings named by files and folders.
 fn recording_files(key: &InstrumentKey, paths: &[PathBuf]) -> CommandResult<Vec<PathBuf>> {
     if paths.is_empty() {
         return Err(CommandError::text(
@@ -184,8 +189,15 @@ fn recording_files(key: &InstrumentKey, paths: &[PathBuf]) -> CommandResult<Vec<
     Ok(files)
 }
 
+fn with_datasets(mut files: Vec<VendorFile>, datasets: &[Dataset]) -> Vec<VendorFile> {
+    for file in &mut files {
+        file.datasets = datasets.to_vec();
+    }
+    files
+}
+
 /// Describes recordings: packed as their first bytes say, of any day.
-fn vendor_files(paths: &[PathBuf], datasets: &[Dataset]) -> CommandResult<Vec<VendorFile>> {
+fn vendor_files(paths: &[PathBuf]) -> CommandResult<Vec<VendorFile>> {
     let mut out = Vec::new();
     for path in paths {
         let kind = sniff(path).data_error()?;
@@ -201,11 +213,11 @@ fn vendor_files(paths: &[PathBuf], datasets: &[Dataset]) -> CommandResult<Vec<Ve
             name: name_of(path),
             url: None,
             container: container.accepting_truncated(),
-            datasets: datasets.to_vec(),
+            datasets: Vec::new(),
             days: None,
             whole_days: false,
             sha256: None,
-            continues: !out.is_empty(),
+            continues: false,
         });
     }
     Ok(out)

@@ -93,6 +93,7 @@ fn ingest(
         context: Vec::new(),
         replaces_same_name: true,
         is_whole_day: true,
+        named_days: None,
         at_hand: None,
     };
     let wanted = Wanted {

@@ -8,6 +8,8 @@
 //! of the recording and is flagged `ts_inferred`. The receive time is stored, never trusted: recorders' clocks are off.
 
 mod frame;
+mod unnamed;
+mod values;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,14 +17,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quant_core::market::book::{BinanceRule, BinanceSync, Step};
 use quant_core::market::{Market, Symbol};
 
-use self::frame::{Channel, Frame, Levels};
+use self::frame::{Channel, Frame, Levels, Owner};
+use self::unnamed::{Held, Unnamed};
+use self::values::{aggressor, digits, epoch, id, n_levels, positive, size, split_stamp};
 use crate::manifest::IngestParams;
 use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions};
 use crate::venues::contracts::QtyUnit;
-use crate::venues::number::{parse_decimal, parse_digits, parse_epoch, parse_flag};
+use crate::venues::number::parse_flag;
 use crate::venues::records::{AggTrade, BookTickerRow, Kline, LiquidationRow, TradeRow, Ts};
-use crate::venues::row_values::{MAX_POSITIVE, check_candle};
+use crate::venues::row_values::check_candle;
 use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
@@ -81,6 +85,7 @@ struct State {
     flow: Option<BookFlow>,
     waiting: VecDeque<Waiting>,
     venue_ts: Option<i64>,
+    other_symbol: Option<Vec<u8>>,
 }
 
 /// Returns the parser of one recording that may go on where `before` ended.
@@ -103,6 +108,7 @@ pub fn recording_parser(
         recording.flow = state.flow;
         recording.waiting = state.waiting;
         recording.venue_ts = state.venue_ts;
+        recording.unnamed.other = state.other_symbol;
         recording.goes_on = true;
     }
     Box::new(MessageParser::new(recording, &tables, parse))
@@ -125,6 +131,7 @@ struct Recording {
     /// Newest venue time of any frame.
     venue_ts: Option<i64>,
     levels: Levels,
+    unnamed: Unnamed,
     depth_frames: u64,
     images: u64,
     session: Arc<Session>,
@@ -158,6 +165,7 @@ impl Recording {
             waiting: VecDeque::new(),
             venue_ts: None,
             levels: Levels::default(),
+            unnamed: Unnamed::default(),
             depth_frames: 0,
             images: 0,
             session: Arc::default(),
@@ -184,6 +192,11 @@ impl Recording {
             asked: format!("one of `{}`", self.options.market),
             hint,
         });
+    }
+
+    /// Images of futures have times, those of spot have none.
+    fn is_other_markets_image(&self, frame: &Frame<'_>) -> bool {
+        (frame.trade_time.is_some() || frame.event_time.is_some()) == self.is_spot()
     }
 
     fn is_spot(&self) -> bool {
@@ -362,7 +375,10 @@ impl Recording {
             });
         };
         let [side, qty, price, average, time, symbol] = o;
-        if symbol != Some(self.options.symbol.as_str().as_bytes()) {
+        if symbol == Some(self.options.symbol.as_str().as_bytes()) {
+            out.of_asked();
+        } else {
+            out.of_other(symbol.unwrap_or_default());
             out.diagnose(Dataset::Liquidations, "other_symbols", 1);
             return Ok(());
         }
@@ -471,7 +487,7 @@ impl Recording {
             (None, Some(text)) => Some(epoch(text, "E")?),
             (None, None) => None,
         };
-        if own.is_some() == self.is_spot() {
+        if self.is_other_markets_image(frame) {
             self.wrong_market("REST image", out);
             return Ok(());
         }
@@ -533,6 +549,73 @@ impl Recording {
         Ok(())
     }
 
+    /// Decides whether a frame is of the asked symbol; takes the image that waited for the first of them.
+    fn is_ours(
+        &mut self,
+        frame: &Frame<'_>,
+        recv: Option<i64>,
+        text: &[u8],
+        out: &mut Tables,
+    ) -> Row<bool> {
+        let asked = self.options.symbol.as_str();
+        match (frame.owner(&self.options.symbol), frame.channel()) {
+            (Owner::Asked, _) => {
+                out.of_asked();
+                if let Some(held) = self.unnamed.saw_asked(asked, out) {
+                    self.held_image(&held, out);
+                }
+                Ok(true)
+            }
+            (Owner::Other(name), _) => {
+                out.of_other(name);
+                out.diagnose(Dataset::Trades, "other_symbols", 1);
+                self.unnamed.saw_other(name, asked, out);
+                Ok(false)
+            }
+            (Owner::Market(name), _) => {
+                if let Some(name) = name {
+                    out.of_other(name);
+                }
+                out.diagnose(Dataset::Trades, "other_symbols", 1);
+                Ok(false)
+            }
+            (Owner::Nobody, Channel::RestImage) => {
+                if self.is_other_markets_image(frame) {
+                    self.wrong_market("REST image", out);
+                    return Ok(false);
+                }
+                Ok(self.unnamed.may_use(text, recv, asked, out))
+            }
+            // Whose forced order it is stands inside of it.
+            (Owner::Nobody, Channel::ForceOrder) => Ok(true),
+            (Owner::Nobody, Channel::Other) => {
+                if !frame.is_answer() {
+                    out.of_nobody(text);
+                }
+                Ok(true)
+            }
+            (Owner::Nobody, _) => Err(RowProblem::Field {
+                field: "s",
+                problem: "missing",
+            }),
+        }
+    }
+
+    /// Takes an image that came before the first frame of the asked symbol.
+    fn held_image(&mut self, held: &Held, out: &mut Tables) {
+        let mut levels = Levels::default();
+        let Ok(frame) = Frame::read(&held.text, &mut levels) else {
+            // It was read before.
+            return;
+        };
+        // The levels of the frame being read are needed again.
+        let current = std::mem::replace(&mut self.levels, levels);
+        if let Err(reason) = self.rest_image(&frame, held.recv, out) {
+            refuse(Dataset::L2Deltas, &held.text, reason, out);
+        }
+        self.levels = current;
+    }
+
     /// Takes an image of the partial-depth stream.
     fn partial_image(&mut self, frame: &Frame<'_>, recv: Option<i64>, out: &mut Tables) -> Row<()> {
         let last = digits(frame.last_id.or(frame.last_update_id), "u")?;
@@ -569,6 +652,10 @@ impl MessageFormat for Recording {
         "a Binance recording"
     }
 
+    fn asked(&self) -> Option<&str> {
+        Some(self.options.symbol.as_str())
+    }
+
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {
         let (recv, text) = split_stamp(line)?;
         let mut levels = std::mem::take(&mut self.levels);
@@ -592,12 +679,7 @@ impl MessageFormat for Recording {
             Err(reason) => return Err(reason),
         };
         let channel = frame.channel();
-        if frame
-            .symbol
-            .is_some_and(|s| s != self.options.symbol.as_str().as_bytes())
-            || (frame.symbol.is_none() && frame.stream_is_of_another(&self.options.symbol))
-        {
-            out.diagnose(Dataset::Trades, "other_symbols", 1);
+        if !self.is_ours(&frame, recv, text, out)? {
             return Ok(());
         }
         let (dataset, read) = match channel {
@@ -620,16 +702,7 @@ impl MessageFormat for Recording {
             }
         };
         if let Err(reason) = read {
-            // The table that would have had the row is the one that lacks it.
-            let dataset = match dataset {
-                Dataset::L2Deltas if !out.wants(dataset) => Dataset::L2Snapshots,
-                other => other,
-            };
-            if out.wants(dataset) {
-                out.refuse(dataset, line, reason);
-            } else {
-                out.diagnose(Dataset::Trades, "bad_frames_of_datasets_not_asked_for", 1);
-            }
+            refuse(dataset, line, reason, out);
         }
         Ok(())
     }
@@ -638,6 +711,7 @@ impl MessageFormat for Recording {
         let left: u64 = self.waiting.iter().map(|w| n_levels(&w.line)).sum();
         out.leave_out(Dataset::L2Deltas, left);
         // What waits has been counted here; the next recording only needs the state of the book.
+        self.unnamed.finish(out);
         self.session.states().insert(
             out.file().to_owned(),
             State {
@@ -645,6 +719,7 @@ impl MessageFormat for Recording {
                 flow: self.flow.clone(),
                 waiting: VecDeque::new(),
                 venue_ts: self.venue_ts,
+                other_symbol: self.unnamed.other.clone(),
             },
         );
         for dataset in [Dataset::L2Deltas, Dataset::L2Snapshots] {
@@ -662,109 +737,23 @@ impl MessageFormat for Recording {
     }
 }
 
+/// Refuses a frame: the table that would have had its rows is the one that lacks them.
+fn refuse(dataset: Dataset, line: &[u8], reason: RowProblem, out: &mut Tables) {
+    let dataset = match dataset {
+        Dataset::L2Deltas if !out.wants(dataset) => Dataset::L2Snapshots,
+        other => other,
+    };
+    if out.wants(dataset) {
+        out.refuse(dataset, line, reason);
+    } else {
+        out.diagnose(Dataset::Trades, "bad_frames_of_datasets_not_asked_for", 1);
+    }
+}
+
 const MISSING_TIME: RowProblem = RowProblem::Field {
     field: "E",
     problem: "missing",
 };
-
-/// Splits the receive stamp off a line: nanoseconds, microseconds or milliseconds by their number of digits. A line
-/// that starts with the message has none.
-fn split_stamp(line: &[u8]) -> Row<(Option<i64>, &[u8])> {
-    if line.first() == Some(&b'{') {
-        return Ok((None, line));
-    }
-    let at = memchr::memchr(b' ', line).unwrap_or(line.len());
-    let (stamp, rest) = (&line[..at], line.get(at + 1..).unwrap_or_default());
-    let us = match stamp.len() {
-        19 => parse_digits(&stamp[..16]).filter(|_| stamp[16..].iter().all(u8::is_ascii_digit)),
-        16 => parse_digits(stamp),
-        13 => parse_digits(stamp).map(|ms| ms * 1_000),
-        _ => None,
-    };
-    match us {
-        Some(us) => Ok((Some(us), rest)),
-        None => Err(RowProblem::NotATime {
-            column: "receive time",
-            expected: "nanoseconds, microseconds or milliseconds since 1970, then a space",
-        }),
-    }
-}
-
-/// Counts the levels of a line that was read before.
-fn n_levels(line: &[u8]) -> u64 {
-    let mut levels = Levels::default();
-    match Frame::read(line, &mut levels) {
-        Ok(_) => levels.len(),
-        Err(_) => 0,
-    }
-}
-
-fn epoch(text: &[u8], column: &'static str) -> Row<i64> {
-    match parse_epoch(text) {
-        // 2009 to 2100: a wrong unit is a wrong decade.
-        Some((us, _)) if (1_230_768_000_000_000..4_102_444_800_000_000).contains(&us) => Ok(us),
-        _ => Err(RowProblem::NotATime {
-            column,
-            expected: "milliseconds or microseconds since 1970",
-        }),
-    }
-}
-
-fn given<'a>(text: Option<&'a [u8]>, field: &'static str) -> Row<&'a [u8]> {
-    text.ok_or(RowProblem::Field {
-        field,
-        problem: "missing",
-    })
-}
-
-fn digits(text: Option<&[u8]>, column: &'static str) -> Row<i64> {
-    id(given(text, column)?, column)
-}
-
-/// Reads an id; -1 is what the venue sends for "none".
-fn id(text: &[u8], column: &'static str) -> Row<i64> {
-    match text {
-        b"-1" => Ok(-1),
-        text => parse_digits(text)
-            .filter(|id| *id < i64::MAX / 4)
-            .ok_or(RowProblem::NotAnInteger { column }),
-    }
-}
-
-fn size(text: Option<&[u8]>, column: &'static str) -> Row<f64> {
-    let value = parse_decimal(given(text, column)?).ok_or(RowProblem::NotANumber { column })?;
-    if (0.0..=MAX_POSITIVE).contains(&value) {
-        Ok(value + 0.0)
-    } else {
-        Err(RowProblem::BadSign {
-            column,
-            required: "0 to 1e15",
-        })
-    }
-}
-
-fn positive(text: Option<&[u8]>, column: &'static str) -> Row<f64> {
-    let value = size(text, column)?;
-    if value > 0.0 {
-        Ok(value)
-    } else {
-        Err(RowProblem::BadSign {
-            column,
-            required: "positive",
-        })
-    }
-}
-
-fn aggressor(maker: Option<&[u8]>) -> Row<i8> {
-    match parse_flag(given(maker, "m")?) {
-        Some(true) => Ok(-1),
-        Some(false) => Ok(1),
-        None => Err(RowProblem::UnknownName {
-            column: "m",
-            expected: "true or false",
-        }),
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -152,6 +152,10 @@ impl MessageFormat for Capture {
         "Bybit recording"
     }
 
+    fn asked(&self) -> Option<&str> {
+        Some(&self.symbol)
+    }
+
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {
         let state = &mut self.state;
         match read_line(line, &mut self.buffer)? {
@@ -242,15 +246,27 @@ impl State {
             self.count("other_markets");
             return Ok(());
         }
-        let Some(topic) = topic_of(text)? else {
-            self.count("answers");
-            return Ok(());
+        let topic = match topic_of(text)? {
+            Topic::Of(topic) => topic,
+            Topic::Answer => {
+                self.count("answers");
+                return Ok(());
+            }
+            Topic::None => {
+                self.count("messages_without_topic");
+                out.of_nobody(text);
+                return Ok(());
+            }
         };
         let of = memchr::memrchr(b'.', topic).map_or(&b""[..], |at| &topic[at + 1..]);
         if of != symbol.as_bytes() {
             self.count("other_symbols");
+            if !of.is_empty() {
+                out.of_other(of);
+            }
             return Ok(());
         }
+        out.of_asked();
         if let Some(known) = self.connections.get_mut(conn) {
             known.was_used = true;
         }
@@ -428,18 +444,34 @@ impl State {
     }
 }
 
-/// Returns the topic of a frame; `None` if it has none, as the answer to a request.
-fn topic_of(text: &[u8]) -> Result<Option<&[u8]>, RowProblem> {
+/// What a frame says it is about.
+enum Topic<'a> {
+    Of(&'a [u8]),
+    /// It answers a request, as after subscribing.
+    Answer,
+    None,
+}
+
+fn topic_of(text: &[u8]) -> Result<Topic<'_>, RowProblem> {
     let mut json = Json::new(text);
     json.object()?;
+    let mut is_answer = false;
     while let Some(key) = json.key()? {
         if key == b"topic" {
-            return json.string().map(Some);
+            return json.string().map(Topic::Of);
         }
+        is_answer |= matches!(
+            key,
+            b"op" | b"success" | b"ret_msg" | b"conn_id" | b"req_id"
+        );
         json.skip()?;
     }
     json.end()?;
-    Ok(None)
+    Ok(if is_answer {
+        Topic::Answer
+    } else {
+        Topic::None
+    })
 }
 
 #[cfg(test)]

@@ -34,6 +34,13 @@ struct Counts {
     msg_seq_raised: u64,
 }
 
+/// Times between messages that follow each other without a break.
+#[derive(Debug, Default)]
+struct Intervals {
+    n: u64,
+    sum_us: u64,
+}
+
 /// The book of one instrument.
 #[derive(Debug)]
 pub(super) struct BookStream {
@@ -46,8 +53,9 @@ pub(super) struct BookStream {
     mixed: Option<(u64, TimeUnit, TimeUnit)>,
     /// Refuses times that cannot be, and numbers the messages.
     times: MessageOrder,
-    first_ts: i64,
-    newest: i64,
+    /// Time of the message applied last, unless the chain broke since.
+    last_applied: Option<i64>,
+    intervals: Intervals,
     counts: Counts,
 }
 
@@ -61,8 +69,8 @@ impl BookStream {
             units: [None; 2],
             mixed: None,
             times: MessageOrder::default(),
-            first_ts: i64::MIN,
-            newest: i64::MIN,
+            last_applied: None,
+            intervals: Intervals::default(),
             counts: Counts::default(),
         }
     }
@@ -99,9 +107,6 @@ impl BookStream {
             counts.empty_deltas += u64::from(is_empty);
         }
         counts.without_cts += u64::from(frame.cts.is_none());
-        if self.first_ts == i64::MIN {
-            self.first_ts = ts_event;
-        }
         let mut message = BookMessage {
             ts_event,
             ts_recv,
@@ -122,6 +127,7 @@ impl BookStream {
                 _ => counts.gaps += 1,
             }
             flow.void(out);
+            self.last_applied = None;
             before = None;
             if frame.is_snapshot {
                 // It is whole by itself, and what came before it is forgotten: it begins a new chain.
@@ -133,9 +139,11 @@ impl BookStream {
                 message.is_snapshot = true;
                 if frame.u == 1 {
                     counts.restarts += 1;
+                    self.last_applied = None;
                 } else if before.is_some_and(|(u, _)| frame.u > u + 1) {
                     // The book is right again, but what happened in between is missing.
                     counts.snapshots_after_gap += 1;
+                    self.last_applied = None;
                     out.gap(Dataset::L2Deltas);
                     out.gap(Dataset::L2Snapshots);
                 }
@@ -157,13 +165,18 @@ impl BookStream {
         }
         message.msg_seq = self.times.number(ts_event, Some(frame.seq));
         counts.msg_seq_raised += u64::from(message.msg_seq != frame.seq);
-        self.newest = self.newest.max(ts_event);
+        if let Some(last) = self.last_applied {
+            self.intervals.n += 1;
+            self.intervals.sum_us += ts_event.saturating_sub(last).max(0).cast_unsigned();
+        }
+        self.last_applied = Some(ts_event);
         flow.apply(&message, out);
         Ok(())
     }
 
     /// Forgets the book because another connection begins; what happened in between is missing.
     pub(super) fn disconnect(&mut self, out: &mut Tables) {
+        self.last_applied = None;
         if self.sync.is_synced() {
             self.sync.reset();
             if let Some(flow) = &mut self.flow {
@@ -174,6 +187,7 @@ impl BookStream {
 
     /// Waits for the snapshot of another depth, which replaces the book at once.
     pub(super) const fn expect_snapshot(&mut self) {
+        self.last_applied = None;
         self.sync.reset();
     }
 
@@ -195,13 +209,11 @@ impl BookStream {
         let flow = self.flow.get_or_insert_with(|| BookFlow::new(options, out));
         let dataset = flow.reported_under();
         let c = &self.counts;
-        let span = self.newest.saturating_sub(self.first_ts).max(0);
-        let intervals = (c.messages - c.messages.min(1)).max(1);
-        let mean = if c.messages < 2 || self.newest == i64::MIN {
-            0
-        } else {
-            span.cast_unsigned() / intervals
-        };
+        let mean = self
+            .intervals
+            .sum_us
+            .checked_div(self.intervals.n)
+            .unwrap_or(0);
         for (name, n) in [
             ("messages", c.messages),
             ("snapshots", c.snapshots),

@@ -11,7 +11,9 @@ fn contracts_become_coins_as_the_venues_document() {
     // BTC-USDT-SWAP: 0.01 BTC a contract; fractional contracts occur.
     let linear = QtyUnit::Linear { ctval: 0.01 };
     assert_eq!(linear.base(20.0, 64_927.5), 0.2);
-    assert_eq!(linear.base(3.58, 1.0), 3.58 * 0.01);
+    assert_eq!(linear.base(3.58, 1.0), 0.0358);
+    // The product of the floats is 2.8040000000000003.
+    assert_eq!(QtyUnit::Linear { ctval: 0.02 }.base(140.2, 1.0), 2.804);
     assert_eq!(linear.quote(20.0, 64_927.5), 0.2 * 64_927.5);
     assert_eq!(linear.raw(20.0), Some(20.0));
     // BTC-USD-SWAP: 100 USD a contract.
@@ -59,7 +61,31 @@ fn the_market_decides_and_missing_terms_are_no_unit() {
     }
 }
 
+/// A decimal of `places` places: what is written, and what it is times ten to the places.
+fn decimal(integer: u64, places: usize) -> String {
+    let digits = format!("{integer:0width$}", width = places + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - places);
+    format!("{whole}.{fraction}0")
+}
+
 proptest! {
+    #[test]
+    fn short_decimals_multiply_as_decimals(
+        m in 0_u64..=10_000_000, i in 0_usize..=8, n in 1_u64..=100_000_000, j in 0_usize..=8,
+    ) {
+        let (qty, ctval) = (decimal(m, i), decimal(n, j));
+        let unit = QtyUnit::Linear { ctval: ctval.parse().unwrap() };
+        let found = unit.base(qty.parse().unwrap(), 1.0);
+        let expected: f64 = decimal(m * n, i + j).parse().unwrap();
+        prop_assert_eq!(found.to_bits(), expected.to_bits(), "{} x {}", qty, ctval);
+    }
+
+    #[test]
+    fn any_product_is_within_an_ulp(qty in 0.0_f64..1e12, ctval in 1e-9_f64..1e6) {
+        let (found, plain) = (QtyUnit::Linear { ctval }.base(qty, 1.0), qty * ctval);
+        prop_assert!((found - plain).abs() <= 3.0 * f64::EPSILON * plain, "{} {}", found, plain);
+    }
+
     #[test]
     fn equals_the_instruments_table(
         qty in 1e-8_f64..1e9, price in 1e-6_f64..1e6, value in 1e-4_f64..1e4, inverse: bool,

@@ -2,6 +2,7 @@
 
 use quant_core::market::Side;
 use quant_core::time::{MICROS_PER_MINUTE, UnixMicros, parse_naive};
+use quant_core::units::decimal_product;
 
 use super::mapping::{
     CsvHeader, CsvMapping, CsvRows, MappingError, QtyUnit, SideColumn, Stamp, TimeFormat,
@@ -205,11 +206,13 @@ impl RowFormat for Klines {
         let (volume, volume_raw, quote_volume) = match self.unit {
             QtyUnit::Base => (sent, None, own_quote),
             QtyUnit::Quote => (sent / typical, Some(sent), own_quote.or(Some(sent))),
-            QtyUnit::Contracts { base_per_contract } => {
-                (sent * base_per_contract, Some(sent), own_quote)
-            }
+            QtyUnit::Contracts { base_per_contract } => (
+                decimal_product(sent, base_per_contract),
+                Some(sent),
+                own_quote,
+            ),
             QtyUnit::InverseContracts { quote_per_contract } => {
-                let quote = sent * quote_per_contract;
+                let quote = decimal_product(sent, quote_per_contract);
                 (quote / typical, Some(sent), own_quote.or(Some(quote)))
             }
         };
@@ -288,10 +291,13 @@ impl RowFormat for Trades {
         let (qty, qty_raw) = match self.unit {
             QtyUnit::Base => (sent, None),
             QtyUnit::Quote => (sent / price, Some(sent)),
-            QtyUnit::Contracts { base_per_contract } => (sent * base_per_contract, Some(sent)),
-            QtyUnit::InverseContracts { quote_per_contract } => {
-                (sent * quote_per_contract / price, Some(sent))
+            QtyUnit::Contracts { base_per_contract } => {
+                (decimal_product(sent, base_per_contract), Some(sent))
             }
+            QtyUnit::InverseContracts { quote_per_contract } => (
+                decimal_product(sent, quote_per_contract) / price,
+                Some(sent),
+            ),
         };
         if !(qty.is_finite() && qty > 0.0) {
             return Err(RowProblem::NotANumber { column: "qty" });

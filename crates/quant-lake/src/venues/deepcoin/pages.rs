@@ -18,7 +18,7 @@ use crate::venues::row_values::check_candle;
 use crate::venues::rows::RowProblem;
 
 /// Version of these parsers.
-pub const PAGES_VERSION: &str = "deepcoin-rest-1";
+pub const PAGES_VERSION: &str = "deepcoin-rest-2";
 
 /// Which route the pages are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence};
 use crate::venues::capture::{Capture, Frame, Via};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::json::Json;
-use crate::venues::json_values::{level, millis, need, not_negative, positive, set};
+use crate::venues::json_values::{level, millis, need, not_negative, positive, set, text_of};
 use crate::venues::message_order::MessageOrder;
 use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
@@ -159,6 +159,16 @@ impl Recording {
             conn,
             coin: &self.options.coin,
         };
+        if !out.has_asked() {
+            // Whatever is asked of it, and whatever channels it holds.
+            let about = data.unwrap_or(body);
+            // Candles name their coin `s`.
+            match text_of(about, "coin").or_else(|| text_of(about, "s")) {
+                Some(coin) if coin == self.options.coin.as_bytes() => out.of_asked(),
+                Some(coin) => out.of_other(coin),
+                None => {}
+            }
+        }
         match (channel, data) {
             (Some(b"l2Book"), Some(data)) => {
                 self.book.via.saw(conn);
@@ -204,6 +214,10 @@ impl Recording {
 impl MessageFormat for Recording {
     fn name(&self) -> &'static str {
         "Hyperliquid recording"
+    }
+
+    fn asked(&self) -> Option<&str> {
+        Some(&self.options.coin)
     }
 
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Read<()> {

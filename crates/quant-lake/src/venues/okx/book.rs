@@ -14,7 +14,7 @@ use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::json::Json;
-use crate::venues::json_values::{millis, need, set, unit_words};
+use crate::venues::json_values::{millis, need, set, text_of, unit_words};
 use crate::venues::message_order::MessageOrder;
 use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
@@ -212,6 +212,10 @@ impl MessageFormat for BookLines {
         "OKX order book"
     }
 
+    fn asked(&self) -> Option<&str> {
+        Some(&self.options.inst_id)
+    }
+
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {
         let mut flow = match self.flow.take() {
             Some(flow) => flow,
@@ -227,6 +231,7 @@ impl MessageFormat for BookLines {
         let read = self.read(line);
         let read = match read {
             Ok(head) => {
+                out.of_asked();
                 self.take(&head, &mut flow, out);
                 Ok(())
             }
@@ -234,6 +239,7 @@ impl MessageFormat for BookLines {
                 let levels = (self.bids.len() + self.asks.len()) as u64;
                 out.leave_out(Dataset::L2Deltas, levels);
                 out.diagnose(flow.reported_under(), "lines_of_other_instruments", 1);
+                out.of_other(text_of(line, "instId").unwrap_or_default());
                 Ok(())
             }
             Err(problem @ RowProblem::OtherSymbol { .. }) => Err(problem),

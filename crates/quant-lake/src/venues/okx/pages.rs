@@ -15,7 +15,7 @@ use crate::venues::row_values::check_candle;
 use crate::venues::rows::RowProblem;
 
 /// Version of these parsers.
-pub const PAGES_VERSION: &str = "okx-rest-1";
+pub const PAGES_VERSION: &str = "okx-rest-2";
 
 /// A dataset of one instrument, as pages show it.
 #[derive(Clone, Debug, PartialEq)]

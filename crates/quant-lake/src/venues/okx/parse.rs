@@ -186,6 +186,9 @@ impl<R: FromMatch> RowFormat for Trades<R> {
     fn name(&self) -> &'static str {
         "OKX trades"
     }
+    fn asked(&self) -> Option<&str> {
+        Some(&self.name)
+    }
     fn columns(&self) -> Vec<&str> {
         TRADES.columns.to_vec()
     }
@@ -266,6 +269,9 @@ impl RowFormat for Candles {
     fn name(&self) -> &'static str {
         "OKX candlesticks"
     }
+    fn asked(&self) -> Option<&str> {
+        Some(&self.name)
+    }
     fn columns(&self) -> Vec<&str> {
         CANDLES.columns.to_vec()
     }
@@ -328,6 +334,9 @@ impl RowFormat for Funding {
 
     fn name(&self) -> &'static str {
         "OKX funding rates"
+    }
+    fn asked(&self) -> Option<&str> {
+        Some(&self.name)
     }
     fn columns(&self) -> Vec<&str> {
         FUNDING.columns.to_vec()

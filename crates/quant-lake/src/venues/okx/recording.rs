@@ -211,6 +211,11 @@ impl Recording {
                 return Err(problem);
             }
         };
+        match push.inst_id {
+            Some(id) if id == self.options.inst_id.as_bytes() => out.of_asked(),
+            Some(id) => out.of_other(id),
+            None => {}
+        }
         if let Some(event) = push.event {
             self.rows.events += 1;
             self.rows.errors += u64::from(event == b"error");
@@ -262,6 +267,10 @@ impl Recording {
 impl MessageFormat for Recording {
     fn name(&self) -> &'static str {
         "OKX recording"
+    }
+
+    fn asked(&self) -> Option<&str> {
+        Some(&self.options.inst_id)
     }
 
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {

@@ -168,6 +168,18 @@ pub enum ParseError {
         /// What to do.
         hint: &'static str,
     },
+    /// The file holds nothing of the instrument asked for.
+    #[error(
+        "{file}: nothing in it is of `{asked}`; it holds {found}\nhint: check that this is the right file, exchange and symbol"
+    )]
+    OtherInstruments {
+        /// File.
+        file: String,
+        /// The instrument asked for.
+        asked: String,
+        /// What it holds instead.
+        found: String,
+    },
     /// Too many rows were refused.
     #[error(
         "{file}: {quarantined} of {rows} rows are unusable, more than the allowed share {share}; first: {}\nhint: look at the rows, or raise `ingest.max_quarantine_share`",

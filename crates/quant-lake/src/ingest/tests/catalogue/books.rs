@@ -242,9 +242,14 @@ fn a_message_missing_repeated_or_displaced() {
             counts.balanced() && counts.rows_in == all || format == Format::OkxBook,
             "{format:?} {report:?}"
         );
-        // The image alone, and twice.
+        // The image alone: one that names no instrument is nobody's.
         let first = good(format)[0].clone();
-        stream(format, "image only", &[first], [levels(format, 1), 0, 0, 0]);
+        let n = levels(format, 1);
+        let expected = match format {
+            Format::BinanceRecording => [0, 0, n, 0],
+            _ => [n, 0, 0, 0],
+        };
+        stream(format, "image only", &[first], expected);
     }
 }
 
@@ -270,18 +275,51 @@ fn a_message_twice() {
     }
 }
 
+/// A message as of another instrument.
+fn of_another(message: &str) -> String {
+    message
+        .replace("BTC-USDT", "ETH-USDT")
+        .replace("BTCUSDT", "ETHUSDT")
+        .replace("btcusdt", "ethusdt")
+        .replace("\"BTC\"", "\"ETH\"")
+}
+
+fn assert_refused(format: Format, rows: &[String], parts: &[&str]) {
+    let lab = Lab::prepared(format);
+    let before = lab.fixture.listing();
+    let report = lab.text(format.text(rows));
+    let errors: Vec<String> = report.failures().map(|(_, e)| e.to_string()).collect();
+    assert_eq!(errors.len(), 1, "{format:?} {report:?}");
+    for part in parts {
+        assert!(errors[0].contains(part), "{format:?} {part}: {}", errors[0]);
+    }
+    assert_eq!(lab.fixture.listing(), before, "{format:?}");
+}
+
 #[test]
 fn messages_of_another_instrument() {
     for format in FORMATS {
         let mut rows = good(format);
-        let other = rows[AT]
-            .replace("BTC-USDT", "ETH-USDT")
-            .replace("BTCUSDT", "ETHUSDT")
-            .replace("btcusdt", "ethusdt")
-            .replace("\"BTC\"", "\"ETH\"");
-        rows.insert(AT, other);
+        rows.insert(AT, of_another(&rows[AT]));
+        if format == Format::BinanceRecording {
+            // Its image names no symbol: it may be of either.
+            assert_refused(format, &rows, &["BTCUSDT", "ETHUSDT", "split"]);
+            continue;
+        }
         // An archive of one instrument has no business with another; a recording often holds several.
         let refused = u64::from(format == Format::OkxBook);
         stream(format, "another", &rows, [levels(format, N), 0, 0, refused]);
+    }
+}
+
+#[test]
+fn a_file_of_another_instrument_only() {
+    for format in FORMATS {
+        let rows: Vec<String> = good(format).iter().map(|r| of_another(r)).collect();
+        let parts: &[&str] = match format {
+            Format::OkxBook => &["BTC-USDT", "unusable"],
+            _ => &["BTC", "ETH"],
+        };
+        assert_refused(format, &rows, parts);
     }
 }

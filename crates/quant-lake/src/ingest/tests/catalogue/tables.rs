@@ -208,7 +208,13 @@ fn order(m: &mut Maker) {
         &end,
         Expect::Same([N, 0, 1, 0], ""),
     );
-    m.rows("other days only", &after, Expect::Rows([0, 0, 4, 0], ""));
+    // A file of one day that has none of it is another file; those of other venues are cut by other calendars.
+    let other_days = if m.format.is_vision() {
+        refused(&["no row of 2024-07-02", "2024-07-03"])
+    } else {
+        Expect::Rows([0, 0, 4, 0], "")
+    };
+    m.rows("other days only", &after, other_days);
 }
 
 #[expect(clippy::too_many_lines, reason = "a list of cases")]

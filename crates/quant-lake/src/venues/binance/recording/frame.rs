@@ -38,7 +38,9 @@ pub(super) struct Frame<'a> {
     stream: Option<&'a [u8]>,
     data: Option<&'a [u8]>,
     event: Option<&'a [u8]>,
-    pub(super) symbol: Option<&'a [u8]>,
+    symbol: Option<&'a [u8]>,
+    /// `symbol` of a coin-margined REST image, the only one that names its instrument.
+    long_symbol: Option<&'a [u8]>,
     pub(super) event_time: Option<&'a [u8]>,
     pub(super) trade_time: Option<&'a [u8]>,
     pub(super) first_id: Option<&'a [u8]>,
@@ -61,6 +63,20 @@ pub(super) struct Frame<'a> {
     kline: Option<&'a [u8]>,
     order: Option<&'a [u8]>,
     has_levels: bool,
+    is_answer: bool,
+}
+
+/// Whose frame it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner<'a> {
+    /// The asked symbol's.
+    Asked,
+    /// Another symbol's.
+    Other(&'a [u8]),
+    /// Of a stream of the whole market, which says nothing about which books were recorded; of whom, if it tells.
+    Market(Option<&'a [u8]>),
+    /// Nothing says whose: a REST image, an answer.
+    Nobody,
 }
 
 fn set<'a>(
@@ -128,6 +144,7 @@ impl<'a> Frame<'a> {
                 b"E" => set(&mut self.event_time, scalar(json)?, "E")?,
                 b"T" => set(&mut self.trade_time, scalar(json)?, "T")?,
                 b"s" => set(&mut self.symbol, scalar(json)?, "s")?,
+                b"symbol" => set(&mut self.long_symbol, scalar(json)?, "symbol")?,
                 b"U" => set(&mut self.first_id, scalar(json)?, "U")?,
                 b"u" => set(&mut self.last_id, scalar(json)?, "u")?,
                 b"pu" => set(&mut self.prev_id, scalar(json)?, "pu")?,
@@ -145,6 +162,10 @@ impl<'a> Frame<'a> {
                 b"X" => set(&mut self.kind, scalar(json)?, "X")?,
                 b"k" => set(&mut self.kline, json.value()?, "k")?,
                 b"o" => set(&mut self.order, json.value()?, "o")?,
+                b"result" | b"error" | b"id" if outer => {
+                    self.is_answer = true;
+                    json.skip()?;
+                }
                 _ => json.skip()?,
             }
         }
@@ -178,12 +199,38 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Returns whether the stream's name is of another symbol; false without a stream.
-    pub(super) fn stream_is_of_another(&self, symbol: &Symbol) -> bool {
-        self.stream.is_some_and(|s| {
-            let name = s.split(|b| *b == b'@').next().unwrap_or_default();
-            !name.eq_ignore_ascii_case(symbol.as_str().as_bytes())
-        })
+    /// Returns whose frame it is: as its symbol says, else the name of its stream.
+    pub(super) fn owner(&self, symbol: &Symbol) -> Owner<'a> {
+        let ours = symbol.as_str().as_bytes();
+        if let Some(named) = self.symbol.or(self.long_symbol) {
+            return if named == ours {
+                Owner::Asked
+            } else if self.is_market_wide() {
+                Owner::Market(Some(named))
+            } else {
+                Owner::Other(named)
+            };
+        }
+        match self.stream_symbol() {
+            None => Owner::Nobody,
+            Some(_) if self.is_market_wide() => Owner::Market(None),
+            Some(named) if named.eq_ignore_ascii_case(ours) => Owner::Asked,
+            Some(named) => Owner::Other(named),
+        }
+    }
+
+    /// Returns whether the frame is one of no stream: the answer to a request, as after subscribing.
+    pub(super) const fn is_answer(&self) -> bool {
+        self.is_answer
+    }
+
+    fn stream_symbol(&self) -> Option<&'a [u8]> {
+        self.stream?.split(|b| *b == b'@').next()
+    }
+
+    /// Returns whether the stream is of all symbols of the market: `!forceOrder@arr`.
+    fn is_market_wide(&self) -> bool {
+        self.stream.is_some_and(|s| s.first() == Some(&b'!'))
     }
 
     /// Returns the named fields of the kline inside; `None` without one.

@@ -264,6 +264,122 @@ fn the_other_markets_recording_is_refused_and_says_so() {
     }
 }
 
+/// A frame of ETHUSDT.
+fn of_eth(frame: &str) -> String {
+    frame
+        .replace("BTCUSDT", "ETHUSDT")
+        .replace("btcusdt", "ethusdt")
+}
+
+#[test]
+fn an_image_without_a_symbol_is_not_used_beside_frames_of_another_symbol() {
+    let update = depth(10, (5, 10, 5), r#"["97.0","1"]"#, "");
+    let eth = of_eth(&trade(5, 1));
+    for lines in [
+        // An image before, between and after frames of both.
+        vec![eth.clone(), image(6, 5), update.clone()],
+        vec![image(0, 5), eth.clone(), update.clone()],
+        vec![update.clone(), image(0, 5), eth.clone()],
+        vec![update.clone(), eth.clone(), image(0, 5)],
+    ] {
+        let error = read(Market::Um, &lines).err().map(|e| e.to_string());
+        let error = error.unwrap_or_default();
+        for part in ["x.gz, row", "`ETHUSDT`", "`BTCUSDT`", "split the recording"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+    // Another symbol's recording read as ours has nothing of ours, whatever its image is.
+    let error = read(Market::Um, &[eth.clone(), image(6, 5), of_eth(&update)]).err();
+    let error = error.map(|e| e.to_string()).unwrap_or_default();
+    assert!(
+        error.contains("nothing in it is of `BTCUSDT`") && error.contains("`ETHUSDT`, 2 in all"),
+        "{error}"
+    );
+    // Without books there is nothing to be wrong about, and streams of the whole market say nothing about images.
+    let parse = ParseOptions {
+        file: "x.gz".to_owned(),
+        range: TimeRange {
+            start: UnixMicros(0),
+            end: UnixMicros(i64::MAX),
+        },
+        max_quarantine_share: 1.0,
+        collect: Vec::new(),
+    };
+    let session = Arc::default();
+    let trades = [Dataset::Trades];
+    let alone = recording_parser(options(Market::Um), &trades, parse, &session, None);
+    let lines = [image(0, 5), eth.clone(), trade(5, 1)];
+    assert_eq!(finish(alone, &lines).unwrap().rows(Dataset::Trades), 1);
+    let all = eth.replace("ethusdt@trade", "!forceOrder@arr");
+    let read = read(Market::Um, &[image(0, 5), all, update]).unwrap();
+    assert_eq!(read.rows(Dataset::L2Deltas), 4);
+    // What was recorded before in the session counts as well.
+    let session = Arc::new(Session::default());
+    let first = [eth, trade(5, 1)];
+    finish(parser(Market::Um, "a.gz", &session, None), &first).unwrap();
+    let second = [trade(9, 2), image(10, 8)];
+    let joined = finish(parser(Market::Um, "b.gz", &session, Some("a.gz")), &second);
+    assert!(joined.is_err_and(|e| e.to_string().contains("ETHUSDT")));
+}
+
+#[test]
+fn an_image_waits_for_a_frame_of_the_symbol() {
+    let read_one = |lines: &[String]| read(Market::Um, lines).unwrap();
+    let alone = read_one(&[image(0, 5), image(5, 6)]);
+    let totals = alone.totals(Dataset::L2Deltas);
+    assert_eq!(
+        (
+            totals.rows,
+            totals.filtered,
+            alone.rows(Dataset::L2Snapshots)
+        ),
+        (6, 6, 0)
+    );
+    assert_eq!(totals.diagnostics["images_before_the_symbol"], 2);
+    let confirmed = read_one(&[image(0, 5), trade(10, 1)]);
+    assert_eq!(confirmed.rows(Dataset::L2Deltas), 3);
+    let ts = confirmed.batch(Dataset::L2Deltas)["ts_event"]
+        .as_primitive::<TimestampMicrosecondType>()
+        .value(0);
+    assert_eq!(ts, MS * 1_000);
+}
+
+#[test]
+fn a_coin_margined_image_names_its_symbol() {
+    let named =
+        |symbol: &str| image(5, 5).replace("{\"last", &format!("{{\"symbol\":\"{symbol}\",\"last"));
+    let read = |symbol: &str| read(Market::Cm, &[trade(0, 1), named(symbol)]).unwrap();
+    assert_eq!(read("BTCUSDT").rows(Dataset::L2Deltas), 3);
+    let other = read("ETHUSDT");
+    assert_eq!(other.totals(Dataset::L2Deltas).rows, 0);
+    assert_eq!(
+        other.totals(Dataset::Trades).diagnostics["other_symbols"],
+        1
+    );
+}
+
+#[test]
+fn a_recording_of_something_else_is_refused() {
+    let hyperliquid = line(
+        0,
+        r#"{"channel":"l2Book","data":{"coin":"BTC","time":1,"levels":[[],[]]}}"#,
+    );
+    let answer = line(0, r#"{"result":null,"id":1}"#);
+    for (lines, named) in [
+        (vec![of_eth(&trade(0, 1)), answer.clone()], "`ETHUSDT`"),
+        (vec![answer.clone(), hyperliquid], "l2Book"),
+    ] {
+        let error = read(Market::Um, &lines).err().map(|e| e.to_string());
+        let error = error.unwrap_or_default();
+        assert!(
+            error.contains(named) && error.contains("`BTCUSDT`"),
+            "{error}"
+        );
+    }
+    // A recorder that was stopped at once is no recording of something else.
+    assert!(read(Market::Um, &[answer]).is_ok());
+}
+
 #[test]
 fn spot_quotes_take_the_newest_time_and_say_so() {
     let lines = [

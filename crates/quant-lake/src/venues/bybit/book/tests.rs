@@ -125,6 +125,8 @@ fn a_gap_voids_the_book_until_the_next_snapshot() {
         (1, 1, 1)
     );
     assert_eq!((ran.gaps(D), ran.gaps(S)), (1, 1));
+    // The one interval between messages that follow each other; the hole is none.
+    assert_eq!(ran.count("mean_interval_us"), 100_000);
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn other_coins_are_passed_over() {
         trades(T, &[trade(T, 1, "B").replace("BTC", "ETH")]),
         at(
             T,
-            r#"{"channel":"subscriptionResponse","data":{"method":"subscribe"}}"#,
+            r#"{"channel":"subscriptionResponse","data":{"method":"subscribe","subscription":{"type":"trades","coin":"BTC"}}}"#,
         ),
         at(T, r#"{"channel":"pong"}"#),
     ]);

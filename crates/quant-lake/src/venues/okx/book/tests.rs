@@ -84,7 +84,7 @@ fn snapshot_and_updates() {
 #[test]
 fn contracts_become_coins_once() {
     for (unit, bid, ask) in [
-        (QtyUnit::Linear { ctval: 0.1 }, 1.0 * 0.1, 3.0 * 0.1),
+        (QtyUnit::Linear { ctval: 0.1 }, 0.1, 0.3),
         (QtyUnit::Inverse { usd: 100.0 }, 100.0 / 99.0, 300.0 / 101.0),
     ] {
         let ran = read_as(&[start()], unit);

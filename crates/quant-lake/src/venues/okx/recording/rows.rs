@@ -306,7 +306,11 @@ impl LiveRows {
                 _ => json.skip()?,
             }
         }
-        if need(inst_id, "instId")? != cx.inst_id.as_bytes() {
+        let inst_id = need(inst_id, "instId")?;
+        if inst_id == cx.inst_id.as_bytes() {
+            out.of_asked();
+        } else {
+            out.of_other(inst_id);
             self.of_others += 1;
             return Ok(());
         }

@@ -397,7 +397,7 @@ fn best_prices() {
     ]);
     assert_eq!(ran.integers(q, "update_id"), [7, (T + 20) * 1_000_000]);
     assert_eq!(ran.column(q, "bid_qty")[0], Some(0.1));
-    assert_eq!(ran.column(q, "ask_qty")[0], Some(3.0 * 0.1));
+    assert_eq!(ran.column(q, "ask_qty")[0], Some(0.3));
     assert_eq!(ran.diagnostic(q, "one_sided_quotes"), 1);
     assert_eq!(ran.reasons(q), ["bid above ask"]);
     assert_eq!(ran.totals(q).rows, 4);
@@ -440,7 +440,7 @@ fn trades_of_both_channels() {
         assert_eq!(ran.integers(d, "trade_id"), [1, 2, 3]);
         assert_eq!(ran.column(d, "late"), [Some(1.0), None, None]);
         assert_eq!(ran.column(d, "aggressor"), [-1.0, 1.0, -1.0].map(Some));
-        assert_eq!(ran.column(d, "qty"), [Some(3.0 * 0.1); 3]);
+        assert_eq!(ran.column(d, "qty"), [Some(0.3); 3]);
         assert_eq!(ran.column(d, "qty_raw"), [Some(3.0); 3]);
         assert_eq!(ran.diagnostic(d, "messages_of_other_trades_channel"), 1);
         assert_eq!(ran.totals(d).rows, 4, "one of them twice");
@@ -588,7 +588,7 @@ fn forced_orders_that_are_equal_are_numbered() {
         at(T, &text),
     ]);
     assert_eq!(ran.column(d, "occurrence"), [0.0, 1.0, 2.0, 3.0].map(Some));
-    assert_eq!(ran.column(d, "qty"), [Some(3.0 * 0.1); 4]);
+    assert_eq!(ran.column(d, "qty"), [Some(0.3); 4]);
     assert_eq!(ran.column(d, "qty_raw"), [Some(3.0); 4]);
     assert_eq!(ran.column(d, "side"), [Some(-1.0); 4]);
     assert_eq!(ran.diagnostic(d, "messages_of_other_instruments"), 1);
@@ -613,7 +613,7 @@ fn terms_out_of_the_capture() {
     assert!(ran.reasons(d)[0].contains("worth of a contract"));
     // Given otherwise: said.
     let ran = read(&[http, at(T, &text)]);
-    assert_eq!(ran.column(d, "qty"), [Some(3.0 * 0.1)]);
+    assert_eq!(ran.column(d, "qty"), [Some(0.3)]);
     assert!(ran.totals(d).remarks[0].contains("otherwise"));
 }
 

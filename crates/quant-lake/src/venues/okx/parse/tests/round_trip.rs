@@ -110,7 +110,7 @@ proptest! {
             prop_assert_eq!(found.floats("low"), column(|c| c.low));
             prop_assert_eq!(found.floats("close"), column(|c| c.close));
             prop_assert_eq!(found.floats("volume_raw"), column(|c| c.vol));
-            prop_assert_eq!(found.floats("volume"), column(|c| c.vol * 0.01));
+            prop_assert_eq!(found.floats("volume"), column(|c| c.vol_ccy));
             prop_assert_eq!(found.floats("quote_volume"), column(|c| c.vol_quote));
         }
         let found = read(Dataset::Funding, unzip(&funding.finish().unwrap().bytes)).unwrap();
