@@ -4,8 +4,8 @@ mod recording;
 
 use quant_core::market::{InstrumentKey, Market, Side, Symbol};
 use quant_core::synth::derive::{
-    BookConsumer, BookReplay, DepthBands, KlineBuilder, ReferenceKline, SimAgg, TradeSums,
-    aggregate, reference_klines,
+    BookConsumer, BookReplay, Conflator, DepthBands, KlineBuilder, ReferenceKline, SimAgg,
+    TradeSums, aggregate, reference_klines,
 };
 use quant_core::synth::{InstrumentParams, SimBook, SimMinute};
 use quant_core::time::{Day, MICROS_PER_MINUTE, UnixMicros};
@@ -133,6 +133,8 @@ pub(super) struct BinanceWriter {
     replay: Option<BookReplay>,
     bands: DepthBands,
     socket: Option<SocketTape>,
+    /// Updates of the day before, between two days.
+    updates: Option<Conflator>,
     images: Option<ImageTape>,
     aggregates: Vec<SimAgg>,
 }
@@ -180,6 +182,7 @@ impl BinanceWriter {
             replay: wants_book.then(|| BookReplay::new(book, last_id)),
             bands: DepthBands::new(BAND_OFFSET_S),
             socket: None,
+            updates: None,
             images: None,
             aggregates: Vec::new(),
         })
@@ -215,7 +218,7 @@ impl BinanceWriter {
         };
         if let Some(replay) = &self.replay {
             if self.wants(Dataset::L2Deltas) {
-                let tape = SocketTape::new(&self.terms, self.book, replay)?;
+                let tape = SocketTape::new(&self.terms, self.book, replay, self.updates.take())?;
                 self.socket = Some(tape);
             }
             if self.wants(Dataset::L2Snapshots) {
@@ -450,8 +453,10 @@ impl VenueWriter for BinanceWriter {
         close(files.premium, terms, Dataset::PremiumKlines, day, out)?;
         close(files.index, terms, Dataset::IndexKlines, day, out)?;
         close(files.metrics, terms, Dataset::Metrics, day, out)?;
-        if let Some(tape) = self.socket.take() {
-            out.push(tape.close(terms, day)?);
+        if let (Some(tape), Some(replay)) = (self.socket.take(), &self.replay) {
+            let (file, updates) = tape.close(terms, day, replay)?;
+            out.push(file);
+            self.updates = Some(updates);
         }
         if let Some(tape) = self.images.take() {
             out.push(tape.close(terms, day)?);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
+use quant_core::time::UnixMicros;
 use serde_json::Value;
 
 use crate::support::{gunzip, run};
@@ -70,9 +71,11 @@ impl Book {
 }
 
 fn synth(cwd: &Path, args: &str) {
-    let quiet =
-        "synth --days 1 --start 2026-01-05 --set trades_per_day=1500 --set quotes_per_day=4000 -q";
-    let all = format!("{quiet} {args}");
+    simulate(cwd, "--days 1 --set trades_per_day=1500", args);
+}
+
+fn simulate(cwd: &Path, size: &str, args: &str) {
+    let all = format!("synth --start 2026-01-05 --set quotes_per_day=4000 -q {size} {args}");
     run(cwd, &all.split(' ').collect::<Vec<_>>()).code(0);
 }
 
@@ -191,6 +194,59 @@ fn books_of_bybit_are_the_best_levels_of_deeper_ones() {
             let (_, known) = deep.range(..=ts).next_back().unwrap();
             assert_eq!(*book, known.top(10), "{market} at {ts}");
         }
+    }
+}
+
+#[test]
+fn recordings_of_binance_go_on_from_one_day_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    for market in ["um", "spot"] {
+        // Busy enough, and updates rare enough, that something changes in the last interval of a day.
+        let args = format!(
+            "--market {market} --datasets l2_deltas --book-cadence-ms 10000 --out {market}"
+        );
+        simulate(dir.path(), "--days 3 --set trades_per_day=4000", &args);
+        let mut book: Option<Book> = None;
+        let (mut chain, mut snapshots) = (0, 0);
+        for day in 5..8 {
+            let name = format!("{market}/recordings/binance/{market}/btcusdt_2026010{day}.gz");
+            let text = gunzip(&dir.path().join(name));
+            let is_book = |line: &&str| line.contains("@depth") || line.contains("lastUpdateId");
+            let mut updates = 0;
+            for line in text.lines().filter(is_book) {
+                let (_, frame) = line.split_once(' ').unwrap();
+                let frame: Value = serde_json::from_str(frame).unwrap();
+                if frame.get("lastUpdateId").is_some() {
+                    let shown = Book::of(&frame["bids"], &frame["asks"]);
+                    if let Some(book) = &book {
+                        assert_eq!(book.top(1_000), shown, "{market} day {day}");
+                    }
+                    (snapshots, book) = (snapshots + 1, Some(shown));
+                    continue;
+                }
+                let data = &frame["data"];
+                let id = |name: &str| data[name].as_i64().unwrap();
+                if let Some(book) = &mut book {
+                    let (told, before) = if market == "um" {
+                        (id("pu"), chain)
+                    } else {
+                        (id("U"), chain + 1)
+                    };
+                    assert_eq!(told, before, "{market} day {day} update {updates}");
+                    book.apply(&data["b"], &data["a"]);
+                }
+                chain = id("u");
+                updates += 1;
+                // Each file has the changes of its own day, and of no other.
+                let of = |ms: i64| UnixMicros(ms * 1_000).day().to_string();
+                assert_eq!(of(id("E")), format!("2026-01-0{day}"));
+                if market == "um" {
+                    assert_eq!(of(id("T")), format!("2026-01-0{day}"));
+                }
+            }
+            assert!(updates > 500, "{market}: {updates}");
+        }
+        assert_eq!(snapshots, 3);
     }
 }
 

@@ -93,10 +93,12 @@ pub(super) struct SocketTape {
 }
 
 impl SocketTape {
+    /// Returns the tape of a day; `before` are the updates of the day before, whose chain of ids goes on.
     pub(super) fn new(
         terms: &Terms,
         options: BookOptions,
         replay: &BookReplay,
+        before: Option<Conflator>,
     ) -> CommandResult<Self> {
         let every_us = i64::from(options.cadence_ms) * 1_000;
         let tape = Tape::new(terms)?;
@@ -116,7 +118,7 @@ impl SocketTape {
         }
         Ok(Self {
             frames: Frames { tape, streams },
-            updates: Conflator::following(every_us, None, &book),
+            updates: before.unwrap_or_else(|| Conflator::following(every_us, None, &book)),
             book: Some(book),
             order: Vec::new(),
         })
@@ -150,47 +152,39 @@ impl SocketTape {
         let forced = minute.liquidations.iter().enumerate();
         order.extend(forced.map(|(i, l)| (l.ts.0, 4, i)));
         order.sort_unstable();
-        let id = |id| terms.update_id(id);
-        let levels = |side: &[(i64, i64)]| terms.levels(side);
         for &(ts_us, rank, i) in &order {
             match rank {
                 0 => self.frames.trade(terms, &minute.matches[i]),
                 1 => self.frames.quote(terms, &minute.quotes[i]),
-                2 => self.frames.update(terms, &updates[i]),
+                2 => {
+                    self.frames.book(terms, &updates[i], &mut self.book)?;
+                    continue;
+                }
                 3 => self.frames.mark(&minute.marks[i]),
                 _ => self.frames.liquidation(terms, &minute.liquidations[i]),
             }
             self.frames.tape.push(ts_us)?;
-            if let (2, Some(mut book)) = (rank, self.book.take_if(|_| rank == 2)) {
-                // The answer of the depth request a recorder sends once its socket is open: the book right after the
-                // first update, so that the documented rule finds the update that holds its id.
-                let u = &updates[i];
-                for (side, changes) in [(Side::Buy, u.bids), (Side::Sell, u.asks)] {
-                    for (ticks, lots) in changes {
-                        book.set(side, *ticks, *lots);
-                    }
-                }
-                let image =
-                    |side| -> Vec<(i64, i64)> { book.levels(side).take(REST_LEVELS).collect() };
-                let (bids, asks) = (levels(&image(Side::Buy)), levels(&image(Side::Sell)));
-                let frame = DepthSnapshot {
-                    last_update_id: id(u.last_id),
-                    event_us: ts_us,
-                    transaction_us: u.message_ts.0,
-                    bids: &bids,
-                    asks: &asks,
-                };
-                let tape = &mut self.frames.tape;
-                tape.encoder.depth_snapshot(&mut tape.frame, &frame);
-                tape.push(ts_us)?;
-            }
         }
         self.order = order;
         Ok(())
     }
 
-    pub(super) fn close(self, terms: &Terms, day: Day) -> CommandResult<StoredFile> {
-        self.frames.tape.close(terms, day, "", Dataset::L2Deltas)
+    /// Ends the file with the changes since its last update, so that it leads to the book at midnight and they are in no
+    /// other day's; returns what the file of the next day goes on from.
+    pub(super) fn close(
+        mut self,
+        terms: &Terms,
+        day: Day,
+        replay: &BookReplay,
+    ) -> CommandResult<(StoredFile, Conflator)> {
+        // No multiple of a cadence: what was published at one stays apart.
+        let at = day.end().plus(-1);
+        self.updates.flush(at, replay);
+        for update in self.updates.updates().filter(|u| u.ts == at) {
+            self.frames.book(terms, &update, &mut self.book)?;
+        }
+        let file = self.frames.tape.close(terms, day, "", Dataset::L2Deltas)?;
+        Ok((file, self.updates))
     }
 }
 
@@ -201,6 +195,40 @@ struct Frames {
 }
 
 impl Frames {
+    /// Writes an update and, after the first one, the answer of the depth request that a recorder sends once its socket is
+    /// open: the book right after that update, so that the documented rule finds the update that holds its id.
+    fn book(
+        &mut self,
+        terms: &Terms,
+        u: &BookUpdate<'_>,
+        before: &mut Option<SimBook>,
+    ) -> CommandResult<()> {
+        self.update(terms, u);
+        self.tape.push(u.ts.0)?;
+        let Some(mut book) = before.take() else {
+            return Ok(());
+        };
+        for (side, changes) in [(Side::Buy, u.bids), (Side::Sell, u.asks)] {
+            for (ticks, lots) in changes {
+                book.set(side, *ticks, *lots);
+            }
+        }
+        let [bids, asks] = [Side::Buy, Side::Sell].map(|side| {
+            let best: Vec<(i64, i64)> = book.levels(side).take(REST_LEVELS).collect();
+            terms.levels(&best)
+        });
+        let frame = DepthSnapshot {
+            last_update_id: terms.update_id(u.last_id),
+            event_us: u.ts.0,
+            transaction_us: u.message_ts.0,
+            bids: &bids,
+            asks: &asks,
+        };
+        let tape = &mut self.tape;
+        tape.encoder.depth_snapshot(&mut tape.frame, &frame);
+        tape.push(u.ts.0)
+    }
+
     fn update(&mut self, terms: &Terms, u: &BookUpdate<'_>) {
         let (bids, asks) = (terms.levels(u.bids), terms.levels(u.asks));
         let frame = DepthUpdateFrame {
