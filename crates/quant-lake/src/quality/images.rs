@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use quant_core::time::{Day, MICROS_PER_DAY};
+use quant_core::time::Day;
 
 use super::columns::Batch;
 use super::finding::{Finding, Severity, Subject};
@@ -221,11 +221,12 @@ impl ImageTimes {
             // Of a book that is often silent: what its own pace, slowed, promised; as of trades.
             let promised = self.rows as f64 / live * seconds * 1e6 / SLOWED;
             let is_known = self.rows > 2 || cadence.is_some();
-            let severity = if seconds >= long && (is_busy || (is_voided && !p.at_edge)) {
+            let is_long = seconds >= long;
+            let is_sure =
+                is_busy || (is_voided && !p.at_edge) || (is_known && promised >= MUCH / SLOWED);
+            let severity = if is_long && is_sure {
                 Severity::Fail
-            } else if is_known && promised >= MUCH / SLOWED && seconds >= long {
-                Severity::Fail
-            } else if is_busy || (is_known && promised >= SILENCE.threshold && seconds >= long) {
+            } else if is_busy || (is_long && is_known && promised >= SILENCE.threshold) {
                 Severity::Warn
             } else {
                 continue;
@@ -280,5 +281,3 @@ pub(super) fn images_missing(
         finding
     })
 }
-
-const _: () = assert!(MICROS_PER_DAY == SECONDS_PER_DAY as i64 * MICROS_PER_SECOND);
