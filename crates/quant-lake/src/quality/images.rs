@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use quant_core::time::{Day, MICROS_PER_DAY};
+use quant_core::time::Day;
 
 use super::columns::Batch;
 use super::finding::{Finding, Severity, Subject};
@@ -19,10 +19,14 @@ const SECONDS_PER_DAY: usize = 86_400;
 /// Different distances between images that are counted: beyond, the images follow no cadence anyway.
 const MAX_DISTANCES: usize = 1_024;
 
-/// From this share of its intervals on that have an image, a book is busy: a pause of it is no quiet hour.
-const BUSY: f64 = 0.9;
+/// From this share of its intervals on that have an image, a book is busy: a minute's pause of it is no quiet hour. Simulated
+/// books with an image in 93 of 100 intervals pause for up to 30 s.
+const BUSY: f64 = 0.98;
 
-/// Shortest pause of a busy book that is told, in seconds. Images go on for ten seconds after the last message.
+/// From this share on it never pauses: ten seconds are told.
+const RESTLESS: f64 = 0.998;
+
+/// Shortest pause of a book without pauses that is told, in seconds. Images go on for ten seconds after the last message.
 const MIN_GAP_S: f64 = 10.0;
 
 /// Seconds with live messages from which a share of them says anything.
@@ -214,18 +218,20 @@ impl ImageTimes {
         outages.sort_by(f64::total_cmp);
         let lost: f64 = outages.iter().rev().take(OUTAGES).sum();
         let live = (span - lost).max(step);
-        let is_busy = cadence.is_some() && self.rows as f64 * step / live >= BUSY;
+        let filled = cadence.map_or(0.0, |_| self.rows as f64 * step / live);
+        let (is_busy, is_restless) = (filled >= BUSY, filled >= RESTLESS);
         let mut out = Vec::new();
         for p in pauses.iter().filter(|p| length(p) >= short) {
             let (seconds, due) = (length(p), length(p) * 1e6 / step);
             // Of a book that is often silent: what its own pace, slowed, promised; as of trades.
             let promised = self.rows as f64 / live * seconds * 1e6 / SLOWED;
             let is_known = self.rows > 2 || cadence.is_some();
-            let severity = if seconds >= long && (is_busy || (is_voided && !p.at_edge)) {
+            let is_long = seconds >= long;
+            let is_sure =
+                is_busy || (is_voided && !p.at_edge) || (is_known && promised >= MUCH / SLOWED);
+            let severity = if is_long && is_sure {
                 Severity::Fail
-            } else if is_known && promised >= MUCH / SLOWED && seconds >= long {
-                Severity::Fail
-            } else if is_busy || (is_known && promised >= SILENCE.threshold && seconds >= long) {
+            } else if is_restless || (is_long && is_known && promised >= SILENCE.threshold) {
                 Severity::Warn
             } else {
                 continue;
@@ -280,5 +286,3 @@ pub(super) fn images_missing(
         finding
     })
 }
-
-const _: () = assert!(MICROS_PER_DAY == SECONDS_PER_DAY as i64 * MICROS_PER_SECOND);

@@ -36,9 +36,9 @@ rules! {
     /// Stretches of a recorded stream that are known to be missing: a lost connection, a file that ends too early. A warning:
     /// what is missing may be nothing, and ids or silence tell where it is much.
     STREAM_GAP = "stream_gap", &[AggTrades, Trades, BookTicker, Liquidations, OpenInterest], "stretches", 1.0, Warn;
-    /// A stretch without an image of the book, at least a minute and five times the images' own cadence. In a book that has an image in nine of ten
+    /// A stretch without an image of the book, at least a minute and five times the images' own cadence. In a book that has an image in 98 of 100
     /// intervals no minute is quiet; elsewhere the pace of the day decides, as of trades (`silence`). Shorter ones, from ten
-    /// seconds on, are warnings.
+    /// seconds on, are warnings in a book that otherwise lacks no more than two images of a thousand.
     IMAGE_GAP = "image_gap", &[L2Snapshots], "seconds", 60.0, Fail;
     /// Seconds that level changes tell of and that have no image: the book is crossed or empty, and makes none. One in a hundred is
     /// beyond any race; less is a warning from ten seconds on.

@@ -5,6 +5,8 @@ use quant_core::time::UnixMicros;
 
 use super::fixture::*;
 use crate::ingest::*;
+use crate::quality::{Scans, Severity, assess_day};
+use crate::read::HashMemo;
 use crate::schema::Dataset;
 
 fn request(fixture: &Fixture, name: &str, text: &str) -> CsvRequest {
@@ -106,6 +108,62 @@ fn overlapping_files_merge_in_any_order() {
     }
 }
 
+fn of_klines(fixture: &Fixture, name: &str, text: &str) -> CsvRequest {
+    CsvRequest {
+        mapping: serde_json::from_str(
+            r#"{"rows": {"kind": "klines", "timestamp": "time", "open": "open", "high": "high", "low": "low",
+            "close": "close", "volume": "volume", "stamp": "open", "volume_unit": "base"}, "time": "epoch_ms"}"#,
+        )
+        .unwrap(),
+        ..request(fixture, name, text)
+    }
+}
+
+/// The first day of a history begins where trading did, if klines say so; a file that begins too late is a part of a day.
+#[test]
+fn a_history_that_begins_within_a_day() {
+    let at = day("2024-07-01").start().0 / 1_000;
+    let trades: Vec<String> = (0..5_760)
+        .map(|i| {
+            format!(
+                "{},{}.5,1,1,{},true",
+                i + 1,
+                100 + i % 7,
+                at + 28_800_000 + i * 10_000
+            )
+        })
+        .collect();
+    let kline = |i: i64| {
+        format!(
+            "{},{p}.5,{p}.9,{p}.1,{p}.6,6",
+            at + i * 60_000,
+            p = 100 + i % 9
+        )
+    };
+    for (first, severity) in [(480, Severity::Note), (0, Severity::Fail)] {
+        let fixture = Fixture::new();
+        fixture.csv(&request(&fixture, "t.csv", &csv(UM_TRADES, &trades)));
+        let rows: Vec<String> = (first..1_440).map(kline).collect();
+        let text = csv("time,open,high,low,close,volume", &rows);
+        let report = fixture.csv(&of_klines(&fixture, "k.csv", &text));
+        assert_eq!(report.failures().count(), 0, "{report:?}");
+        let found = assess_day(
+            &fixture.lake(),
+            &mine(),
+            day("2024-07-01"),
+            &[Dataset::Klines1m, Dataset::Trades],
+            &HashMemo::default(),
+            &Scans::default(),
+        )
+        .unwrap();
+        let silences: Vec<_> = (found.findings.iter())
+            .filter(|f| f.detector == "silence")
+            .map(|f| (f.from, f.severity))
+            .collect();
+        assert_eq!(silences, [(day("2024-07-01").start(), severity)]);
+    }
+}
+
 /// Intervals that one slice lacks and another brings are no gaps of the day that both make.
 #[test]
 fn gaps_are_those_of_the_merged_day() {
@@ -128,13 +186,7 @@ fn gaps_are_those_of_the_merged_day() {
     ] {
         let fixture = Fixture::new();
         for i in order {
-            let mut request = request(&fixture, &format!("{i}.csv"), &slices[*i]);
-            request.mapping = serde_json::from_str(
-                r#"{"rows": {"kind": "klines", "timestamp": "time", "open": "open", "high": "high", "low": "low",
-                "close": "close", "volume": "volume", "stamp": "open", "volume_unit": "base"}, "time": "epoch_ms"}"#,
-            )
-            .unwrap();
-            let report = fixture.csv(&request);
+            let report = fixture.csv(&of_klines(&fixture, &format!("{i}.csv"), &slices[*i]));
             assert_eq!(report.failures().count(), 0, "{report:?}");
         }
         let manifest = fixture.manifest(&mine(), Dataset::Klines1m).unwrap();

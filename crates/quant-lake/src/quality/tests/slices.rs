@@ -308,7 +308,23 @@ fn trades_missing_silent_repeated_and_odd() {
             ["price_outlier"]
         );
     }
-    // A day that was cut off: the pace between first and last row tells what is missing, however little is left.
+    // A quiet market: two trades an hour, one pause of five hours.
+    let quiet: Vec<Trade> = (0..48)
+        .filter(|i| !(20..30).contains(i))
+        .zip(0..)
+        .map(|(i, id)| Trade {
+            ts: start() + i * 1_800_000_000,
+            id,
+            price: price(i),
+            qty: 1.0,
+        })
+        .collect();
+    assert!(scan_trades(Dataset::Trades, &quiet, None).0.is_empty());
+}
+
+#[test]
+fn days_of_trades_that_are_cut_off() {
+    // The pace between first and last row tells what is missing, however little is left.
     let second = |s: i64| start() + s * 1_000_000;
     let every = |from: i64, to: i64, step: usize| -> Vec<Trade> {
         (from..to)
@@ -350,19 +366,6 @@ fn trades_missing_silent_repeated_and_odd() {
     let mut sweep = eleven_seconds;
     each(&mut sweep, |t| t.ts = second(43_200));
     assert_eq!(judge(&sweep), []);
-
-    // A quiet market: two trades an hour, one pause of five hours.
-    let quiet: Vec<Trade> = (0..48)
-        .filter(|i| !(20..30).contains(i))
-        .zip(0..)
-        .map(|(i, id)| Trade {
-            ts: start() + i * 1_800_000_000,
-            id,
-            price: price(i),
-            qty: 1.0,
-        })
-        .collect();
-    assert!(scan_trades(Dataset::Trades, &quiet, None).0.is_empty());
 }
 
 fn scan_quotes(rows: &[(i64, [f64; 4])]) -> Vec<Finding> {
