@@ -124,7 +124,7 @@ pub(crate) struct BuildDataset {
     /// Exchange, e.g. binance; simulated data is sim-binance
     #[arg(long)]
     pub(crate) exchange: Exchange,
-    /// Market: spot, um, cm
+    /// Market: spot, um, cm (binance), swap (okx, deepcoin, hyperliquid), linear, inverse (bybit)
     #[arg(long)]
     pub(crate) market: Market,
     /// The exchange's own symbol; several separated by commas
@@ -175,7 +175,10 @@ pub(crate) struct BuildDataset {
     /// Host that serves the archive
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
-    /// Datasets, separated by commas [default: `klines_1m,agg_trades`; of files at hand all that they hold]
+    /// Datasets, separated by commas [default: what the source has of the market. vision and rest of binance:
+    /// `klines_1m,agg_trades`; rest of okx and deepcoin, okx-hist: `klines_1m,trades`; of hyperliquid:
+    /// `klines_1m,funding`; okx-manual: those of the named folders; bybit-manual: `trades,l2_snapshots,l2_deltas`;
+    /// recording: all of its venue]
     #[arg(long, value_delimiter = ',', value_parser = parse_dataset)]
     pub(crate) datasets: Vec<Dataset>,
     /// Lake folder
@@ -184,7 +187,7 @@ pub(crate) struct BuildDataset {
     /// Config with `ingest.csv` (csv source) and ingest limits
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Override one config key, e.g. ingest.csv.path=FILE
+    /// Override one config key, e.g. ingest.csv.path=FILE; without --config those of ingest and of paths.instruments
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Instruments table with contract values, instead of the built-in one or that of the config
@@ -196,6 +199,9 @@ pub(crate) struct BuildDataset {
     /// Where archive files of OKX are kept [default: cache/okx-hist in the lake]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Refuse a file whole that has a larger share of unusable rows [default: 0.01, or that of the config]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    pub(crate) max_quarantine_share: Option<f64>,
     /// Keep a copy of every original under sources/
     #[arg(long)]
     pub(crate) keep_sources: bool,
@@ -214,6 +220,14 @@ pub(crate) struct BuildDataset {
     /// Worker threads in total
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<usize>,
+}
+
+/// Reads a share: a number from 0 to 1.
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
 }
 
 /// Maps the spellings of the first version to today's datasets.
@@ -297,7 +311,7 @@ pub(crate) struct CheckData {
     /// Exchange, e.g. binance; simulated data is sim-binance
     #[arg(long)]
     pub(crate) exchange: Exchange,
-    /// Market: spot, um, cm
+    /// Market: spot, um, cm, swap, linear, inverse
     #[arg(long)]
     pub(crate) market: Market,
     /// The exchange's own symbol

@@ -4,7 +4,9 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use quant_lake::venues::pages::{PageError, PageFormat};
+use quant_core::time::{TimeRange, UnixMicros};
+use quant_lake::venues::pages::{PageError, PageFormat, Rows};
+use quant_lake::venues::records::Record;
 
 use super::client::{Answer, RestClient, RestError};
 use super::pager::{Pager, PagerError};
@@ -79,11 +81,13 @@ pub struct FetchedPages {
     pub pages: usize,
     /// Rows on them, repeated ones included.
     pub rows: usize,
+    /// Those of the days asked for that are final, usable or not: what a partition could be made of.
+    pub wanted: usize,
     /// Requests sent, retries included.
     pub attempts: u32,
 }
 
-/// Asks for everything a pager wants and writes it to `path`; `stamped` lines begin with the time of receipt.
+/// Asks for everything a pager wants of `days` and writes it to `path`; `stamped` lines begin with the time of receipt.
 ///
 /// # Errors
 /// `FetchPagesError`; the file is removed then, so that nothing of it can be ingested.
@@ -93,9 +97,10 @@ pub fn fetch_pages(
     format: &mut dyn PageFormat,
     path: &Path,
     stamped: bool,
+    days: TimeRange,
     stop: &AtomicBool,
 ) -> Result<FetchedPages, FetchPagesError> {
-    let done = write_pages(client, pager, format, path, stamped, stop);
+    let done = write_pages(client, pager, format, path, stamped, days, stop);
     if done.is_err() {
         drop(std::fs::remove_file(path));
     }
@@ -108,6 +113,7 @@ fn write_pages(
     format: &mut dyn PageFormat,
     path: &Path,
     stamped: bool,
+    days: TimeRange,
     stop: &AtomicBool,
 ) -> Result<FetchedPages, FetchPagesError> {
     let io = |source| FetchPagesError::Io {
@@ -131,6 +137,7 @@ fn write_pages(
         }
         done.pages += 1;
         done.rows += page.span.rows;
+        done.wanted += rows_inside(&page.rows, days) + page.bad.len();
         if stamped {
             write!(file, "{} ", answer.received.0.saturating_mul(1_000)).map_err(io)?;
         }
@@ -140,6 +147,24 @@ fn write_pages(
     }
     file.flush().map_err(io)?;
     Ok(done)
+}
+
+/// Returns how many rows lie in a range: pages that go backward also have rows before it.
+fn rows_inside(rows: &Rows, range: TimeRange) -> usize {
+    fn count<R: Record>(rows: &[R], range: TimeRange) -> usize {
+        let inside = |row: &&R| range.contains(UnixMicros(row.ts()));
+        rows.iter().filter(inside).count()
+    }
+    match rows {
+        Rows::Klines(rows) => count(rows, range),
+        Rows::MarkKlines(rows) => count(rows, range),
+        Rows::PremiumKlines(rows) => count(rows, range),
+        Rows::IndexKlines(rows) => count(rows, range),
+        Rows::AggTrades(rows) => count(rows, range),
+        Rows::Trades(rows) => count(rows, range),
+        Rows::Funding(rows) => count(rows, range),
+        Rows::OpenInterest(rows) => count(rows, range),
+    }
 }
 
 /// Returns a body without line ends: JSON has none inside its strings, so that nothing is lost.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
-use quant_lake::ingest::{FileOutcome, FileStatus, IngestReport};
+use quant_lake::ingest::{FileOutcome, FileStatus};
 use quant_lake::schema::Dataset;
 
 use super::IngestContext;
@@ -64,10 +64,9 @@ pub fn fetch(
     })
 }
 
-/// Returns the report of the files that are not to be had: the holes of the range.
-pub fn missing(run: &HistRun) -> IngestReport {
-    let files = run
-        .missing
+/// Returns what to report of the files that are not to be had: the holes of the range.
+pub fn missing(run: &HistRun) -> Vec<FileOutcome> {
+    run.missing
         .iter()
         .map(|missing| {
             let dataset = missing.dataset.parse().unwrap_or(Dataset::Trades);
@@ -81,9 +80,5 @@ pub fn missing(run: &HistRun) -> IngestReport {
             };
             outcome
         })
-        .collect();
-    IngestReport {
-        files,
-        stopped: false,
-    }
+        .collect()
 }

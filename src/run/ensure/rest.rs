@@ -8,8 +8,8 @@ use quant_core::market::{Instrument, InstrumentKey};
 use quant_core::time::{Day, MICROS_PER_HOUR, TimeRange, UnixMicros};
 use quant_lake::commit::{DatasetWriter, WriterOptions};
 use quant_lake::ingest::{
-    FileError, FileOutcome, FileStatus, IngestReport, PagesRequest, RowCounts, SourceError,
-    has_pages, ingest_pages,
+    FileError, FileOutcome, FileStatus, IngestReport, PagesRequest, Progress, RowCounts,
+    SourceError, has_pages, ingest_pages,
 };
 use quant_lake::instruments::to_batch;
 use quant_lake::layout::{DatasetKey, PartitionSetSpec};
@@ -206,7 +206,14 @@ impl RestSource {
             terms,
             cx: None,
         };
-        context.progress.planned(datasets.len() * days.len());
+        // Terms are those of now: one answer, however many days are asked for.
+        let per = |dataset: &Dataset| match dataset {
+            Dataset::Instruments => days.len().min(1),
+            _ => days.len(),
+        };
+        context
+            .progress
+            .planned(datasets.iter().map(per).sum::<usize>());
         let report = work.all(datasets, &days);
         // Stays if something else is in it.
         drop(std::fs::remove_dir(work.downloads()));
@@ -222,6 +229,19 @@ struct Work<'a> {
     terms: &'a [Instrument],
     /// Known once the venue had to be asked.
     cx: Option<VenueCx>,
+}
+
+/// Hands on what is read of a page file; that it is planned and done is told of its day.
+struct Reading<'a>(&'a dyn Progress);
+
+impl Progress for Reading<'_> {
+    fn started(&self, file: &str) {
+        self.0.started(file);
+    }
+
+    fn advanced(&self, bytes: u64) {
+        self.0.advanced(bytes);
+    }
 }
 
 /// How one day ended early.
@@ -313,13 +333,15 @@ impl Work<'_> {
             self.pages(dataset, day, &name, &mut outcome)
         };
         match result {
-            Ok(Some(done)) => return Ok(Some(done)),
+            Ok(Some(done)) => outcome = done,
             Ok(None) => {}
             Err(Early::Stopped) => return Ok(None),
             Err(Early::Command(error)) => return Err(error),
             Err(Early::Status(status)) => outcome.status = status,
         }
-        self.context.progress.finished(&outcome);
+        self.context
+            .progress
+            .finished(std::slice::from_ref(&outcome));
         Ok(Some(outcome))
     }
 
@@ -366,9 +388,11 @@ impl Work<'_> {
             (job.format)().as_mut(),
             &path,
             job.stamped,
+            day.range(),
             self.context.stop,
         )?;
-        if fetched.rows == 0 {
+        // Of a day that goes on there may be nothing final yet: only a bar still forming, or rows of the day before.
+        if fetched.rows == 0 || (!job.complete && fetched.wanted == 0) {
             drop(std::fs::remove_file(&path));
             return Err(Early::Status(FileStatus::NotPublished {
                 reason: "the venue has no rows of this day (yet)".to_owned(),
@@ -391,7 +415,7 @@ impl Work<'_> {
             self.context.lake,
             &request,
             &*job.format,
-            self.context.progress,
+            &Reading(self.context.progress),
             self.context.stop,
         );
         drop(std::fs::remove_file(&path));
@@ -481,7 +505,7 @@ impl Work<'_> {
         let Some(fees) = known.map(|row| (row.maker_bps, row.taker_bps)) else {
             return Err(Early::Status(failed(&SourceError::Refused {
                 problem: format!(
-                    "the venue publishes no fees and the instrument table has none of `{}`\nhint: copy `configs/instruments.yaml`, add an entry with its fees, and name the copy with --set paths.instruments=FILE",
+                    "the venue publishes no fees and the instrument table has none of `{}`\nhint: copy `configs/instruments.yaml`, add an entry with its fees, and name the copy with --instruments FILE (a run: --set paths.instruments=FILE)",
                     self.key
                 ),
             })));
