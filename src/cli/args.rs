@@ -7,6 +7,8 @@ use quant_core::market::{Exchange, Market, Symbol};
 use quant_core::time::UnixMicros;
 use quant_lake::schema::Dataset;
 
+use crate::rest::okx_hist::BookDepth;
+
 /// Research-to-paper-trading toolkit for crypto perpetuals.
 #[derive(Debug, Parser)]
 #[command(name = "quant", version, max_term_width = 110, after_help = EXIT_CODES)]
@@ -92,6 +94,31 @@ pub(crate) enum BookImages {
     Message,
     /// After every image the venue sends
     Snapshot,
+}
+
+/// Levels per side of OKX's order book products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DepthArg {
+    /// Module 6
+    #[value(name = "50")]
+    L50,
+    /// Module 4
+    #[value(name = "400")]
+    L400,
+    /// Module 5, from 2025-11-01
+    #[value(name = "5000")]
+    L5000,
+}
+
+impl DepthArg {
+    /// Returns the product.
+    pub(crate) const fn product(self) -> BookDepth {
+        match self {
+            Self::L50 => BookDepth::L50,
+            Self::L400 => BookDepth::L400,
+            Self::L5000 => BookDepth::L5000,
+        }
+    }
 }
 
 /// How books become rows.
@@ -193,6 +220,12 @@ pub(crate) struct BuildDataset {
     /// Instruments table with contract values, instead of the built-in one or that of the config
     #[arg(long, value_name = "FILE")]
     pub(crate) instruments: Option<PathBuf>,
+    /// Which order book product of OKX's archive [default: 400; of files at hand whichever is there]
+    #[arg(long, value_enum, value_name = "LEVELS")]
+    pub(crate) okx_book_depth: Option<DepthArg>,
+    /// Write what the source did not have, with reasons, as JSON; also when it had everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gap_report: Option<PathBuf>,
     /// Bring archive files of OKX that --cache-dir has not got
     #[arg(long)]
     pub(crate) okx_auto_download: bool,

@@ -1,10 +1,13 @@
 //! `quant build-dataset`: exchange history into the lake.
 
+mod gaps;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use quant_core::market::{Instrument, InstrumentKey, Venue};
 use quant_core::time::TimeRange;
 use quant_lake::ingest::discover::Folders;
@@ -16,7 +19,8 @@ use quant_lake::schema::Dataset;
 use quant_lake::venues::book_flow::Cadence;
 use serde::Serialize;
 
-use super::args::{BookArgs, BookImages, BuildDataset, SourceArg};
+use self::gaps::GapReport;
+use super::args::{BookImages, BuildDataset, DepthArg, SourceArg};
 use super::settings::Settings;
 use super::ui::{IngestBar, Ui};
 use crate::config::RawVision;
@@ -85,6 +89,11 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         rest: None,
     };
     let mut lines = Vec::new();
+    let mut gaps = GapReport::new(
+        source_name(args.source),
+        args.exchange.simulated,
+        given.filter(|_| args.start.is_some()),
+    );
     let mut outcome = Ok(());
     for symbol in &args.symbol {
         let key = InstrumentKey {
@@ -105,12 +114,17 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         super::check_data::tell(ui, &lake, &key, &report, &context.options);
         super::check_updates::tell(ui, &report);
         lines.extend(file_lines(symbol.as_str(), &report));
+        gaps.add(&key, &report.files);
+        gaps.stopped |= report.stopped;
         outcome = outcome.and_then(|()| ensure::require_success(&report));
         if report.stopped {
             break;
         }
     }
     bar.finish();
+    if let Some(path) = &args.gap_report {
+        gaps.write(path)?;
+    }
     let mut total = RowCounts::default();
     for line in &lines {
         total.add(&line.rows);
@@ -118,6 +132,12 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     let text = text_of(&lines, &total);
     ui.answer(&serde_json::json!({"files": lines, "rows": total}), &text)?;
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Returns the name of a source on the command line.
+fn source_name(source: SourceArg) -> String {
+    let value = source.to_possible_value();
+    value.map_or_else(String::new, |v| v.get_name().to_owned())
 }
 
 /// Returns the range asked for; only recordings do without.
@@ -163,7 +183,7 @@ impl Job<'_> {
         table: &InstrumentTable,
     ) -> CommandResult<IngestReport> {
         let args = self.args;
-        let (terms, book) = (table.rows_of(key), book_choice(&args.book));
+        let (terms, book) = (table.rows_of(key), book_choice(args));
         let asked = asked(args, key, self.given, terms);
         match args.source {
             SourceArg::Recording => files::recordings(context, &asked, &args.input, book),
@@ -184,9 +204,11 @@ impl Job<'_> {
             }
             SourceArg::OkxHist => {
                 let range = files::required_range(&asked)?;
+                let depth = args.okx_book_depth.unwrap_or(DepthArg::L400).product();
                 let hist = HistArgs {
                     cache_dir: args.cache_dir.clone(),
                     download: args.okx_auto_download,
+                    book_depth: depth,
                 };
                 let datasets = self.datasets(key);
                 let host = self.host(context, key)?;
@@ -203,6 +225,10 @@ impl Job<'_> {
                     ..asked
                 };
                 let kind = SourceKind::OkxHist;
+                let book = BookChoice {
+                    okx_depth: Some(depth.levels()),
+                    ..book
+                };
                 let mut report = files::okx_manual(context, &asked, &cache, kind, book)?;
                 let missing = files::tell(context, okx_hist::missing(&run));
                 report.files.extend(missing);
@@ -279,10 +305,13 @@ fn folders(args: &BuildDataset) -> Folders {
     }
 }
 
-fn book_choice(args: &BookArgs) -> BookChoice {
+fn book_choice(args: &BuildDataset) -> BookChoice {
+    let okx_depth = args.okx_book_depth.map(|d| d.product().levels());
+    let args = &args.book;
     let us = |ms: u32| i64::from(ms) * 1_000;
     BookChoice {
         levels: args.book_levels,
+        okx_depth,
         cadence: match args.book_images {
             BookImages::Cadence => Cadence::Every {
                 us: us(args.book_cadence_ms),

@@ -244,7 +244,20 @@ fn order_book(book: &BookSummary, out: &mut Lines) {
     }
     out.add(
         "  crossed",
-        &format!("{}, locked {}", book.crossed, book.locked),
+        &format!(
+            "{} ({:.1} %), locked {}",
+            book.crossed,
+            100.0 * book.crossed_share,
+            book.locked
+        ),
+    );
+    out.add(
+        "  breaks",
+        &format!("{}, {} messages lost after them", book.breaks, book.lost),
+    );
+    out.add(
+        "  images",
+        &format!("{} at the default cadence", book.images),
     );
     out.add("  advice", &book.advice);
 }

@@ -36,6 +36,8 @@ pub struct BookChoice {
     pub levels: u16,
     /// When images are taken.
     pub cadence: Cadence,
+    /// Which of OKX's products books are taken of, by its levels; whichever is there if absent.
+    pub okx_depth: Option<u16>,
 }
 
 /// One instrument and the days asked for.
@@ -127,7 +129,12 @@ pub fn okx_manual(
         asked => asked.to_vec(),
     };
     refuse_simulated(key, folders)?;
-    let plan = plan_okx(key, &wanted, &range).config_error()?;
+    let mut plan = plan_okx(key, &wanted, &range).config_error()?;
+    if let Some(depth) = book.okx_depth {
+        let mark = format!("-{depth}lv-");
+        let books = plan.iter_mut().filter(|u| u.kind == FileKind::OkxBook);
+        books.for_each(|unit| unit.paths.retain(|path| path.contains(&mark)));
+    }
     let mut found = discover(plan, folders).config_error()?;
     if kind == SourceKind::OkxHist {
         // What the archive's own list says about a hole is the better reason: its caller tells it.
@@ -145,9 +152,9 @@ pub fn okx_manual(
             okx::parser,
         ));
     }
-    // Books of 400 and of 5,000 levels are different products; a file's name says which it is.
-    for depth in [400_usize, 5_000] {
-        let mark = format!("{depth}lv");
+    // Books of 50, 400 and 5,000 levels are different products; a file's name says which it is.
+    for depth in [50_usize, 400, 5_000] {
+        let mark = format!("-{depth}lv");
         // A file unpacked by hand may lack the mark: it is read as the common product.
         let of_depth = |f: &&&FoundFile| {
             let name = name_of(&f.path);

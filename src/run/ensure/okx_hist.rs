@@ -10,7 +10,7 @@ use quant_lake::schema::Dataset;
 use super::IngestContext;
 use super::rest::RestSource;
 use crate::error::{CommandError, CommandResult, ErrorKind};
-use crate::rest::okx_hist::{self, HistError, HistOptions, HistRun};
+use crate::rest::okx_hist::{self, BookDepth, HistError, HistOptions, HistRun};
 use crate::rest::{FetchPagesError, RestError};
 
 /// Folder of the cache inside the lake, unless the user names another one.
@@ -23,6 +23,8 @@ pub struct HistArgs {
     pub cache_dir: Option<PathBuf>,
     /// Bring files that are not there yet.
     pub download: bool,
+    /// Which product books are taken of.
+    pub book_depth: BookDepth,
 }
 
 impl HistArgs {
@@ -48,6 +50,7 @@ pub fn fetch(
     let options = HistOptions {
         cache_dir: args.cache_dir(context),
         download: args.download,
+        book_depth: args.book_depth,
         timeout: host.client().options().silence,
     };
     crate::run::space::require(context.lake.root(), 0)?;

@@ -8,6 +8,7 @@ use quant_core::time::UnixMicros;
 use super::channels::{Channels, envelope};
 use super::input::{self, Head};
 use super::report::Inspection;
+use super::soundness::Course;
 use super::{Subject, exchange_of, rows};
 use crate::schema::Dataset;
 use crate::sniff::{bybit_market, okx_market};
@@ -202,7 +203,7 @@ fn parse(
     let Some(key) = key else {
         return;
     };
-    match venue {
+    let totals = match venue {
         Venue::Binance => {
             let options = binance::recording::RecordingOptions {
                 market,
@@ -226,7 +227,7 @@ fn parse(
                     ))
                 },
                 out,
-            );
+            )
         }
         Venue::Okx => {
             let options =
@@ -239,7 +240,7 @@ fn parse(
                 true,
                 &|parse| Ok(okx::recording::recording_parser(&options, &datasets, parse)),
                 out,
-            );
+            )
         }
         Venue::Hyperliquid => {
             let options = hyperliquid::messages::HyperliquidOptions::new(&key, 50, book.cadence);
@@ -255,7 +256,7 @@ fn parse(
                     ))
                 },
                 out,
-            );
+            )
         }
         Venue::Bybit => {
             let datasets = bybit::recording::DATASETS;
@@ -273,12 +274,18 @@ fn parse(
                 false,
                 &|parse| Ok(bybit::recording::recording_parser(&options, parse)),
                 out,
-            );
+            )
         }
-        Venue::Deepcoin | Venue::Csv => out.warn(
-            "ingestion",
-            "recordings of this venue are not read; its streams were counted only",
-        ),
+        Venue::Deepcoin | Venue::Csv => {
+            out.warn(
+                "ingestion",
+                "recordings of this venue are not read; its streams were counted only",
+            );
+            None
+        }
+    };
+    if let Some(totals) = totals {
+        Course::of(&totals).judge(out);
     }
 }
 

@@ -18,7 +18,8 @@ pub enum Verdict {
     Ok,
     /// Worth knowing; the file can be ingested.
     Warn,
-    /// The file cannot be ingested as it is.
+    /// The file would be refused, is not what it says it is, or has a book that is void, wrong or out of order for a part of
+    /// it; the check says which.
     Fail,
 }
 
