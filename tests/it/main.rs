@@ -46,6 +46,8 @@ mod rest;
 mod rest_faults;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
+/// Sources without datasets, overrides without a config, counts, gap reports.
+mod sources;
 /// Runs the binary, makes archives, reads what was written.
 mod support;
 /// Simulated archives: venues, truth, defects, recordings, refusals.
