@@ -9,6 +9,27 @@ use crate::bad_archives::{Bench, DAY, NEXT_DAY};
 use crate::mock::Mock;
 use crate::support::{HEADER, Ran, agg_rows, ingest_args, put_text, read_json, run, text};
 
+/// What a contract is worth, which files of OKX do not say.
+const TERMS: &str = "
+instruments:
+  - exchange: sim-okx
+    market: swap
+    symbol: BTC-USDT-SWAP
+    valid_from: \"2020-01-01T00:00:00Z\"
+    valid_to: null
+    tick_size: \"0.1\"
+    lot_size: \"0.01\"
+    min_notional: 0.0
+    contract_value: 0.01
+    inverse: false
+    funding_interval_h: 8
+    maker_bps: 2.0
+    taker_bps: 5.0
+    onboard: null
+    delist: null
+    source: test
+";
+
 /// Runs a command written as one line.
 fn line(cwd: &Path, command: &str) -> Ran {
     let args: Vec<&str> = command.split_whitespace().collect();
@@ -31,11 +52,12 @@ fn written(answer: &Value) -> Vec<String> {
 fn files_at_hand_of_okx_are_taken_without_datasets_on_every_market() {
     let dir = tempfile::tempdir().unwrap();
     let cwd = dir.path();
+    std::fs::write(cwd.join("terms.yaml"), TERMS).unwrap();
     for (market, symbol, instrument, expected) in [
         (
             "swap",
             "BTC-USDT-SWAP",
-            "um:BTCUSDT:btc",
+            "swap:BTC-USDT-SWAP:btc",
             &[
                 "klines_1m",
                 "trades",
@@ -47,7 +69,7 @@ fn files_at_hand_of_okx_are_taken_without_datasets_on_every_market() {
         (
             "spot",
             "BTC-USDT",
-            "spot:BTCUSDT:btc",
+            "spot:BTC-USDT:btc",
             &["klines_1m", "trades", "l2_snapshots", "l2_deltas"],
         ),
     ] {
@@ -62,7 +84,8 @@ fn files_at_hand_of_okx_are_taken_without_datasets_on_every_market() {
         .code(0);
         let command = format!(
             "build-dataset --exchange sim-okx --market {market} --symbol {symbol} --source okx-manual \
-             --start 2024-01-01 --end 2024-01-02 --lake lake --json --root {out}"
+             --start 2024-01-01 --end 2024-01-02 --lake lake --json --root {out} \
+             --instruments terms.yaml"
         );
         let answer = line(cwd, &command).code(0).json();
         let mut found = written(&answer);
