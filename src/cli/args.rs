@@ -34,7 +34,7 @@ pub(crate) struct Output {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ingest exchange history into the lake
-    BuildDataset(BuildDataset),
+    BuildDataset(Box<BuildDataset>),
     /// Build 1m bars from what the lake holds
     BuildBars(BuildBars),
     /// Dataset, bars, features, regime, entries, backtest and report, gates included

@@ -117,6 +117,78 @@ fn files_at_hand_of_okx_are_taken_without_datasets_on_every_market() {
 }
 
 #[test]
+fn the_archive_of_okx_is_taken_without_datasets_and_its_books_by_depth() {
+    let dir = tempfile::tempdir().unwrap();
+    let cwd = dir.path();
+    line(
+        cwd,
+        "synth --exchange okx --days 1 --start 2024-01-01 --instruments swap:BTC-USDT-SWAP:btc --set trades_per_day=500 \
+         --set quotes_per_day=500 --book-cadence-ms 600000 --out host -q",
+    )
+    .code(0);
+    // The simulator writes one product; under the name of another it is served as that.
+    let books = cwd.join("host/cdn/okx/match/orderbook/L2");
+    let file = |depth: &str| {
+        books.join(format!(
+            "{depth}lv/daily/20240101/BTC-USDT-SWAP-L2orderbook-{depth}lv-2024-01-01.tar.gz"
+        ))
+    };
+    std::fs::create_dir_all(file("50").parent().unwrap()).unwrap();
+    std::fs::copy(file("400"), file("50")).unwrap();
+    let world =
+        "--archive host --instrument um:BTCUSDT:btc --history-minutes 5 --hold --start 2024-01-05";
+    let mock = Mock::start(cwd, &world.split(' ').collect::<Vec<_>>());
+    let base = format!(
+        "build-dataset --exchange sim-okx --market swap --symbol BTC-USDT-SWAP --source okx-hist --base-url http://{} \
+         --start 2024-01-01 --end 2024-01-02 --lake lake --okx-auto-download --json",
+        mock.address
+    );
+    let mut found = written(&line(cwd, &base).code(0).json());
+    found.sort();
+    assert_eq!(found, ["klines_1m", "trades"]);
+    let run_of = || read_json(&cwd.join("lake/cache/okx-hist/okx_hist_manifest.json"));
+    for (flag, depth, module) in [
+        ("", 400, 4),
+        ("--okx-book-depth 50", 50, 6),
+        // In the cache there are both by now: the one asked for is read.
+        ("--okx-book-depth 400", 400, 4),
+    ] {
+        let answer = line(cwd, &format!("{base} --datasets l2_snapshots {flag}"))
+            .code(0)
+            .json();
+        let name = format!("-{depth}lv-");
+        let files = answer["files"].as_array().unwrap();
+        assert_eq!(files.len(), 1, "{answer:#}");
+        assert!(
+            files[0]["file"].as_str().unwrap().contains(&name),
+            "{answer:#}"
+        );
+        let manifest = run_of();
+        assert_eq!(
+            (&manifest["book_depth"], &manifest["files"][0]["module"]),
+            (&depth.into(), &module.into())
+        );
+    }
+    let told = line(
+        cwd,
+        &format!("{base} --datasets l2_snapshots --okx-book-depth 5000 --gap-report gaps.json"),
+    );
+    told.code(0);
+    let gaps = read_json(&cwd.join("gaps.json"));
+    assert_eq!(gaps["findings"][0]["detector"], "file_not_published");
+    assert_eq!(
+        (&gaps["failures"], &run_of()["book_depth"]),
+        (&1.into(), &5_000.into())
+    );
+    line(
+        cwd,
+        &base.replace("--json", "--datasets l2_snapshots --okx-book-depth 25"),
+    )
+    .code(2)
+    .says(&["50, 400, 5000"]);
+}
+
+#[test]
 fn files_at_hand_of_bybit_are_taken_without_datasets() {
     let dir = tempfile::tempdir().unwrap();
     let cwd = dir.path();
@@ -322,9 +394,7 @@ fn a_repeat_does_not_say_that_what_never_was_is_in_the_lake() {
         .map(|i| {
             let ts = t + i * 1_000;
             format!(
-                r#"{}000000 {{"stream":"btcusdt@trade","data":{{"e":"trade","E":{ts},"T":{ts},"s":"BTCUSDT","t":{i},"p":"100","q":"1","X":"MARKET","m":true}}}}"#,
-                ts
-            )
+                r#"{ts}000000 {{"stream":"btcusdt@trade","data":{{"e":"trade","E":{ts},"T":{ts},"s":"BTCUSDT","t":{i},"p":"100","q":"1","X":"MARKET","m":true}}}}"#)
         })
         .collect();
     std::fs::write(cwd.join("session.log"), frames.join("\n")).unwrap();

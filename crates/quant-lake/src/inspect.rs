@@ -161,13 +161,10 @@ fn text(subject: &Subject<'_>, out: &mut Inspection) {
     {
         return;
     }
-    if head.bytes.starts_with(b"GET\n")
-        || head.bytes.starts_with(b"POST\n")
-        || head.bytes.starts_with(b">")
+    let starts = [&b"GET\n"[..], b"POST\n", b">"];
+    if starts.iter().any(|start| head.bytes.starts_with(start)) && vendor::sample(&head.bytes, out)
     {
-        if vendor::sample(&head.bytes, out) {
-            return;
-        }
+        return;
     }
     match sniff_text(&head.bytes, &name) {
         Sniffed::Empty => {
