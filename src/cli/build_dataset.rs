@@ -194,13 +194,13 @@ impl Job<'_> {
             SourceArg::BybitManual => files::bybit_manual(context, &asked, &folders(args), book),
             SourceArg::Vision | SourceArg::Csv => self.rows(context, key, table),
             SourceArg::Rest | SourceArg::Deepcoin => {
-                let datasets = self.datasets(key);
+                let (datasets, named) = (self.datasets(key), !args.datasets.is_empty());
                 let host = self.host(context, key)?;
                 let range = match args.last_hours {
                     Some(hours) => host.last_days(context, key, hours)?,
                     None => files::required_range(&asked)?,
                 };
-                host.ingest(context, key, &datasets, range, terms)
+                host.ingest(context, key, (&datasets, named), range, terms)
             }
             SourceArg::OkxHist => {
                 let range = files::required_range(&asked)?;

@@ -123,7 +123,7 @@ fn the_archive_of_okx_is_taken_without_datasets_and_its_books_by_depth() {
     line(
         cwd,
         "synth --exchange okx --days 1 --start 2024-01-01 --instruments swap:BTC-USDT-SWAP:btc --set trades_per_day=500 \
-         --set quotes_per_day=500 --book-cadence-ms 600000 --out host -q",
+         --set quotes_per_day=500 --book-cadence-ms 60000 --out host -q",
     )
     .code(0);
     // The simulator writes one product; under the name of another it is served as that.
@@ -254,6 +254,21 @@ fn rest_history_is_taken_without_datasets_and_counted_as_it_is() {
         names.dedup();
         assert_eq!(names, expected, "{exchange}");
     }
+    // What is out of reach is told; it is an error only of a dataset that was asked for by name.
+    let old = format!(
+        "build-dataset --exchange sim-binance --market um --symbol SOLUSDT --source rest --base-url http://{} \
+         --start 2026-01-05 --end 2026-01-06 --lake lake --json",
+        mock.address
+    );
+    let answer = line(cwd, &old).code(0).json();
+    assert_eq!(written(&answer), ["klines_1m"]);
+    let trades = &answer["files"][1];
+    assert_eq!(trades["status"], "not published");
+    assert!(
+        trades["detail"].as_str().unwrap().contains("24 h only"),
+        "{trades}"
+    );
+    line(cwd, &format!("{old} --datasets agg_trades")).code(3);
 }
 
 #[test]

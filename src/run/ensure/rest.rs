@@ -120,6 +120,7 @@ impl RestSource {
             context,
             key,
             terms: known,
+            named: true,
             cx: None,
         };
         match work.fetch_terms(since, (0.0, 0.0)) {
@@ -185,7 +186,8 @@ impl RestSource {
         }
     }
 
-    /// Ingests the days of an instrument that the lake has not got whole.
+    /// Ingests the days of an instrument that the lake has not got whole. Days beyond the venue's reach are refused if their
+    /// dataset was `named`; of what a venue has by default they are not published any more.
     ///
     /// # Errors
     /// Data errors of the host or the lake as a whole; those of single days are in the report.
@@ -193,7 +195,7 @@ impl RestSource {
         &self,
         context: &IngestContext<'_>,
         key: &InstrumentKey,
-        datasets: &[Dataset],
+        (datasets, named): (&[Dataset], bool),
         range: TimeRange,
         terms: &[Instrument],
     ) -> CommandResult<IngestReport> {
@@ -204,6 +206,7 @@ impl RestSource {
             context,
             key,
             terms,
+            named,
             cx: None,
         };
         // Terms are those of now: one answer, however many days are asked for.
@@ -227,6 +230,8 @@ struct Work<'a> {
     context: &'a IngestContext<'a>,
     key: &'a InstrumentKey,
     terms: &'a [Instrument],
+    /// The user named the datasets: what is out of reach is an error.
+    named: bool,
     /// Known once the venue had to be asked.
     cx: Option<VenueCx>,
 }
@@ -363,6 +368,9 @@ impl Work<'_> {
                         reason: error.to_string(),
                     }
                 }
+                Unavailable::TooOld { .. } if !self.named => FileStatus::NotPublished {
+                    reason: error.to_string(),
+                },
                 _ => failed(&error),
             })
         })?;
