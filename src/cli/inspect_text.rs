@@ -71,6 +71,16 @@ pub(super) fn text_of(found: &Inspection) -> String {
         };
         out.add(label, &format!("{}: {}", check.name, check.detail));
     }
+    if !found.is_ok() {
+        out.add(
+            "verdict",
+            if found.refused {
+                "an ingest would refuse it"
+            } else {
+                "an ingest would take it, without what is missing"
+            },
+        );
+    }
     for note in &found.notes {
         out.add("note", note);
     }

@@ -428,3 +428,58 @@ fn a_repeat_does_not_say_that_what_never_was_is_in_the_lake() {
             .says(&["ingest: 1 files: 0 written, 1 without rows asked for; "]);
     }
 }
+
+#[test]
+fn what_inspect_says_would_be_refused_is_refused_and_the_rest_is_taken() {
+    use std::io::Write as _;
+    let dir = tempfile::tempdir().unwrap();
+    let cwd = dir.path();
+    let message = |is_snapshot: bool, i: i64, u: i64| {
+        let kind = if is_snapshot { "snapshot" } else { "delta" };
+        let ts = 1_704_067_200_000_i64 + i * 500;
+        format!(
+            r#"{{"topic":"orderbook.200.BTCUSDT","type":"{kind}","ts":{ts},"data":{{"s":"BTCUSDT","b":[["90","{}"]],"a":[["101","1"]],"u":{u},"seq":{u}}},"cts":{ts}}}"#,
+            i + 1
+        )
+    };
+    let whole: Vec<String> = (0..40).map(|i| message(i == 0, i, 5 + i)).collect();
+    let gapped: Vec<String> = (0..40)
+        .map(|i| message(i == 0, i, if i < 20 { 5 + i } else { 7 + i }))
+        .collect();
+    let broken: Vec<String> = (0..40).map(|_| "{\"type\":\"delta\"".to_owned()).collect();
+    for (name, lines, day, inspected, ingested) in [
+        ("sound", &whole[..], "2024-01-01", 0, 0),
+        ("nosnap", &whole[1..], "2024-01-01", 3, 0),
+        ("otherday", &whole[..], "2024-01-03", 3, 0),
+        ("gapped", &gapped[..], "2024-01-01", 3, 0),
+        ("broken", &broken[..], "2024-01-01", 3, 3),
+    ] {
+        let folder = cwd.join(name).join("orderbook/linear/BTCUSDT");
+        std::fs::create_dir_all(&folder).unwrap();
+        let stem = format!("{day}_BTCUSDT_ob200.data");
+        let path = folder.join(format!("{stem}.zip"));
+        let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        zip.start_file(stem.as_str(), zip::write::SimpleFileOptions::default())
+            .unwrap();
+        zip.write_all(lines.join("\n").as_bytes()).unwrap();
+        zip.finish().unwrap();
+        let shown = path.to_string_lossy().into_owned();
+        let found = run(cwd, &["inspect", &shown, "--json"])
+            .code(inspected)
+            .json();
+        assert_eq!(found["refused"], ingested == 3, "{name}: {found:#}");
+        let end = if day == "2024-01-01" {
+            "2024-01-02"
+        } else {
+            "2024-01-04"
+        };
+        line(
+            cwd,
+            &format!(
+                "build-dataset --exchange bybit --market linear --symbol BTCUSDT --source bybit-manual --root {name} \
+                 --start {day} --end {end} --lake lake-{name} --datasets l2_snapshots,l2_deltas -q"
+            ),
+        )
+        .code(ingested);
+    }
+}

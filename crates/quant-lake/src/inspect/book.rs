@@ -341,7 +341,7 @@ impl Meter {
             );
         }
         if out.snapshots == 0 && out.messages > 0 {
-            inspection.fail(
+            inspection.fault(
                 "snapshot",
                 "there is none, so no book can be built: an ingest takes the file and makes nothing of it",
             );

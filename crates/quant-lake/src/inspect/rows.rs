@@ -338,7 +338,7 @@ pub(super) fn inside_period(subject: &Subject<'_>, out: &mut Inspection) {
     } else {
         let text = format!("named {period}, rows from {first} to {last}");
         if none {
-            out.fail(
+            out.fault(
                 "day of the name",
                 &format!("{text}: it holds nothing of {period}"),
             );

@@ -75,7 +75,7 @@ impl Course {
                 0 => String::new(),
                 n => format!(", {n} messages lost"),
             };
-            out.fail(
+            out.fault(
                 "chain of the book",
                 &format!(
                     "{} breaks, the book is void from each to the next snapshot{lost}; an ingest takes the rest and counts the gaps",
@@ -84,7 +84,7 @@ impl Course {
             );
         }
         if self.times_fall > 0 {
-            out.fail(
+            out.fault(
                 "times of the book",
                 &format!(
                     "time runs backwards: {} messages are earlier than the one before; an ingest moves them forward",
@@ -107,7 +107,7 @@ impl Course {
                 );
             }
         } else if share > MAX_CROSSED_SHARE {
-            out.fail(
+            out.fault(
                 "book",
                 &format!("{text}: it is wrong most of the time; {} images made, an ingest makes none of a crossed book", self.images),
             );

@@ -84,6 +84,7 @@ fn a_check_never_says_that_a_book_would_be_refused_which_an_ingest_takes() {
     let found = dir.look(NAME, deltas);
     let check = found.checks.iter().find(|c| c.name == "snapshot").unwrap();
     assert_eq!(check.verdict, Verdict::Fail);
+    assert!(!found.refused, "{found:?}");
     assert!(
         check.detail.contains("an ingest takes the file"),
         "{check:?}"
@@ -179,6 +180,7 @@ fn checksum_files_are_known_and_compared_with_their_archive() {
     dir.write(name, "abd");
     let found = dir.look(&format!("{name}.CHECKSUM"), &text);
     assert_eq!(verdict(&found, "archive"), Some(Verdict::Fail));
+    assert!(found.refused);
 }
 
 #[test]
