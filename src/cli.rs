@@ -10,6 +10,7 @@ mod inspect;
 mod inspect_text;
 mod mock_exchange;
 mod run_all;
+mod settings;
 mod synth;
 mod synth_facts;
 mod ui;

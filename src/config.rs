@@ -32,6 +32,14 @@ pub struct Config {
     tree: Value,
 }
 
+/// Returns the tree that `--set` overrides make without a file; the caller knows which of its keys mean something.
+///
+/// # Errors
+/// Configuration errors: something that is not `key=value`, a value that is not YAML.
+pub fn overrides(sets: &[String]) -> CommandResult<Value> {
+    layers::of_overrides(sets).config_error()
+}
+
 impl Config {
     /// Reads, resolves and checks `file` with the environment and `--set` overrides on top.
     ///

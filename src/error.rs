@@ -71,6 +71,9 @@ impl CommandError {
                 out.message.push_str(&text.message);
             }
             out.hints.extend(text.hints);
+            if let Some(hint) = cause.downcast_ref().and_then(io_hint) {
+                out.hints.push(hint.to_owned());
+            }
             source = cause.source();
         }
         out
@@ -105,13 +108,25 @@ impl CommandError {
             ErrorKind::Internal,
             &format!("cannot {step} `{}`: {error}", path.display()),
         );
-        match error.kind() {
-            std::io::ErrorKind::StorageFull => out.hint("free some disk space, then run the same command again: finished partitions are kept"),
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                out.hint("choose a writable folder with `--set paths.lake=...` and `--set paths.artifacts=...`")
-            }
-            _ => out,
+        match io_hint(error) {
+            Some(hint) => out.hint(hint),
+            None => out,
         }
+    }
+}
+
+/// Returns what to do about a failure of the file system that the user can do something about.
+fn io_hint(error: &std::io::Error) -> Option<&'static str> {
+    use std::io::ErrorKind as Io;
+    match error.kind() {
+        Io::StorageFull | Io::QuotaExceeded => Some(
+            "free some disk space, then run the same command again: finished partitions are kept",
+        ),
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => Some(
+            "this path must be open to this user; another folder for what is written is `--lake DIR` (a run: `--set paths.lake=DIR`, `--set paths.artifacts=DIR`)",
+        ),
+        Io::NotADirectory => Some("a part of this path is a file: name another folder"),
+        _ => None,
     }
 }
 
@@ -157,3 +172,6 @@ impl<T, E: std::error::Error> Kinded<T> for Result<T, E> {
         self.map_err(|e| CommandError::new(ErrorKind::Internal, &e))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Downloads over HTTP(S): resume, retry with backoff, and "404 is an answer".
+//! Downloads over HTTP(S): resume, retry with backoff, a least rate, and "404 is an answer".
 //!
 //! Knows nothing of what is inside a file; ingestion verifies checksums before anything is committed.
 
@@ -74,7 +74,9 @@ pub enum FetchError {
         last: String,
     },
     /// A text answer is larger than any checksum file.
-    #[error("`{url}` sent more than {MAX_TEXT_BYTES} bytes where a short text was expected")]
+    #[error(
+        "`{url}` sent more than {MAX_TEXT_BYTES} bytes where a short text was expected\nhint: this is no archive of Vision: check `--base-url`, or give the files with `--root DIR`"
+    )]
     TooLong {
         /// The address.
         url: String,
@@ -113,6 +115,7 @@ pub struct HttpHost {
     base_url: String,
     retries: u32,
     first_pause: Duration,
+    min_rate: http::MinRate,
 }
 
 /// One failed try: worth another one, or final.
@@ -137,6 +140,7 @@ impl HttpHost {
             base_url,
             retries,
             first_pause: Duration::from_millis(250),
+            min_rate: http::MinRate::default(),
         })
     }
 
@@ -156,7 +160,7 @@ impl HttpHost {
                 return Ok(None);
             };
             let mut body = Vec::new();
-            response
+            http::Metered::new(response, self.min_rate)
                 .take(MAX_TEXT_BYTES + 1)
                 .read_to_end(&mut body)
                 .map_err(retry)?;
@@ -195,7 +199,7 @@ impl HttpHost {
             let have = file
                 .seek(SeekFrom::End(0))
                 .map_err(|e| Failure::Final(io(e)))?;
-            let Some(mut response) = self.get(&url, have)? else {
+            let Some(response) = self.get(&url, have)? else {
                 return Ok(None);
             };
             let mut at = have;
@@ -207,12 +211,13 @@ impl HttpHost {
                     .map_err(|e| Failure::Final(io(e)))?;
             }
             let expected = response.content_length().map(|n| at + n);
+            let mut body = http::Metered::new(response, self.min_rate);
             let mut buffer = vec![0_u8; 1 << 16];
             loop {
                 if stop.load(Ordering::Relaxed) {
                     return Err(Failure::Final(FetchError::Interrupted { url: url.clone() }));
                 }
-                let n = response.read(&mut buffer).map_err(retry)?;
+                let n = body.read(&mut buffer).map_err(retry)?;
                 if n == 0 {
                     break;
                 }

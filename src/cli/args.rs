@@ -7,6 +7,8 @@ use quant_core::market::{Exchange, Market, Symbol};
 use quant_core::time::UnixMicros;
 use quant_lake::schema::Dataset;
 
+use crate::rest::okx_hist::BookDepth;
+
 /// Research-to-paper-trading toolkit for crypto perpetuals.
 #[derive(Debug, Parser)]
 #[command(name = "quant", version, max_term_width = 110, after_help = EXIT_CODES)]
@@ -32,7 +34,7 @@ pub(crate) struct Output {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ingest exchange history into the lake
-    BuildDataset(BuildDataset),
+    BuildDataset(Box<BuildDataset>),
     /// Build 1m bars from what the lake holds
     BuildBars(BuildBars),
     /// Dataset, bars, features, regime, entries, backtest and report, gates included
@@ -94,6 +96,31 @@ pub(crate) enum BookImages {
     Snapshot,
 }
 
+/// Levels per side of OKX's order book products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DepthArg {
+    /// Module 6
+    #[value(name = "50")]
+    L50,
+    /// Module 4
+    #[value(name = "400")]
+    L400,
+    /// Module 5, from 2025-11-01
+    #[value(name = "5000")]
+    L5000,
+}
+
+impl DepthArg {
+    /// Returns the product.
+    pub(crate) const fn product(self) -> BookDepth {
+        match self {
+            Self::L50 => BookDepth::L50,
+            Self::L400 => BookDepth::L400,
+            Self::L5000 => BookDepth::L5000,
+        }
+    }
+}
+
 /// How books become rows.
 #[derive(Debug, Args)]
 #[expect(
@@ -124,7 +151,7 @@ pub(crate) struct BuildDataset {
     /// Exchange, e.g. binance; simulated data is sim-binance
     #[arg(long)]
     pub(crate) exchange: Exchange,
-    /// Market: spot, um, cm
+    /// Market: spot, um, cm (binance), swap (okx, deepcoin, hyperliquid), linear, inverse (bybit)
     #[arg(long)]
     pub(crate) market: Market,
     /// The exchange's own symbol; several separated by commas
@@ -175,7 +202,10 @@ pub(crate) struct BuildDataset {
     /// Host that serves the archive
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
-    /// Datasets, separated by commas [default: `klines_1m,agg_trades`; of files at hand all that they hold]
+    /// Datasets, separated by commas [default: what the source has of the market. vision and rest of binance:
+    /// `klines_1m,agg_trades`; rest of okx and deepcoin, okx-hist: `klines_1m,trades`; of hyperliquid:
+    /// `klines_1m,funding`; okx-manual: those of the named folders; bybit-manual: `trades,l2_snapshots,l2_deltas`;
+    /// recording: all of its venue]
     #[arg(long, value_delimiter = ',', value_parser = parse_dataset)]
     pub(crate) datasets: Vec<Dataset>,
     /// Lake folder
@@ -184,18 +214,27 @@ pub(crate) struct BuildDataset {
     /// Config with `ingest.csv` (csv source) and ingest limits
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Override one config key, e.g. ingest.csv.path=FILE
+    /// Override one config key, e.g. ingest.csv.path=FILE; without --config those of ingest and of paths.instruments
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Instruments table with contract values, instead of the built-in one or that of the config
     #[arg(long, value_name = "FILE")]
     pub(crate) instruments: Option<PathBuf>,
+    /// Which order book product of OKX's archive [default: 400; of files at hand whichever is there]
+    #[arg(long, value_enum, value_name = "LEVELS")]
+    pub(crate) okx_book_depth: Option<DepthArg>,
+    /// Write what the source did not have, with reasons, as JSON; also when it had everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gap_report: Option<PathBuf>,
     /// Bring archive files of OKX that --cache-dir has not got
     #[arg(long)]
     pub(crate) okx_auto_download: bool,
     /// Where archive files of OKX are kept [default: cache/okx-hist in the lake]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Refuse a file whole that has a larger share of unusable rows [default: 0.01, or that of the config]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    pub(crate) max_quarantine_share: Option<f64>,
     /// Keep a copy of every original under sources/
     #[arg(long)]
     pub(crate) keep_sources: bool,
@@ -214,6 +253,14 @@ pub(crate) struct BuildDataset {
     /// Worker threads in total
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<usize>,
+}
+
+/// Reads a share: a number from 0 to 1.
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
 }
 
 /// Maps the spellings of the first version to today's datasets.
@@ -297,7 +344,7 @@ pub(crate) struct CheckData {
     /// Exchange, e.g. binance; simulated data is sim-binance
     #[arg(long)]
     pub(crate) exchange: Exchange,
-    /// Market: spot, um, cm
+    /// Market: spot, um, cm, swap, linear, inverse
     #[arg(long)]
     pub(crate) market: Market,
     /// The exchange's own symbol

@@ -1,10 +1,13 @@
 //! `quant build-dataset`: exchange history into the lake.
 
+mod gaps;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use quant_core::market::{Instrument, InstrumentKey, Symbol, Venue};
 use quant_core::time::TimeRange;
 use quant_lake::ingest::discover::Folders;
@@ -16,10 +19,13 @@ use quant_lake::schema::Dataset;
 use quant_lake::venues::book_flow::Cadence;
 use serde::Serialize;
 
-use super::args::{BookArgs, BookImages, BuildDataset, SourceArg};
+use self::gaps::GapReport;
+use super::args::{BookImages, BuildDataset, DepthArg, SourceArg};
+use super::settings::Settings;
 use super::ui::{IngestBar, Ui};
-use crate::config::{Config, RawVision};
+use crate::config::RawVision;
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::rest::venues::default_datasets;
 use crate::run::ensure::files::{self, Asked, BookChoice};
 use crate::run::ensure::okx_hist::{self, HistArgs};
 use crate::run::ensure::rest::{RestArgs, RestSource};
@@ -42,37 +48,35 @@ struct FileLine {
 
 pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     let given = range_of(args)?;
-    let config = match &args.config {
-        Some(file) => Some(Config::load(file, &args.set)?),
-        None if args.source == SourceArg::Csv => {
-            return Err(CommandError::text(
-                ErrorKind::Config,
-                "--source csv needs the column mapping of a config",
-            )
-            .hint("give --config configs/csv_klines.yaml --set ingest.csv.path=FILE"));
-        }
-        None => None,
-    };
-    let in_config = || config.as_ref()?.raw.paths.instruments.as_deref();
-    let table = instruments::load(args.instruments.as_deref().or_else(in_config))?;
+    if args.source == SourceArg::Csv && args.config.is_none() {
+        return Err(CommandError::text(
+            ErrorKind::Config,
+            "--source csv needs the column mapping of a config",
+        )
+        .hint("give --config configs/csv_klines.yaml --set ingest.csv.path=FILE"));
+    }
+    let settings = Settings::load(args.config.as_deref(), &args.set)?;
+    let table = args.instruments.as_ref().or(settings.instruments.as_ref());
+    let table = instruments::load(table.map(PathBuf::as_path))?;
     let lake = Lake::new(&args.lake);
     let stop = super::interrupt_flag()?;
     let bar = IngestBar::new(ui);
     let created_at = wall_clock();
-    let limit = config.as_ref().map(|c| c.raw.ingest.max_quarantine_share);
-    let defaults = IngestOptions::default();
     let context = IngestContext {
         lake: &lake,
         options: IngestOptions {
             jobs: worker_threads(args.jobs)?,
-            max_quarantine_share: limit.unwrap_or(defaults.max_quarantine_share),
-            allow_missing_checksum: args.allow_missing_checksum,
-            keep_sources: args.keep_sources,
+            max_quarantine_share: args
+                .max_quarantine_share
+                .unwrap_or(settings.max_quarantine_share),
+            allow_missing_checksum: args.allow_missing_checksum
+                || settings.vision.allow_missing_checksum,
+            keep_sources: args.keep_sources || settings.keep_sources,
             replace_source: args.replace_source,
             monthly: args.monthly,
             updates: std::sync::Arc::new(super::check_updates::read(&args.updates)?),
             scans: Some(std::sync::Arc::default()),
-            ..defaults
+            ..IngestOptions::default()
         },
         created_at,
         progress: &bar,
@@ -80,11 +84,16 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     };
     let mut job = Job {
         args,
-        config: config.as_ref(),
+        settings: &settings,
         given,
         rest: None,
     };
     let mut lines = Vec::new();
+    let mut gaps = GapReport::new(
+        source_name(args.source),
+        args.exchange.simulated,
+        given.filter(|_| args.start.is_some()),
+    );
     let mut outcome = Ok(());
     let key_of = |symbol: &Symbol| InstrumentKey {
         exchange: args.exchange,
@@ -96,11 +105,10 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     for (symbol, key) in args.symbol.iter().zip(keys) {
         let report = job.ingest(&context, &key, &table)?;
         // Also when all days were there already: an earlier command may have ended between data and terms.
-        let has_data = |file: &FileOutcome| {
-            matches!(
-                file.status,
-                FileStatus::Written { .. } | FileStatus::Current
-            )
+        let has_data = |file: &FileOutcome| match &file.status {
+            FileStatus::Written { days } => !days.is_empty(),
+            FileStatus::Current => true,
+            _ => false,
         };
         if report.files.iter().any(has_data) {
             instruments::write_to_lake(&lake, &table, &key, created_at)?;
@@ -108,12 +116,17 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
         super::check_data::tell(ui, &lake, &key, &report, &context.options);
         super::check_updates::tell(ui, &report);
         lines.extend(file_lines(symbol.as_str(), &report));
+        gaps.add(&key, &report.files);
+        gaps.stopped |= report.stopped;
         outcome = outcome.and_then(|()| ensure::require_success(&report));
         if report.stopped {
             break;
         }
     }
     bar.finish();
+    if let Some(path) = &args.gap_report {
+        gaps.write(path)?;
+    }
     let mut total = RowCounts::default();
     for line in &lines {
         total.add(&line.rows);
@@ -121,6 +134,12 @@ pub(crate) fn run(args: &BuildDataset, ui: Ui) -> CommandResult<ExitCode> {
     let text = text_of(&lines, &total);
     ui.answer(&serde_json::json!({"files": lines, "rows": total}), &text)?;
     outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Returns the name of a source on the command line.
+fn source_name(source: SourceArg) -> String {
+    let value = source.to_possible_value();
+    value.map_or_else(String::new, |v| v.get_name().to_owned())
 }
 
 /// Returns the range asked for; only recordings do without.
@@ -134,7 +153,13 @@ fn range_of(args: &BuildDataset) -> CommandResult<Option<TimeRange>> {
             let problem = "--last-hours is for sources that have a clock: rest and deepcoin";
             Err(CommandError::text(ErrorKind::Config, problem).hint("give --start and --end"))
         }
-        (Some(start), Some(end)) => Ok(Some(TimeRange::new(start, end).config_error()?)),
+        (Some(start), Some(end)) => {
+            match TimeRange::new(start, end).config_error() {
+                Ok(range) => Ok(Some(range)),
+                Err(error) => Err(error
+                    .hint("the end is exclusive: one day is --start 2024-01-01 --end 2024-01-02")),
+            }
+        }
         (None, None) if args.source == SourceArg::Recording => Ok(None),
         _ => Err(
             CommandError::text(ErrorKind::Config, "the range of days is missing")
@@ -146,7 +171,7 @@ fn range_of(args: &BuildDataset) -> CommandResult<Option<TimeRange>> {
 /// What is asked for, for every symbol of the command.
 struct Job<'a> {
     args: &'a BuildDataset,
-    config: Option<&'a Config>,
+    settings: &'a Settings,
     given: Option<TimeRange>,
     /// One host for all symbols: they share its limits.
     rest: Option<RestSource>,
@@ -160,7 +185,7 @@ impl Job<'_> {
         table: &InstrumentTable,
     ) -> CommandResult<IngestReport> {
         let args = self.args;
-        let (terms, book) = (table.rows_of(key), book_choice(&args.book));
+        let (terms, book) = (table.rows_of(key), book_choice(args));
         let asked = asked(args, key, self.given, terms);
         match args.source {
             SourceArg::Recording => files::recordings(context, &asked, &args.input, book),
@@ -171,21 +196,25 @@ impl Job<'_> {
             SourceArg::BybitManual => files::bybit_manual(context, &asked, &folders(args), book),
             SourceArg::Vision | SourceArg::Csv => self.rows(context, key, table),
             SourceArg::Rest | SourceArg::Deepcoin => {
+                let (datasets, named) = (self.datasets(key), !args.datasets.is_empty());
                 let host = self.host(context, key)?;
                 let range = match args.last_hours {
                     Some(hours) => host.last_days(context, key, hours)?,
                     None => files::required_range(&asked)?,
                 };
-                host.ingest(context, key, datasets(args), range, terms)
+                host.ingest(context, key, (&datasets, named), range, terms)
             }
             SourceArg::OkxHist => {
                 let range = files::required_range(&asked)?;
+                let depth = args.okx_book_depth.unwrap_or(DepthArg::L400).product();
                 let hist = HistArgs {
                     cache_dir: args.cache_dir.clone(),
                     download: args.okx_auto_download,
+                    book_depth: depth,
                 };
+                let datasets = self.datasets(key);
                 let host = self.host(context, key)?;
-                let run = okx_hist::fetch(context, host, key, datasets(args), range, &hist)?;
+                let run = okx_hist::fetch(context, host, key, &datasets, range, &hist)?;
                 // The archive does not say what a contract is worth.
                 let terms = host.terms_since(context, key, terms, range.start)?;
                 let cache = Folders {
@@ -193,17 +222,18 @@ impl Job<'_> {
                     ..Folders::default()
                 };
                 let asked = Asked {
-                    datasets: datasets(args),
+                    datasets: &datasets,
                     terms: &terms,
                     ..asked
                 };
                 let kind = SourceKind::OkxHist;
+                let book = BookChoice {
+                    okx_depth: Some(depth.levels()),
+                    ..book
+                };
                 let mut report = files::okx_manual(context, &asked, &cache, kind, book)?;
-                // What the archive's own list says about a hole is the better reason.
-                report
-                    .files
-                    .retain(|f| !matches!(f.status, FileStatus::NotFound));
-                report.files.extend(okx_hist::missing(&run).files);
+                let missing = files::tell(context, okx_hist::missing(&run));
+                report.files.extend(missing);
                 Ok(report)
             }
         }
@@ -219,12 +249,12 @@ impl Job<'_> {
         let (args, terms) = (self.args, table.rows_of(key));
         let range = files::required_range(&asked(args, key, self.given, terms))?;
         if args.source == SourceArg::Vision {
-            let vision = vision_source(args, self.config);
-            return ensure::vision(context, &vision, key, datasets(args), range, terms);
+            let vision = vision_source(args, self.settings);
+            return ensure::vision(context, &vision, key, &self.datasets(key), range, terms);
         }
-        let csv = self.config.and_then(|c| c.raw.ingest.csv.as_ref());
-        let csv = csv.ok_or_else(|| {
+        let csv = self.settings.csv.as_ref().ok_or_else(|| {
             CommandError::text(ErrorKind::Config, "the config has no `ingest.csv`")
+                .hint("describe the columns there; configs/csv_klines.yaml is an example")
         })?;
         let terms = table.at(key, range.start).config_error()?.clone();
         ensure::csv(context, csv, key, Some(range), &terms)
@@ -237,17 +267,17 @@ impl Job<'_> {
     ) -> CommandResult<&RestSource> {
         let host = match self.rest.take() {
             Some(host) => host,
-            None => rest_source(self.args, self.config, context, key)?,
+            None => rest_source(self.args, self.settings, context, key)?,
         };
         Ok(self.rest.insert(host))
     }
-}
 
-/// Returns the datasets asked for; 1m klines and aggregated trades unless the command names others.
-fn datasets(args: &BuildDataset) -> &[Dataset] {
-    match args.datasets.as_slice() {
-        [] => &[Dataset::Klines1m, Dataset::AggTrades],
-        asked => asked,
+    /// Returns the datasets asked for, or what a host has of this venue: minute bars, and its kind of trades.
+    fn datasets(&self, key: &InstrumentKey) -> Vec<Dataset> {
+        match self.args.datasets.as_slice() {
+            [] => default_datasets(key.exchange.venue).to_vec(),
+            asked => asked.to_vec(),
+        }
     }
 }
 
@@ -277,10 +307,13 @@ fn folders(args: &BuildDataset) -> Folders {
     }
 }
 
-fn book_choice(args: &BookArgs) -> BookChoice {
+fn book_choice(args: &BuildDataset) -> BookChoice {
+    let okx_depth = args.okx_book_depth.map(|d| d.product().levels());
+    let args = &args.book;
     let us = |ms: u32| i64::from(ms) * 1_000;
     BookChoice {
         levels: args.book_levels,
+        okx_depth,
         cadence: match args.book_images {
             BookImages::Cadence => Cadence::Every {
                 us: us(args.book_cadence_ms),
@@ -292,17 +325,8 @@ fn book_choice(args: &BookArgs) -> BookChoice {
     }
 }
 
-fn vision_source(args: &BuildDataset, config: Option<&Config>) -> RawVision {
-    let mut vision = config.map_or_else(
-        || RawVision {
-            root: None,
-            base_url: "https://data.binance.vision".to_owned(),
-            allow_missing_checksum: false,
-            retries: 5,
-            timeout_s: 60,
-        },
-        |c| c.raw.ingest.vision.clone(),
-    );
+fn vision_source(args: &BuildDataset, settings: &Settings) -> RawVision {
+    let mut vision = settings.vision.clone();
     if let Some(root) = &args.root {
         vision.root = Some(root.clone());
     }
@@ -316,7 +340,7 @@ fn vision_source(args: &BuildDataset, config: Option<&Config>) -> RawVision {
 /// Returns the host of REST history; its retries and time limit are those of `ingest.vision`.
 fn rest_source(
     args: &BuildDataset,
-    config: Option<&Config>,
+    settings: &Settings,
     context: &IngestContext<'_>,
     key: &InstrumentKey,
 ) -> CommandResult<RestSource> {
@@ -330,7 +354,7 @@ fn rest_source(
         )
         .hint("write --exchange deepcoin, or --source rest"));
     }
-    let vision = vision_source(args, config);
+    let vision = vision_source(args, settings);
     let rest = RestArgs {
         base_url: args.base_url.clone(),
         retries: vision.retries,

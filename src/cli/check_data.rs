@@ -58,7 +58,8 @@ pub(crate) fn run(args: &CheckData, ui: Ui) -> CommandResult<ExitCode> {
         return Err(CommandError::text(
             ErrorKind::Config,
             &format!("--min-coverage is {share}; expected 0 to 1"),
-        ));
+        )
+        .hint("0.99 asks for 99 of 100 minutes"));
     }
     let lake = Lake::new(&args.lake);
     let key = InstrumentKey {
@@ -161,7 +162,9 @@ fn range_of(
         Some(end) => end,
         None => days().max().ok_or_else(none)?.end(),
     };
-    TimeRange::new(start, end).config_error()
+    TimeRange::new(start, end)
+        .config_error()
+        .map_err(|e| e.hint("the end is exclusive: one day is --start 2024-01-01 --end 2024-01-02"))
 }
 
 /// A lake without the instrument is no lake whose data are good.

@@ -12,8 +12,8 @@ use quant_lake::ingest::{FileStatus, IngestOptions, IngestReport};
 use quant_lake::layout::{DatasetKey, Lake};
 use serde::Serialize;
 
+use super::settings::Settings;
 use super::ui::{IngestBar, Ui};
-use crate::config::{Config, RawVision};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::run::ensure::{self, IngestContext};
 use crate::run::{instruments, wall_clock, worker_threads};
@@ -155,18 +155,9 @@ fn refetch(
     updates: &Arc<Updates>,
     stale: &[StaleSource],
 ) -> CommandResult<Vec<(String, IngestReport)>> {
-    let config = match &args.config {
-        Some(file) => Some(Config::load(file, &args.set)?),
-        None => None,
-    };
-    let table = instruments::load(
-        config
-            .as_ref()
-            .and_then(|c| c.raw.paths.instruments.as_deref()),
-    )?;
-    let mut vision = config
-        .as_ref()
-        .map_or_else(default_vision, |c| c.raw.ingest.vision.clone());
+    let settings = Settings::load(args.config.as_deref(), &args.set)?;
+    let table = instruments::load(settings.instruments.as_deref())?;
+    let mut vision = settings.vision;
     if args.root.is_some() {
         vision.root.clone_from(&args.root);
     }
@@ -183,9 +174,7 @@ fn refetch(
             lake,
             options: IngestOptions {
                 jobs: worker_threads(args.jobs)?,
-                max_quarantine_share: config.as_ref().map_or(defaults.max_quarantine_share, |c| {
-                    c.raw.ingest.max_quarantine_share
-                }),
+                max_quarantine_share: settings.max_quarantine_share,
                 allow_missing_checksum: vision.allow_missing_checksum,
                 monthly: cadence == Files::Monthly,
                 updates: Arc::clone(updates),
@@ -212,16 +201,6 @@ fn refetch(
     }
     bar.finish();
     Ok(out)
-}
-
-fn default_vision() -> RawVision {
-    RawVision {
-        root: None,
-        base_url: "https://data.binance.vision".to_owned(),
-        allow_missing_checksum: false,
-        retries: 5,
-        timeout_s: 60,
-    }
 }
 
 /// Which files of a product: monthly ones are fetched first, daily ones fill in.

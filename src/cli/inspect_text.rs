@@ -71,6 +71,16 @@ pub(super) fn text_of(found: &Inspection) -> String {
         };
         out.add(label, &format!("{}: {}", check.name, check.detail));
     }
+    if !found.is_ok() {
+        out.add(
+            "verdict",
+            if found.refused {
+                "an ingest would refuse it"
+            } else {
+                "an ingest would take it, without what is missing"
+            },
+        );
+    }
     for note in &found.notes {
         out.add("note", note);
     }
@@ -244,7 +254,20 @@ fn order_book(book: &BookSummary, out: &mut Lines) {
     }
     out.add(
         "  crossed",
-        &format!("{}, locked {}", book.crossed, book.locked),
+        &format!(
+            "{} ({:.1} %), locked {}",
+            book.crossed,
+            100.0 * book.crossed_share,
+            book.locked
+        ),
+    );
+    out.add(
+        "  breaks",
+        &format!("{}, {} messages lost after them", book.breaks, book.lost),
+    );
+    out.add(
+        "  images",
+        &format!("{} at the default cadence", book.images),
     );
     out.add("  advice", &book.advice);
 }

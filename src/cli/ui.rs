@@ -98,10 +98,53 @@ pub(crate) struct IngestBar {
     planned: AtomicU64,
     bytes: AtomicU64,
     rows: AtomicU64,
-    written: AtomicU64,
-    current: AtomicU64,
-    absent: AtomicU64,
-    refused: AtomicU64,
+    /// Files by what became of them, in the order of [`Fate`].
+    done: [AtomicU64; 6],
+}
+
+/// What became of a planned file as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Written,
+    Current,
+    WithoutRows,
+    NotPublished,
+    NotThere,
+    Refused,
+}
+
+impl Fate {
+    /// How the summary calls each of them.
+    const NAMES: [(Self, &'static str); 6] = [
+        (Self::Written, "written"),
+        (Self::Current, "in the lake already"),
+        (Self::WithoutRows, "without rows asked for"),
+        (Self::NotPublished, "not published"),
+        (Self::NotThere, "not there"),
+        (Self::Refused, "refused"),
+    ];
+
+    /// Returns the fate of one dataset of a file.
+    fn of(status: &FileStatus) -> Self {
+        match status {
+            FileStatus::Written { days } if days.is_empty() => Self::WithoutRows,
+            FileStatus::Written { days } if days.iter().all(|d| d.unchanged) => Self::Current,
+            FileStatus::Written { .. } => Self::Written,
+            FileStatus::Current => Self::Current,
+            FileStatus::NotPublished { .. } => Self::NotPublished,
+            FileStatus::NotFound => Self::NotThere,
+            FileStatus::Failed { .. } => Self::Refused,
+        }
+    }
+
+    /// Returns the fate of a file: refused if anything of it was, else the best of its datasets'.
+    fn of_file(outcomes: &[FileOutcome]) -> Self {
+        let all = || outcomes.iter().map(|o| Self::of(&o.status));
+        if all().any(|fate| fate == Self::Refused) {
+            return Self::Refused;
+        }
+        all().min().unwrap_or(Self::WithoutRows)
+    }
 }
 
 impl IngestBar {
@@ -122,10 +165,7 @@ impl IngestBar {
             planned: zero(),
             bytes: zero(),
             rows: zero(),
-            written: zero(),
-            current: zero(),
-            absent: zero(),
-            refused: zero(),
+            done: std::array::from_fn(|_| zero()),
         }
     }
 
@@ -141,32 +181,31 @@ impl IngestBar {
 
     /// Returns the last line of an ingest that took `elapsed`; none if nothing was planned.
     fn summary(&self, elapsed: Duration) -> Option<String> {
-        let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
-        let (planned, written, current) = (of(&self.planned), of(&self.written), of(&self.current));
-        let (absent, refused) = (of(&self.absent), of(&self.refused));
+        let planned = self.planned.load(Ordering::Relaxed);
         if planned == 0 {
             return None;
         }
-        let open = planned.saturating_sub(written + current + absent + refused);
-        if current > 0 && written + refused + open == 0 {
-            let absent = match absent {
-                0 => String::new(),
-                n => format!(", {n} are not published or not there"),
-            };
+        let n = |fate: Fate| self.done[fate as usize].load(Ordering::Relaxed);
+        let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let open = planned.saturating_sub(self.done.iter().map(of).sum());
+        let mut parts: Vec<String> = Fate::NAMES
+            .iter()
+            .filter(|(fate, _)| n(*fate) > 0)
+            .map(|(fate, what)| format!("{} {what}", n(*fate)))
+            .collect();
+        if open > 0 {
+            parts.push(format!("{open} not done"));
+        }
+        if n(Fate::Current) > 0 && n(Fate::Written) + n(Fate::Refused) + open == 0 {
+            let current = format!("{} files are in the lake already", n(Fate::Current));
+            let rest = parts.iter().skip(1).map(|part| format!(", {part}"));
             return Some(format!(
-                "nothing to do: {current} files are in the lake already{absent}"
+                "nothing to do: {current}{}",
+                rest.collect::<String>()
             ));
         }
-        let mut parts = vec![format!("{written} written")];
-        for (n, what) in [
-            (current, "in the lake already"),
-            (absent, "not published or not there"),
-            (refused, "refused"),
-            (open, "not done"),
-        ] {
-            if n > 0 {
-                parts.push(format!("{n} {what}"));
-            }
+        if n(Fate::Written) == 0 {
+            parts.insert(0, "0 written".to_owned());
         }
         Some(format!(
             "ingest: {planned} files: {}; {} rows, {:.1} MB of text in {:.1} s{}",
@@ -219,17 +258,10 @@ impl quant_lake::ingest::Progress for IngestBar {
         }
     }
 
-    fn finished(&self, outcome: &FileOutcome) {
-        let counter = match &outcome.status {
-            FileStatus::Written { days } if days.iter().all(|d| d.unchanged) => &self.current,
-            FileStatus::Written { .. } => &self.written,
-            FileStatus::Current => &self.current,
-            FileStatus::NotPublished { .. } | FileStatus::NotFound => &self.absent,
-            FileStatus::Failed { .. } => &self.refused,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-        self.rows
-            .fetch_add(outcome.counts.rows_in, Ordering::Relaxed);
+    fn finished(&self, outcomes: &[FileOutcome]) {
+        self.done[Fate::of_file(outcomes) as usize].fetch_add(1, Ordering::Relaxed);
+        let rows = outcomes.iter().map(|o| o.counts.rows_in).sum();
+        self.rows.fetch_add(rows, Ordering::Relaxed);
         let rates = self.rates(self.started.elapsed());
         self.bar.set_prefix(format!("ingest{rates}"));
         self.bar.inc(1);

@@ -21,7 +21,7 @@ pub(crate) struct UniverseArgs {
     /// Exchange, e.g. binance; simulated data is sim-binance
     #[arg(long)]
     pub(crate) exchange: Exchange,
-    /// Market: spot, um, cm
+    /// Market: spot, um, cm, swap, linear, inverse
     #[arg(long)]
     pub(crate) market: Market,
     /// Moment; nothing that happened later is looked at

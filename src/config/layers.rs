@@ -62,7 +62,9 @@ pub enum LayerError {
         text: String,
     },
     /// An override walks through something that is not a mapping.
-    #[error("override `{key}` does not name a setting: `{at}` is not a mapping")]
+    #[error(
+        "override `{key}` does not name a setting: `{at}` is not a mapping\nhint: `quant config schema` lists every key"
+    )]
     NotAPath {
         /// The whole key.
         key: String,
@@ -70,7 +72,9 @@ pub enum LayerError {
         at: String,
     },
     /// An override value is not YAML.
-    #[error("value of override `{key}` is not valid YAML: {message}")]
+    #[error(
+        "value of override `{key}` is not valid YAML: {message}\nhint: quote it, e.g. --set 'key=\"text\"'"
+    )]
     BadValue {
         /// The key.
         key: String,
@@ -100,14 +104,29 @@ pub(super) fn resolve(
             .replace("__", ".");
         apply(&mut tree, &key, text)?;
     }
+    apply_all(&mut tree, sets)?;
+    Ok(tree)
+}
+
+/// Returns the tree that `--set` overrides make of nothing.
+///
+/// # Errors
+/// The first one that cannot be applied.
+pub(super) fn of_overrides(sets: &[String]) -> Result<Value, LayerError> {
+    let mut tree = Value::Object(Map::new());
+    apply_all(&mut tree, sets)?;
+    Ok(tree)
+}
+
+fn apply_all(tree: &mut Value, sets: &[String]) -> Result<(), LayerError> {
     for set in sets {
         let (key, text) = set
             .split_once('=')
             .filter(|(key, _)| !key.trim().is_empty())
             .ok_or_else(|| LayerError::NotAnOverride { text: set.clone() })?;
-        apply(&mut tree, key.trim(), text)?;
+        apply(tree, key.trim(), text)?;
     }
-    Ok(tree)
+    Ok(())
 }
 
 fn read_with_extends(path: &Path, depth: usize) -> Result<Value, LayerError> {

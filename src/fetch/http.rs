@@ -2,7 +2,8 @@
 //!
 //! Redirects stay on their host and port, never leave https and never name anything but http(s); cookies are not kept.
 
-use std::time::Duration;
+use std::io::Read;
+use std::time::{Duration, Instant};
 
 use quant_core::time::{Day, MICROS_PER_HOUR, MICROS_PER_MINUTE, MICROS_PER_SECOND, UnixMicros};
 use reqwest::blocking::Client;
@@ -12,6 +13,76 @@ use super::FetchError;
 
 /// Redirects followed at most, all on the same host.
 const MAX_REDIRECTS: usize = 3;
+
+/// Bytes per second below which a try is given up: at this rate the smallest archive of a busy day takes hours, and a
+/// host that sends so little is out of order.
+const MIN_BYTES_PER_S: u64 = 1 << 10;
+/// Time over which the rate is measured: as long as the longest silence that is waited for.
+const MIN_RATE_OVER: Duration = Duration::from_mins(1);
+
+/// The least that a body must bring for its try to go on.
+///
+/// The limit of silence of [`client`] starts anew with every byte; without this a host could hold a download for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MinRate {
+    /// Bytes per second.
+    pub(crate) bytes_per_s: u64,
+    /// Time over which they are counted, again and again.
+    pub(crate) over: Duration,
+}
+
+impl Default for MinRate {
+    fn default() -> Self {
+        Self {
+            bytes_per_s: MIN_BYTES_PER_S,
+            over: MIN_RATE_OVER,
+        }
+    }
+}
+
+/// Reads a body until a whole stretch of time has brought too little of it.
+#[derive(Debug)]
+pub(crate) struct Metered<R> {
+    from: R,
+    min: MinRate,
+    since: Instant,
+    bytes: u64,
+}
+
+impl<R: Read> Metered<R> {
+    /// Returns the reader; the first stretch begins now.
+    pub(crate) fn new(from: R, min: MinRate) -> Self {
+        Self {
+            from,
+            min,
+            since: Instant::now(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.from.read(buffer)?;
+        self.bytes += n as u64;
+        let passed = self.since.elapsed();
+        // The end of a body is always good news.
+        if n > 0 && passed >= self.min.over {
+            let least = self.min.bytes_per_s as f64 * passed.as_secs_f64();
+            if (self.bytes as f64) < least {
+                let text = format!(
+                    "too slow: {} bytes in {:.1} s, less than {} a second",
+                    self.bytes,
+                    passed.as_secs_f64(),
+                    self.min.bytes_per_s
+                );
+                return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text));
+            }
+            (self.since, self.bytes) = (Instant::now(), 0);
+        }
+        Ok(n)
+    }
+}
 
 /// Returns a client that connects within `connect` and waits at most `silence` for the head and for each piece of a body.
 ///

@@ -142,3 +142,122 @@ fn only_http_addresses_are_bases() {
         );
     }
 }
+
+/// Serves the given bodies one byte at a time, a few milliseconds apart, each on a connection of its own.
+fn serve_slowly(
+    bodies: Vec<(&'static str, Vec<u8>)>,
+    pause: Duration,
+) -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (tx, rx) = mpsc::channel();
+    std::thread::spawn(move || {
+        for (head, body) in bodies {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut seen = String::new();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            while !seen.ends_with("\r\n\r\n") {
+                if reader.read_line(&mut seen).unwrap() == 0 {
+                    break;
+                }
+            }
+            tx.send(seen).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            for byte in body {
+                // The client hangs up when it has had enough.
+                if stream
+                    .write_all(&[byte])
+                    .and_then(|()| stream.flush())
+                    .is_err()
+                {
+                    break;
+                }
+                std::thread::sleep(pause);
+            }
+        }
+    });
+    (address, rx)
+}
+
+#[test]
+fn a_download_that_trickles_is_given_up_and_goes_on_where_it_stood() {
+    const N: usize = 2_000;
+    let whole: Vec<u8> = (0..N).map(|i| u8::try_from(i % 251).unwrap()).collect();
+    let (url, seen) = serve_slowly(
+        vec![
+            (
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2000\r\n\r\n",
+                whole
+            );
+            3
+        ],
+        Duration::from_millis(5),
+    );
+    let mut host = host(&url, 2);
+    host.min_rate = http::MinRate {
+        bytes_per_s: 1_000,
+        over: Duration::from_millis(100),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let dest = dir.path().join("x.partial");
+    let began = std::time::Instant::now();
+    let error = host.download("x", &dest, &go()).unwrap_err();
+    // Whole, each of the three bodies would take ten seconds.
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    let FetchError::Exhausted { tries: 3, last, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(last.contains("too slow"), "{last}");
+    let range = |head: String| {
+        let head = head.to_ascii_lowercase();
+        let (_, rest) = head.split_once("range: bytes=")?;
+        rest.split('-').next()?.parse::<u64>().ok()
+    };
+    assert_eq!(range(seen.recv().unwrap()), None);
+    assert!(
+        range(seen.recv().unwrap()).is_some_and(|at| at > 0),
+        "no resume"
+    );
+}
+
+#[test]
+fn a_checksum_that_trickles_is_given_up() {
+    let (url, _seen) = serve_slowly(
+        vec![(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2000\r\n\r\n",
+            vec![b'a'; 2_000],
+        )],
+        Duration::from_millis(5),
+    );
+    let mut host = host(&url, 0);
+    host.min_rate = http::MinRate {
+        bytes_per_s: 1_000,
+        over: Duration::from_millis(100),
+    };
+    let error = host.text("x.CHECKSUM", &go()).unwrap_err();
+    assert!(error.to_string().contains("too slow"), "{error}");
+}
+
+#[test]
+fn a_slow_download_that_is_fast_enough_arrives() {
+    let (url, _seen) = serve_slowly(
+        vec![(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 200\r\n\r\n",
+            vec![7; 200],
+        )],
+        Duration::from_millis(2),
+    );
+    let mut host = host(&url, 0);
+    host.min_rate = http::MinRate {
+        bytes_per_s: 10,
+        over: Duration::from_millis(50),
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let dest = dir.path().join("x.partial");
+    assert_eq!(host.download("x", &dest, &go()).unwrap(), Some(200));
+    assert_eq!(std::fs::read(&dest).unwrap(), vec![7; 200]);
+}

@@ -4,7 +4,9 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use quant_lake::venues::pages::{PageError, PageFormat};
+use quant_core::time::{TimeRange, UnixMicros};
+use quant_lake::venues::pages::{PageError, PageFormat, Rows};
+use quant_lake::venues::records::Record;
 
 use super::client::{Answer, RestClient, RestError};
 use super::pager::{Pager, PagerError};
@@ -79,12 +81,14 @@ pub struct FetchedPages {
     pub pages: usize,
     /// Rows on them, repeated ones included.
     pub rows: usize,
+    /// Those of the days asked for that are final, usable or not: what a partition could be made of.
+    pub wanted: usize,
     /// Requests sent, retries included.
     pub attempts: u32,
 }
 
-/// Asks for everything a pager wants and writes it to `path`; with `stamps` lines begin with the time of receipt on a clock
-/// that is so many microseconds ahead of ours.
+/// Asks for everything a pager wants of `days` and writes it to `path`; with `stamps` lines begin with the time of receipt on a
+/// clock that is so many microseconds ahead of ours.
 ///
 /// # Errors
 /// `FetchPagesError`; the file is removed then, so that nothing of it can be ingested.
@@ -94,9 +98,10 @@ pub fn fetch_pages(
     format: &mut dyn PageFormat,
     path: &Path,
     stamps: Option<i64>,
+    days: TimeRange,
     stop: &AtomicBool,
 ) -> Result<FetchedPages, FetchPagesError> {
-    let done = write_pages(client, pager, format, path, stamps, stop);
+    let done = write_pages(client, pager, format, path, stamps, days, stop);
     if done.is_err() {
         drop(std::fs::remove_file(path));
     }
@@ -109,6 +114,7 @@ fn write_pages(
     format: &mut dyn PageFormat,
     path: &Path,
     stamps: Option<i64>,
+    days: TimeRange,
     stop: &AtomicBool,
 ) -> Result<FetchedPages, FetchPagesError> {
     let io = |source| FetchPagesError::Io {
@@ -133,6 +139,7 @@ fn write_pages(
         }
         done.pages += 1;
         done.rows += page.span.rows;
+        done.wanted += rows_inside(&page.rows, days) + page.bad.len();
         if let Some(ahead_us) = stamps {
             let stamp = answer.received.plus(ahead_us);
             write!(file, "{} ", stamp.0.saturating_mul(1_000)).map_err(io)?;
@@ -143,6 +150,24 @@ fn write_pages(
     }
     file.flush().map_err(io)?;
     Ok(done)
+}
+
+/// Returns how many rows lie in a range: pages that go backward also have rows before it.
+fn rows_inside(rows: &Rows, range: TimeRange) -> usize {
+    fn count<R: Record>(rows: &[R], range: TimeRange) -> usize {
+        let inside = |row: &&R| range.contains(UnixMicros(row.ts()));
+        rows.iter().filter(inside).count()
+    }
+    match rows {
+        Rows::Klines(rows) => count(rows, range),
+        Rows::MarkKlines(rows) => count(rows, range),
+        Rows::PremiumKlines(rows) => count(rows, range),
+        Rows::IndexKlines(rows) => count(rows, range),
+        Rows::AggTrades(rows) => count(rows, range),
+        Rows::Trades(rows) => count(rows, range),
+        Rows::Funding(rows) => count(rows, range),
+        Rows::OpenInterest(rows) => count(rows, range),
+    }
 }
 
 /// Returns a body without line ends: JSON has none inside its strings, so that nothing is lost.

@@ -14,7 +14,8 @@ use std::time::Duration;
 use quant_core::market::{InstrumentKey, Market};
 use quant_core::time::{Day, TimeRange};
 use quant_lake::schema::Dataset;
-use quant_lake::venues::okx::encode::names::Module;
+use quant_lake::venues::okx::encode::InstType;
+use quant_lake::venues::okx::encode::names::{Module, archive_id};
 use quant_lake::venues::okx::pages::{HistoryFile, history_files};
 use quant_lake::venues::pages::PageError;
 use serde::Serialize;
@@ -23,7 +24,7 @@ use super::client::RestClient;
 use super::fetch::{FetchPagesError, ask};
 use crate::fetch::{FetchError, HttpHost};
 use cache::{Cache, Known};
-pub use query::HistQuery;
+pub use query::{HistQuery, inst_type_of};
 
 /// Name of what a fetch leaves in the cache folder.
 pub const RUN_MANIFEST: &str = "okx_hist_manifest.json";
@@ -45,7 +46,7 @@ pub enum HistError {
     Download(#[from] FetchError),
     /// The archive has no such dataset.
     #[error(
-        "the OKX archive has no {dataset} of {market}\nhint: it has trades, klines_1m, l2_snapshots, l2_deltas and, of swaps, funding"
+        "the OKX archive has no {dataset} of {market}\nhint: it has trades, klines_1m, l2_snapshots, l2_deltas and, of perpetual swaps, funding"
     )]
     NoModule {
         /// Dataset.
@@ -118,6 +119,8 @@ pub struct HistRun {
     pub range: String,
     /// Datasets.
     pub datasets: Vec<String>,
+    /// Levels per side of the product that books are taken of.
+    pub book_depth: u16,
     /// Requests of lists; what the cache knew was not asked.
     pub requests: u32,
     /// Files at hand.
@@ -126,19 +129,57 @@ pub struct HistRun {
     pub missing: Vec<HistMissing>,
 }
 
+/// Levels per side of an order book product of the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BookDepth {
+    /// 50 levels: module 6.
+    L50,
+    /// 400 levels: module 4.
+    L400,
+    /// 5,000 levels: module 5, from 2025-11-01.
+    L5000,
+}
+
+impl BookDepth {
+    /// Returns the levels per side.
+    pub const fn levels(self) -> u16 {
+        match self {
+            Self::L50 => 50,
+            Self::L400 => 400,
+            Self::L5000 => 5_000,
+        }
+    }
+
+    /// Returns the product.
+    pub const fn module(self) -> Module {
+        match self {
+            Self::L50 => Module::Book50,
+            Self::L400 => Module::Book400,
+            Self::L5000 => Module::Book5000,
+        }
+    }
+}
+
 /// Returns the product that holds a dataset.
 ///
 /// # Errors
 /// `NoModule`.
-pub fn module_of(dataset: Dataset, market: Market) -> Result<Module, HistError> {
-    match (dataset, market) {
-        (Dataset::Trades, Market::Spot | Market::Swap) => Ok(Module::Trades),
-        (Dataset::Klines1m, Market::Spot | Market::Swap) => Ok(Module::Candles),
-        (Dataset::Funding, Market::Swap) => Ok(Module::Funding),
-        (Dataset::L2Snapshots | Dataset::L2Deltas, Market::Spot | Market::Swap) => {
-            Ok(Module::Book400)
-        }
-        _ => Err(HistError::NoModule { dataset, market }),
+pub fn module_of(
+    dataset: Dataset,
+    key: &InstrumentKey,
+    depth: BookDepth,
+) -> Result<Module, HistError> {
+    let market = key.market;
+    let none = HistError::NoModule { dataset, market };
+    if !matches!(market, Market::Spot | Market::Swap) {
+        return Err(none);
+    }
+    match dataset {
+        Dataset::Trades => Ok(Module::Trades),
+        Dataset::Klines1m => Ok(Module::Candles),
+        Dataset::Funding if inst_type_of(key) == InstType::Swap => Ok(Module::Funding),
+        Dataset::L2Snapshots | Dataset::L2Deltas => Ok(depth.module()),
+        _ => Err(none),
     }
 }
 
@@ -164,6 +205,8 @@ pub struct HistOptions {
     pub cache_dir: PathBuf,
     /// Bring files that are not there yet; else only say which are missing.
     pub download: bool,
+    /// Which product books are taken of.
+    pub book_depth: BookDepth,
     /// Longest silence of the file host.
     pub timeout: Duration,
 }
@@ -184,6 +227,7 @@ pub fn fetch(
         instrument: key.to_string(),
         range: range.to_string(),
         datasets: datasets.iter().map(|d| d.name().to_owned()).collect(),
+        book_depth: options.book_depth.levels(),
         ..HistRun::default()
     };
     let io = |step, path: &Path, source| HistError::Io {
@@ -200,7 +244,7 @@ pub fn fetch(
     };
     let mut done: Vec<Module> = Vec::new();
     for &dataset in datasets {
-        let module = module_of(dataset, key.market)?;
+        let module = module_of(dataset, key, options.book_depth)?;
         if done.contains(&module) {
             continue;
         }
@@ -307,10 +351,20 @@ fn list(
 /// Returns whether a file is the one of a day: by its stamp and its name, since a family has several instruments.
 fn is_of(file: &HistoryFile, key: &InstrumentKey, module: Module, day: Day) -> bool {
     let of_all = matches!(module, Module::Funding | Module::Borrow);
-    let name = format!("{}-", key.symbol);
     module.day_of(file.date_ms) == day
         && file.filename.contains(&day.to_string())
-        && (of_all || file.filename.starts_with(&name))
+        && (of_all || is_named_after(file, key))
+}
+
+/// Returns whether a file's name begins with the instrument, or with the chain of futures it belongs to.
+fn is_named_after(file: &HistoryFile, key: &InstrumentKey) -> bool {
+    let symbol = key.symbol.as_str();
+    let chain = archive_id(symbol, inst_type_of(key));
+    let begins = |name: &str| {
+        let rest = file.filename.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with('-'))
+    };
+    begins(symbol) || begins(&chain)
 }
 
 /// Looks for the months of days that have no file of their own; returns the days that stay without.
@@ -377,9 +431,8 @@ fn ask_month(
     let (_, files) = ask(client, &request, stop, &mut run.requests, |a| {
         history_files(&a.body)
     })?;
-    let (start, end) = (format!("{}-", key.symbol), format!("-{month}."));
-    let is_it =
-        |file: &HistoryFile| file.filename.starts_with(&start) && file.filename.contains(&end);
+    let end = format!("-{month}.");
+    let is_it = |file: &HistoryFile| is_named_after(file, key) && file.filename.contains(&end);
     Ok(files.into_iter().find(is_it))
 }
 

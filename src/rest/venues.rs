@@ -162,6 +162,16 @@ pub const fn default_host(venue: Venue, market: Market) -> Option<&'static str> 
     }
 }
 
+/// Returns what is taken of a venue's history where the command names no datasets: minute bars, and the kind of trades it has.
+pub const fn default_datasets(venue: Venue) -> &'static [Dataset] {
+    match venue {
+        Venue::Binance => &[Dataset::Klines1m, Dataset::AggTrades],
+        // It has no history of trades.
+        Venue::Hyperliquid => &[Dataset::Klines1m, Dataset::Funding],
+        _ => &[Dataset::Klines1m, Dataset::Trades],
+    }
+}
+
 /// Returns the request of the venue's clock.
 pub fn time_request(key: &InstrumentKey) -> Option<Request> {
     match key.exchange.venue {

@@ -14,7 +14,7 @@ use quant_core::market::{Instrument, InstrumentKey};
 use quant_core::synth::{InstrumentParams, WorldParams};
 use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::ingest::{
-    ArchiveSource, CsvRequest, IngestError, IngestOptions, IngestReport, IngestRequest,
+    ArchiveSource, CsvRequest, FileError, IngestError, IngestOptions, IngestReport, IngestRequest,
     LocalArchive, PlanOptions, Progress, ingest_csv, ingest_vision, plan_vision,
 };
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
@@ -25,6 +25,7 @@ use quant_lake::venues::csv::{
     TradeColumns,
 };
 use quant_lake::venues::markets::check_market;
+use quant_lake::venues::rows::ParseError;
 
 use crate::config::{RawCsv, RawSynth, RawVision, VolumeUnit};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
@@ -280,6 +281,11 @@ pub fn require_success(report: &IngestReport) -> CommandResult<()> {
         return Ok(());
     };
     let mut out = CommandError::new(ErrorKind::Data, error);
+    if let FileError::Parse(ParseError::TooManyBadRows { .. }) = error {
+        out.hints = vec![
+            "look at the rows (`quant inspect FILE`), or accept more of them: --max-quarantine-share X (a run: --set ingest.max_quarantine_share=X)".to_owned(),
+        ];
+    }
     if !out.message.contains(&file.file) {
         out.message = format!("`{}`: {}", file.file, out.message);
     }

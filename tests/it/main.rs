@@ -46,12 +46,14 @@ mod real_data;
 mod rest;
 /// The REST client against hosts that misbehave.
 mod rest_faults;
-/// Terms of instruments out of several answers.
-mod rest_terms;
 /// Hyperliquid's `/info` from a simulated market: rows of every dataset equal what it answers.
 mod rest_hyperliquid;
+/// Terms of instruments out of several answers.
+mod rest_terms;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
+/// Sources without datasets, overrides without a config, counts, gap reports.
+mod sources;
 /// Runs the binary, makes archives, reads what was written.
 mod support;
 /// Simulated archives: venues, truth, defects, recordings, refusals.

@@ -69,6 +69,13 @@ impl Mock {
         self.send("POST", path, "", &body.to_string())
     }
 
+    /// Moves the clock of a mock that stands still.
+    pub(crate) fn step_ms(&self, ms: u64) {
+        let body = format!(r#"{{"step_ms": {ms}}}"#);
+        let answer = self.send("POST", "/_mock/clock", "", &body);
+        assert_eq!(answer.status, 200);
+    }
+
     pub(crate) fn status(&self) -> Value {
         self.get("/_mock/status").json()
     }

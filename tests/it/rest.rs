@@ -493,7 +493,8 @@ fn the_archive_of_okx_is_listed_brought_and_read() {
     hist("2026-01-06", &["--okx-auto-download"]).code(0);
     assert_eq!(files(&mock), before);
     // A day the archive has not got is a hole with a reason.
-    let told = hist("2026-01-08", &["--okx-auto-download"]).code(0).stdout;
+    let more = ["--okx-auto-download", "--gap-report", "gaps.json"];
+    let told = hist("2026-01-08", &more).code(0).stdout;
     assert!(told.contains("the archive names no file"), "{told}");
     let missing = run_of("okx_hist_manifest.json")["missing"].clone();
     let days = |module: u64| -> Vec<String> {
@@ -505,5 +506,30 @@ fn the_archive_of_okx_is_listed_brought_and_read() {
         of.map(|m| m["day"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(days(1), ["2026-01-07", "2026-01-08"]);
+    // The same holes, day by day, for a reader of findings.
+    let gaps = crate::support::read_json(&cwd.join("gaps.json"));
+    let of_trades: Vec<(&str, &str)> = gaps["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["dataset"] == "trades")
+        .map(|f| (f["detector"].as_str().unwrap(), f["day"].as_str().unwrap()))
+        .collect();
+    // The file of the 7th (UTC+8) has rows of the 6th and the 7th.
+    assert_eq!(
+        of_trades,
+        [
+            ("file_not_published", "2026-01-06"),
+            ("file_not_published", "2026-01-07"),
+            ("file_not_published", "2026-01-07"),
+        ]
+    );
+    assert!(
+        gaps["findings"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("names no file")
+    );
+    assert_eq!(run_of("okx_hist_manifest.json")["book_depth"], 400);
     run(cwd, &["verify", "--lake", "lake"]).code(0);
 }

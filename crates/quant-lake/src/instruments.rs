@@ -24,7 +24,7 @@ pub enum InstrumentsError {
     },
     /// The instrument is not in the table.
     #[error(
-        "no terms of instrument `{key}`; known: {}\nhint: copy `configs/instruments.yaml`, add an entry with its tick, lot and fees, and name the copy with --set paths.instruments=FILE",
+        "no terms of instrument `{key}`; known: {}\nhint: copy `configs/instruments.yaml`, add an entry with its tick, lot and fees, and name the copy with --instruments FILE (a run: --set paths.instruments=FILE)",
         if known.is_empty() { "none" } else { known }
     )]
     Unknown {
@@ -35,7 +35,7 @@ pub enum InstrumentsError {
     },
     /// The instrument is known, but not at that time.
     #[error(
-        "no terms of instrument `{key}` hold at {at}; its entries cover {covered}\nhint: copy `configs/instruments.yaml`, add an entry that covers this time, and name the copy with --set paths.instruments=FILE"
+        "no terms of instrument `{key}` hold at {at}; its entries cover {covered}\nhint: copy `configs/instruments.yaml`, add an entry that covers this time, and name the copy with --instruments FILE (a run: --set paths.instruments=FILE)"
     )]
     NotCovered {
         /// The instrument asked for.

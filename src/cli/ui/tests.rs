@@ -37,11 +37,11 @@ fn a_second_run_says_that_there_is_nothing_to_do() {
         FileStatus::Current,
         FileStatus::NotFound,
     ] {
-        bar.finished(&outcome(status, 0));
+        bar.finished(&[outcome(status, 0)]);
     }
     assert_eq!(
         bar.summary(Duration::ZERO).unwrap(),
-        "nothing to do: 2 files are in the lake already, 1 are not published or not there"
+        "nothing to do: 2 files are in the lake already, 1 not there"
     );
 }
 
@@ -58,11 +58,37 @@ fn rates_are_rows_and_text_per_second() {
         merged: false,
         unchanged: false,
     }];
-    bar.finished(&outcome(FileStatus::Written { days }, 500));
-    bar.finished(&outcome(FileStatus::Current, 0));
+    bar.finished(&[outcome(FileStatus::Written { days }, 500)]);
+    bar.finished(&[outcome(FileStatus::Current, 0)]);
     assert_eq!(
         bar.summary(Duration::from_secs(2)).unwrap(),
         "ingest: 3 files: 1 written, 1 in the lake already, 1 not done; 500 rows, 4.0 MB of text in 2.0 s \
 (250 rows/s, 2.0 MB/s)"
+    );
+}
+
+#[test]
+fn a_file_counts_once_however_many_datasets_it_fills() {
+    let bar = bar();
+    bar.planned(2);
+    let empty = || outcome(FileStatus::Written { days: Vec::new() }, 10);
+    bar.finished(&[empty(), outcome(FileStatus::Current, 0), empty()]);
+    bar.finished(&[outcome(FileStatus::Current, 0), empty()]);
+    assert_eq!(
+        bar.summary(Duration::ZERO).unwrap(),
+        "nothing to do: 2 files are in the lake already"
+    );
+}
+
+#[test]
+fn what_never_had_rows_is_not_in_the_lake() {
+    let bar = bar();
+    bar.planned(2);
+    for _ in 0..2 {
+        bar.finished(&[outcome(FileStatus::Written { days: Vec::new() }, 0)]);
+    }
+    assert_eq!(
+        bar.summary(Duration::ZERO).unwrap(),
+        "ingest: 2 files: 0 written, 2 without rows asked for; 0 rows, 0.0 MB of text in 0.0 s"
     );
 }

@@ -69,7 +69,9 @@ pub enum RestError {
         problem: String,
     },
     /// The answer is larger than any page, or inflates to more.
-    #[error("`{url}` sent more than {limit} bytes where a page was expected")]
+    #[error(
+        "`{url}` sent more than {limit} bytes where a page was expected\nhint: a proxy may speak instead of the venue: check `--base-url`; nothing of this day was kept"
+    )]
     TooLarge {
         /// The address.
         url: String,

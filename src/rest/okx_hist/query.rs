@@ -2,6 +2,7 @@
 
 use quant_core::market::{InstrumentKey, Market};
 use quant_core::time::Day;
+use quant_lake::venues::okx::encode::InstType;
 use quant_lake::venues::okx::encode::names::Module;
 
 use crate::rest::governor::OKX_HISTORY;
@@ -10,6 +11,23 @@ use crate::rest::request::Request;
 /// Days of one request: the document says 20, eleven are refused already.
 const MAX_DAYS: i32 = 10;
 const DAY_MS: i64 = 86_400_000;
+
+/// Returns the venue's kind of an instrument: dated contracts of `--market swap` are futures there.
+pub fn inst_type_of(key: &InstrumentKey) -> InstType {
+    match key.market {
+        Market::Spot => InstType::Spot,
+        _ if key.symbol.as_str().ends_with("-SWAP") => InstType::Swap,
+        _ => InstType::Futures,
+    }
+}
+
+/// Returns what files are listed by: the pair of spot, else the family (`BTC-USD` of `BTC-USD-SWAP` and `BTC-USD-220527`).
+fn family_of(symbol: &str, kind: InstType) -> &str {
+    match kind {
+        InstType::Spot => symbol,
+        InstType::Swap | InstType::Futures => symbol.rsplit_once('-').map_or(symbol, |(f, _)| f),
+    }
+}
 
 /// Asks for stretches of days, oldest first; a stretch that is too long is asked for in halves.
 #[derive(Debug)]
@@ -26,16 +44,16 @@ pub struct HistQuery {
 impl HistQuery {
     /// Returns the query for the files of these days (ascending, by the calendar of the product).
     pub fn new(key: &InstrumentKey, module: Module, days: &[Day]) -> Self {
-        let symbol = key.symbol.as_str();
-        let (kind, list) = match key.market {
-            Market::Spot => ("SPOT", "instIdList"),
-            _ => ("SWAP", "instFamilyList"),
+        let kind = inst_type_of(key);
+        let list = match kind {
+            InstType::Spot => "instIdList",
+            InstType::Swap | InstType::Futures => "instFamilyList",
         };
         // One daily file holds the funding of all swaps, and only as that it can be asked for.
         let name = if module == Module::Funding {
             "ANY"
         } else {
-            symbol.strip_suffix("-SWAP").unwrap_or(symbol)
+            family_of(key.symbol.as_str(), kind)
         };
         let mut left: Vec<(Day, Day)> = Vec::new();
         for &day in days {
@@ -48,7 +66,7 @@ impl HistQuery {
         }
         left.reverse();
         Self {
-            kind,
+            kind: kind.name(),
             list,
             name: name.to_owned(),
             module,

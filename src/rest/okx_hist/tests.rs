@@ -171,19 +171,75 @@ fn the_cache_remembers_between_runs_but_not_what_may_still_come() {
 
 #[test]
 fn products_of_datasets() {
-    assert_eq!(
-        module_of(Dataset::Trades, Market::Spot).unwrap(),
-        Module::Trades
-    );
-    assert_eq!(
-        module_of(Dataset::L2Deltas, Market::Swap).unwrap(),
-        Module::Book400
-    );
-    for (dataset, market) in [
-        (Dataset::Funding, Market::Spot),
-        (Dataset::AggTrades, Market::Swap),
-        (Dataset::Trades, Market::Um),
+    let spot = key("spot", "BTC-USDT");
+    let swap = key("swap", "BTC-USDT-SWAP");
+    let dated = key("swap", "BTC-USD-260327");
+    let of = |dataset, key: &InstrumentKey| module_of(dataset, key, BookDepth::L400);
+    assert_eq!(of(Dataset::Trades, &spot).unwrap(), Module::Trades);
+    assert_eq!(of(Dataset::L2Deltas, &swap).unwrap(), Module::Book400);
+    assert_eq!(of(Dataset::Funding, &swap).unwrap(), Module::Funding);
+    for (dataset, key) in [
+        (Dataset::Funding, &spot),
+        (Dataset::Funding, &dated),
+        (Dataset::AggTrades, &swap),
+        (Dataset::Trades, &key("um", "BTCUSDT")),
     ] {
-        assert!(module_of(dataset, market).is_err());
+        let error = of(dataset, key).unwrap_err();
+        assert!(error.to_string().contains("hint: "), "{error}");
+    }
+    // Levels of an order book and the number of the product that has them.
+    for (depth, levels, number) in [
+        (BookDepth::L50, 50, 6),
+        (BookDepth::L400, 400, 4),
+        (BookDepth::L5000, 5_000, 5),
+    ] {
+        let module = module_of(Dataset::L2Snapshots, &swap, depth).unwrap();
+        assert_eq!((depth.levels(), module.number()), (levels, number));
+        assert_eq!(of(Dataset::Trades, &swap).unwrap(), Module::Trades);
+    }
+}
+
+#[test]
+fn dated_contracts_are_asked_for_as_futures_of_their_family() {
+    let dated = key("swap", "BTC-USD-260327");
+    let query = HistQuery::new(&dated, Module::Book50, &[Day(20_000)]);
+    let (request, _) = query.next_request().unwrap();
+    assert!(
+        request
+            .path
+            .contains("module=6&instType=FUTURES&instFamilyList=BTC-USD&"),
+        "{}",
+        request.path
+    );
+    // Their files hold the whole chain of the family, and no other family's.
+    let day = Day(20_000);
+    let file = |filename: String| HistoryFile {
+        date_ms: Module::Book50
+            .span_ms(quant_lake::venues::binance::Period::Day(day))
+            .0,
+        filename,
+        url: String::new(),
+        size_mb: 1.0,
+    };
+    for (name, is_it) in [
+        (
+            format!("BTC-USD-futureschain-L2orderbook-50lv-{day}.tar.gz"),
+            true,
+        ),
+        (
+            format!("BTC-USD-260327-L2orderbook-50lv-{day}.tar.gz"),
+            true,
+        ),
+        (
+            format!("BTC-USDT-futureschain-L2orderbook-50lv-{day}.tar.gz"),
+            false,
+        ),
+        (format!("BTC-USD-SWAP-L2orderbook-50lv-{day}.tar.gz"), false),
+    ] {
+        assert_eq!(
+            is_of(&file(name.clone()), &dated, Module::Book50, day),
+            is_it,
+            "{name}"
+        );
     }
 }

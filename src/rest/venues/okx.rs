@@ -1,13 +1,15 @@
 //! OKX: candles, trades and funding of v5.
 
-use quant_core::market::{InstrumentKey, Market};
+use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_DAY, MICROS_PER_HOUR};
 use quant_lake::manifest::SourceKind;
 use quant_lake::schema::Dataset;
+use quant_lake::venues::okx::encode::InstType;
 use quant_lake::venues::okx::pages::{OkxPages, PAGES_VERSION};
 
 use super::{Job, Unavailable, VenueCx};
 use crate::rest::governor::{OKX_CANDLES, OKX_PUBLIC, OKX_TRADES};
+use crate::rest::okx_hist::inst_type_of;
 use crate::rest::pager::{Backward, Pager, TradesBack, ms_before, ms_up};
 use crate::rest::request::Request;
 
@@ -21,10 +23,7 @@ pub(super) fn time_request() -> Request {
 }
 
 pub(super) fn terms_request(key: &InstrumentKey) -> Request {
-    let kind = match key.market {
-        Market::Spot => "SPOT",
-        _ => "SWAP",
-    };
+    let kind = inst_type_of(key).name();
     Request::get("/api/v5/public/instruments", OKX_PUBLIC, 1)
         .with("instType", kind)
         .with("instId", key.symbol.as_str())
@@ -34,7 +33,8 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
     let (end, complete) = cx.end_of(day);
     let (from, before) = (ms_up(day.start().0), ms_before(end.0) + 1);
     let id = cx.symbol();
-    let has = &OkxPages::DATASETS[..if cx.key.market == Market::Spot { 2 } else { 3 }];
+    let has_funding = inst_type_of(&cx.key) == InstType::Swap;
+    let has = &OkxPages::DATASETS[..if has_funding { 3 } else { 2 }];
     if !has.contains(&dataset) {
         return Err(cx.no_route(dataset, has));
     }

@@ -36,6 +36,8 @@ pub struct BookChoice {
     pub levels: u16,
     /// When images are taken.
     pub cadence: Cadence,
+    /// Which of OKX's products books are taken of, by its levels; whichever is there if absent.
+    pub okx_depth: Option<u16>,
 }
 
 /// One instrument and the days asked for.
@@ -123,20 +125,21 @@ pub fn okx_manual(
     require_venue(key, Venue::Okx)?;
     let range = required_range(asked)?;
     let wanted = match asked.datasets {
-        [] => default_datasets(
-            folders,
-            &[
-                (Dataset::Klines1m, FileKind::OkxCandles),
-                (Dataset::Trades, FileKind::OkxTrades),
-                (Dataset::Funding, FileKind::OkxFunding),
-                (Dataset::L2Snapshots, FileKind::OkxBook),
-            ],
-        ),
+        [] => default_okx(key, folders, &range)?,
         asked => asked.to_vec(),
     };
     refuse_simulated(key, folders)?;
-    let plan = plan_okx(key, &wanted, &range).config_error()?;
-    let found = discover(plan, folders).config_error()?;
+    let mut plan = plan_okx(key, &wanted, &range).config_error()?;
+    if let Some(depth) = book.okx_depth {
+        let mark = format!("-{depth}lv-");
+        let books = plan.iter_mut().filter(|u| u.kind == FileKind::OkxBook);
+        books.for_each(|unit| unit.paths.retain(|path| path.contains(&mark)));
+    }
+    let mut found = discover(plan, folders).config_error()?;
+    if kind == SourceKind::OkxHist {
+        // What the archive's own list says about a hole is the better reason: its caller tells it.
+        found.missing.clear();
+    }
     let mut groups = Vec::new();
     let is_book = |f: &&FoundFile| f.unit.kind == FileKind::OkxBook;
     let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.files.iter().partition(is_book);
@@ -149,9 +152,9 @@ pub fn okx_manual(
             okx::parser,
         ));
     }
-    // Books of 400 and of 5,000 levels are different products; a file's name says which it is.
-    for depth in [400_usize, 5_000] {
-        let mark = format!("{depth}lv");
+    // Books of 50, 400 and 5,000 levels are different products; a file's name says which it is.
+    for depth in [50_usize, 400, 5_000] {
+        let mark = format!("-{depth}lv");
         // A file unpacked by hand may lack the mark: it is read as the common product.
         let of_depth = |f: &&&FoundFile| {
             let name = name_of(&f.path);
@@ -200,7 +203,7 @@ pub fn bybit_manual(
     require_venue(key, Venue::Bybit)?;
     let range = required_range(asked)?;
     let wanted = match asked.datasets {
-        [] => vec![Dataset::Trades, Dataset::L2Snapshots],
+        [] => vec![Dataset::Trades, Dataset::L2Snapshots, Dataset::L2Deltas],
         asked => asked.to_vec(),
     };
     refuse_simulated(key, folders)?;
@@ -311,11 +314,22 @@ fn finish(
     found: &Discovery,
 ) -> CommandResult<IngestReport> {
     let mut report = run(context, asked, groups)?;
-    report.files.extend(found.missing.iter().map(absent));
+    report
+        .files
+        .extend(tell(context, found.missing.iter().map(absent).collect()));
     if let Some(first) = report.files.first_mut() {
         first.notes.extend(found.notes.iter().cloned());
     }
     Ok(report)
+}
+
+/// Tells the observer of files that are not there, which it was not told were planned.
+pub fn tell(context: &IngestContext<'_>, absent: Vec<FileOutcome>) -> Vec<FileOutcome> {
+    context.progress.planned(absent.len());
+    for outcome in &absent {
+        context.progress.finished(std::slice::from_ref(outcome));
+    }
+    absent
 }
 
 /// Returns the line of the report about a file that is not there.
@@ -406,12 +420,41 @@ pub fn required_range(asked: &Asked<'_>) -> CommandResult<TimeRange> {
     })
 }
 
-/// Returns the datasets whose folders were named; all with a common folder.
-fn default_datasets(folders: &Folders, of: &[(Dataset, FileKind)]) -> Vec<Dataset> {
-    of.iter()
-        .filter(|(_, kind)| folders.of(*kind).next().is_some())
-        .map(|(dataset, _)| *dataset)
-        .collect()
+/// Returns the datasets whose folders were named (all with a common folder), of those that the market has.
+fn default_okx(
+    key: &InstrumentKey,
+    folders: &Folders,
+    range: &TimeRange,
+) -> CommandResult<Vec<Dataset>> {
+    let named: Vec<Dataset> = [
+        (Dataset::Klines1m, FileKind::OkxCandles),
+        (Dataset::Trades, FileKind::OkxTrades),
+        (Dataset::Funding, FileKind::OkxFunding),
+        (Dataset::L2Snapshots, FileKind::OkxBook),
+        (Dataset::L2Deltas, FileKind::OkxBook),
+    ]
+    .iter()
+    .filter(|(_, kind)| folders.of(*kind).next().is_some())
+    .map(|(dataset, _)| *dataset)
+    .collect();
+    if named.is_empty() {
+        return Err(CommandError::text(
+            ErrorKind::Config,
+            "no folder of files downloaded by hand is named",
+        )
+        .hint("give --root DIR, or one of --okx-manual-candles-dir, --okx-manual-trades-dir, --okx-manual-book-dir, --okx-manual-funding-dir"));
+    }
+    let (mut has, mut refused) = (Vec::new(), None);
+    for dataset in named {
+        match plan_okx(key, &[dataset], range) {
+            Ok(_) => has.push(dataset),
+            Err(error) => refused = Some(error),
+        }
+    }
+    match refused {
+        Some(error) if has.is_empty() => Err(CommandError::new(ErrorKind::Config, &error)),
+        _ => Ok(has),
+    }
 }
 
 fn refuse_simulated(key: &InstrumentKey, folders: &Folders) -> CommandResult<()> {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
-use quant_lake::ingest::{FileOutcome, FileStatus, IngestReport};
+use quant_lake::ingest::{FileOutcome, FileStatus};
 use quant_lake::schema::Dataset;
 
 use super::IngestContext;
 use super::rest::RestSource;
 use crate::error::{CommandError, CommandResult, ErrorKind};
-use crate::rest::okx_hist::{self, HistError, HistOptions, HistRun};
+use crate::rest::okx_hist::{self, BookDepth, HistError, HistOptions, HistRun};
 use crate::rest::{FetchPagesError, RestError};
 
 /// Folder of the cache inside the lake, unless the user names another one.
@@ -23,6 +23,8 @@ pub struct HistArgs {
     pub cache_dir: Option<PathBuf>,
     /// Bring files that are not there yet.
     pub download: bool,
+    /// Which product books are taken of.
+    pub book_depth: BookDepth,
 }
 
 impl HistArgs {
@@ -48,6 +50,7 @@ pub fn fetch(
     let options = HistOptions {
         cache_dir: args.cache_dir(context),
         download: args.download,
+        book_depth: args.book_depth,
         timeout: host.client().options().silence,
     };
     crate::run::space::require(context.lake.root(), 0)?;
@@ -64,10 +67,9 @@ pub fn fetch(
     })
 }
 
-/// Returns the report of the files that are not to be had: the holes of the range.
-pub fn missing(run: &HistRun) -> IngestReport {
-    let files = run
-        .missing
+/// Returns what to report of the files that are not to be had: the holes of the range.
+pub fn missing(run: &HistRun) -> Vec<FileOutcome> {
+    run.missing
         .iter()
         .map(|missing| {
             let dataset = missing.dataset.parse().unwrap_or(Dataset::Trades);
@@ -81,9 +83,5 @@ pub fn missing(run: &HistRun) -> IngestReport {
             };
             outcome
         })
-        .collect();
-    IngestReport {
-        files,
-        stopped: false,
-    }
+        .collect()
 }

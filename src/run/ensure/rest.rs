@@ -8,8 +8,8 @@ use quant_core::market::{Instrument, InstrumentKey};
 use quant_core::time::{Day, MICROS_PER_HOUR, TimeRange, UnixMicros};
 use quant_lake::commit::{DatasetWriter, WriterOptions};
 use quant_lake::ingest::{
-    FileError, FileOutcome, FileStatus, IngestReport, PagesRequest, RowCounts, SourceError,
-    has_pages, ingest_pages,
+    FileError, FileOutcome, FileStatus, IngestReport, PagesRequest, Progress, RowCounts,
+    SourceError, has_pages, ingest_pages,
 };
 use quant_lake::instruments::to_batch;
 use quant_lake::layout::{DatasetKey, PartitionSetSpec, symbol_folder};
@@ -120,6 +120,7 @@ impl RestSource {
             context,
             key,
             terms: known,
+            named: true,
             cx: None,
             ahead_us: 0,
         };
@@ -186,7 +187,8 @@ impl RestSource {
         }
     }
 
-    /// Ingests the days of an instrument that the lake has not got whole.
+    /// Ingests the days of an instrument that the lake has not got whole. Days beyond the venue's reach are refused if their
+    /// dataset was `named`; of what a venue has by default they are not published any more.
     ///
     /// # Errors
     /// Data errors of the host or the lake as a whole; those of single days are in the report.
@@ -194,7 +196,7 @@ impl RestSource {
         &self,
         context: &IngestContext<'_>,
         key: &InstrumentKey,
-        datasets: &[Dataset],
+        (datasets, named): (&[Dataset], bool),
         range: TimeRange,
         terms: &[Instrument],
     ) -> CommandResult<IngestReport> {
@@ -205,10 +207,18 @@ impl RestSource {
             context,
             key,
             terms,
+            named,
             cx: None,
             ahead_us: 0,
         };
-        context.progress.planned(datasets.len() * days.len());
+        // Terms are those of now: one answer, however many days are asked for.
+        let per = |dataset: &Dataset| match dataset {
+            Dataset::Instruments => days.len().min(1),
+            _ => days.len(),
+        };
+        context
+            .progress
+            .planned(datasets.iter().map(per).sum::<usize>());
         let report = work.all(datasets, &days);
         // Stays if something else is in it.
         drop(std::fs::remove_dir(work.downloads()));
@@ -222,10 +232,25 @@ struct Work<'a> {
     context: &'a IngestContext<'a>,
     key: &'a InstrumentKey,
     terms: &'a [Instrument],
+    /// The user named the datasets: what is out of reach is an error.
+    named: bool,
     /// Known once the venue had to be asked.
     cx: Option<VenueCx>,
     /// The venue's clock minus ours, when it was asked.
     ahead_us: i64,
+}
+
+/// Hands on what is read of a page file; that it is planned and done is told of its day.
+struct Reading<'a>(&'a dyn Progress);
+
+impl Progress for Reading<'_> {
+    fn started(&self, file: &str) {
+        self.0.started(file);
+    }
+
+    fn advanced(&self, bytes: u64) {
+        self.0.advanced(bytes);
+    }
 }
 
 /// How one day ended early.
@@ -319,13 +344,15 @@ impl Work<'_> {
             self.pages(dataset, day, &name, &mut outcome)
         };
         match result {
-            Ok(Some(done)) => return Ok(Some(done)),
+            Ok(Some(done)) => outcome = done,
             Ok(None) => {}
             Err(Early::Stopped) => return Ok(None),
             Err(Early::Command(error)) => return Err(error),
             Err(Early::Status(status)) => outcome.status = status,
         }
-        self.context.progress.finished(&outcome);
+        self.context
+            .progress
+            .finished(std::slice::from_ref(&outcome));
         Ok(Some(outcome))
     }
 
@@ -347,6 +374,9 @@ impl Work<'_> {
                         reason: error.to_string(),
                     }
                 }
+                Unavailable::TooOld { .. } if !self.named => FileStatus::NotPublished {
+                    reason: error.to_string(),
+                },
                 _ => failed(&error),
             })
         })?;
@@ -373,9 +403,11 @@ impl Work<'_> {
             &path,
             // Days are those of the venue's clock, and so must be what is stamped.
             job.stamped.then_some(self.ahead_us),
+            day.range(),
             self.context.stop,
         )?;
-        if fetched.rows == 0 {
+        // Of a day that goes on there may be nothing final yet: only a bar still forming, or rows of the day before.
+        if fetched.rows == 0 || (!job.complete && fetched.wanted == 0) {
             drop(std::fs::remove_file(&path));
             return Err(Early::Status(FileStatus::NotPublished {
                 reason: "the venue has no rows of this day (yet)".to_owned(),
@@ -398,7 +430,7 @@ impl Work<'_> {
             self.context.lake,
             &request,
             &*job.format,
-            self.context.progress,
+            &Reading(self.context.progress),
             self.context.stop,
         );
         drop(std::fs::remove_file(&path));
@@ -500,7 +532,7 @@ impl Work<'_> {
         let Some(fees) = known.map(|row| (row.maker_bps, row.taker_bps)) else {
             return Err(Early::Status(failed(&SourceError::Refused {
                 problem: format!(
-                    "the venue publishes no fees and the instrument table has none of `{}`\nhint: copy `configs/instruments.yaml`, add an entry with its fees, and name the copy with --set paths.instruments=FILE",
+                    "the venue publishes no fees and the instrument table has none of `{}`\nhint: copy `configs/instruments.yaml`, add an entry with its fees, and name the copy with --instruments FILE (a run: --set paths.instruments=FILE)",
                     self.key
                 ),
             })));

@@ -100,7 +100,7 @@ pub fn ingest_csv(
         }
         Err(error) => outcome.status = FileStatus::Failed { error },
     }
-    progress.finished(&outcome);
+    progress.finished(std::slice::from_ref(&outcome));
     Ok(IngestReport {
         files: vec![outcome],
         stopped: false,

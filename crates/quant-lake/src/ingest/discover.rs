@@ -94,7 +94,7 @@ impl FileUnit {
 
 /// The archive has no such product.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the archives of {exchange} have no {dataset} for market {market}")]
+#[error("the archives of {exchange} have no {dataset} for market {market}\nhint: {has}")]
 pub struct NotArchived {
     /// Exchange.
     pub exchange: Exchange,
@@ -102,6 +102,8 @@ pub struct NotArchived {
     pub dataset: Dataset,
     /// Market.
     pub market: Market,
+    /// What they have instead.
+    pub has: &'static str,
 }
 
 fn name_of(path: &str) -> &str {

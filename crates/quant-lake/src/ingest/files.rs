@@ -199,6 +199,7 @@ impl Job<'_> {
         };
         let again = state.done.iter().filter(|(_, o)| is_good(o));
         state.waiting = again.map(|(i, _)| *i).filter(|i| lost(*i)).collect();
+        self.progress.planned(state.waiting.len());
     }
 
     fn work(&self) {
@@ -207,9 +208,7 @@ impl Job<'_> {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.running.retain(|r| *r != i);
             if let Some(outcomes) = outcomes {
-                for outcome in &outcomes {
-                    self.progress.finished(outcome);
-                }
+                self.progress.finished(&outcomes);
                 state.done.insert(i, outcomes);
             }
             drop(state);
@@ -357,9 +356,17 @@ impl Job<'_> {
         let file = &request.files[i];
         let targets = self.targets(file);
         if self.is_held(i)? {
+            let local = self.local(i)?;
             return Ok(targets
                 .iter()
-                .map(|t| Done::current(t.key.dataset))
+                .map(|t| {
+                    // A file that had no rows of a dataset is not "there already": nothing of it ever was.
+                    if receipt::has_none_of(self.lake, &request.key, &local, t.key.dataset) {
+                        Done::without_rows(t.key.dataset)
+                    } else {
+                        Done::current(t.key.dataset)
+                    }
+                })
                 .collect());
         }
         let local = self.local(i)?;

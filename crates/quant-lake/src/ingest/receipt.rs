@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::unit::{LocalFile, Target};
 use crate::commit::Failpoints;
 use crate::layout::{Lake, instrument_path};
+use crate::schema::Dataset;
 
 /// What one file became under one parser and one set of parameters.
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,6 +69,19 @@ pub(super) fn holds(
                 target.writer.is_current(day, &hashes)
             })
     })
+}
+
+/// Returns whether a file went into no day of a dataset, according to its receipt.
+pub(super) fn has_none_of(
+    lake: &Lake,
+    key: &InstrumentKey,
+    file: &LocalFile<'_>,
+    dataset: Dataset,
+) -> bool {
+    let text = std::fs::read(path_of(lake, key, file)).unwrap_or_default();
+    let receipt: Option<Receipt> = serde_json::from_slice(&text).ok();
+    let known = receipt.and_then(|mut r| r.datasets.remove(dataset.name()));
+    known.is_some_and(|known| known.days.is_empty())
 }
 
 /// Writes the receipt of a file whose days are committed; a failure is no error, since it is only a memo.

@@ -170,7 +170,7 @@ impl IngestReport {
 
 /// Observes an ingest; every method may be called from several threads.
 pub trait Progress: Sync {
-    /// The plan is made.
+    /// The plan is made, or longer by so many files.
     fn planned(&self, files: usize) {
         let _ = files;
     }
@@ -182,9 +182,9 @@ pub trait Progress: Sync {
     fn advanced(&self, bytes: u64) {
         let _ = bytes;
     }
-    /// A file is done.
-    fn finished(&self, outcome: &FileOutcome) {
-        let _ = outcome;
+    /// A planned file is done: its outcomes, one for each dataset it was asked for, or the one of its refusal.
+    fn finished(&self, outcomes: &[FileOutcome]) {
+        let _ = outcomes;
     }
 }
 

@@ -304,7 +304,7 @@ impl Pool<'_> {
                 {
                     return;
                 }
-                self.progress.finished(&outcome);
+                self.progress.finished(std::slice::from_ref(&outcome));
                 let mut slots = outcomes
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner);

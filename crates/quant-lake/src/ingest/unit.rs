@@ -284,6 +284,14 @@ impl Done {
             days: Vec::new(),
         }
     }
+
+    /// Returns the answer for a dataset that a file read before has no rows of.
+    pub(super) fn without_rows(dataset: Dataset) -> Self {
+        Self {
+            status: FileStatus::Written { days: Vec::new() },
+            ..Self::current(dataset)
+        }
+    }
 }
 
 /// Makes a parser for the file.

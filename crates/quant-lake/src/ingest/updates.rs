@@ -18,8 +18,8 @@ use crate::manifest::{Manifest, ManifestError, SourceKind};
 use crate::schema::DEFAULT_BOOK_LEVELS;
 use crate::verify::set_specs;
 
-pub use list::parse_list;
 use list::{lists_in, text_of};
+pub use list::{parse_list, read_list};
 
 /// Why a list is refused.
 #[derive(Debug, thiserror::Error)]

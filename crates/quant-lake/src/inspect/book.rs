@@ -8,10 +8,12 @@ use serde::Serialize;
 use super::input::{self, Head};
 use super::measure::{Counts, Silences, Spread, Times};
 use super::report::{Column, Inspection, Silence};
+use super::soundness::Course;
 use super::{InspectOptions, Subject, exchange_of, rows};
 use crate::schema::Dataset;
 use crate::sniff::{bybit_market, okx_market};
-use crate::venues::book_flow::Cadence;
+use crate::venues::book_flow::{BookOptions, DEFAULT_CADENCE};
+use crate::venues::bybit::book::BookFile;
 use crate::venues::contracts::QtyUnit;
 use crate::venues::json::Json;
 use crate::venues::json_values::{need, not_negative_text, positive_text, set};
@@ -79,8 +81,16 @@ pub struct BookSummary {
     pub mean_bytes: f64,
     /// Messages after which the best bid was above the best ask.
     pub crossed: u64,
+    /// Share of them among the messages that went into the book.
+    pub crossed_share: f64,
     /// Messages after which both were equal.
     pub locked: u64,
+    /// Places where the chain of messages breaks: the book is void from there to the next snapshot.
+    pub breaks: u64,
+    /// Messages that came while the book was void.
+    pub lost: u64,
+    /// Images that an ingest at the default cadence makes.
+    pub images: u64,
     /// Bybit's ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bybit: Option<BybitIds>,
@@ -119,7 +129,10 @@ struct Meter {
     cts_lag: Counts,
     first_refused: Option<String>,
     breaks: Vec<String>,
+    /// Messages before the first snapshot.
     waited: u64,
+    has_begun: bool,
+    applied: u64,
 }
 
 impl Meter {
@@ -143,7 +156,11 @@ impl Meter {
                 levels_per_message: None,
                 mean_bytes: 0.0,
                 crossed: 0,
+                crossed_share: 0.0,
                 locked: 0,
+                breaks: 0,
+                lost: 0,
+                images: 0,
                 bybit: (venue == Venue::Bybit).then_some(BybitIds {
                     u: None,
                     u_contiguous: true,
@@ -174,6 +191,8 @@ impl Meter {
             first_refused: None,
             breaks: Vec::new(),
             waited: 0,
+            has_begun: false,
+            applied: 0,
         }
     }
 
@@ -231,6 +250,15 @@ impl Meter {
             match self.sync.on_message(message.is_snapshot, u, seq) {
                 Step::Replace => self.book.clear(),
                 Step::Duplicate => return,
+                Step::Break(_) => {
+                    self.out.breaks += 1;
+                    // A snapshot is whole by itself: it begins a new chain.
+                    if message.is_snapshot
+                        && matches!(self.sync.on_message(true, u, seq), Step::Replace)
+                    {
+                        self.book.clear();
+                    }
+                }
                 _ => {}
             }
             self.synced = self.sync.is_synced();
@@ -243,9 +271,15 @@ impl Meter {
     /// Keeps the book and measures it.
     fn apply(&mut self) {
         if !self.synced {
-            self.waited += 1;
+            if self.has_begun {
+                self.out.lost += 1;
+            } else {
+                self.waited += 1;
+            }
             return;
         }
+        self.has_begun = true;
+        self.applied += 1;
         for (side, levels) in [(Side::Buy, &self.bids), (Side::Sell, &self.asks)] {
             for level in levels {
                 let _ = self.book.apply(side, level.px, level.qty);
@@ -259,7 +293,8 @@ impl Meter {
         self.out.locked += u64::from(self.book.is_locked());
     }
 
-    fn finish(mut self, inspection: &mut Inspection) {
+    /// Books the summary and the checks; `parsed` is what the parser of an ingest made of the file, if it took it.
+    fn finish(mut self, parsed: Option<Course>, inspection: &mut Inspection) {
         let out = &mut self.out;
         out.times = self.times.first_at().zip(self.times.last_at());
         out.times_fall = self.times.down;
@@ -306,7 +341,10 @@ impl Meter {
             );
         }
         if out.snapshots == 0 && out.messages > 0 {
-            inspection.fail("snapshot", "there is none, so no book can be built");
+            inspection.fault(
+                "snapshot",
+                "there is none, so no book can be built: an ingest takes the file and makes nothing of it",
+            );
         } else if self.waited > 0 {
             inspection.warn(
                 "snapshot",
@@ -331,20 +369,17 @@ impl Meter {
                 inspection.warn("seq", &format!("falls {} times", ids.seq_falls));
             }
         }
-        if out.times_fall > 0 {
-            inspection.warn(
-                "times",
-                &format!(
-                    "{} messages are earlier than the one before",
-                    out.times_fall
-                ),
-            );
-        }
-        if out.crossed == 0 {
-            inspection.ok("book", "never crossed");
-        } else {
-            inspection.warn("book", &format!("crossed after {} messages", out.crossed));
-        }
+        let course = Course {
+            applied: self.applied,
+            breaks: out.breaks.max(parsed.map_or(0, |p| p.breaks)),
+            lost: out.lost,
+            crossed: out.crossed,
+            times_fall: out.times_fall,
+            images: parsed.map_or(0, |p| p.images),
+        };
+        course.judge(inspection);
+        (out.breaks, out.images) = (course.breaks, course.images);
+        out.crossed_share = course.crossed_share();
         if out.empty_snapshots > 0 {
             inspection.warn("empty snapshots", &out.empty_snapshots.to_string());
         }
@@ -407,8 +442,37 @@ pub(super) fn bybit(
     );
     let mut meter = Meter::new(Venue::Bybit);
     measure(subject, head, symbol, read_bybit, &mut meter, out);
-    meter.finish(out);
+    let parsed = symbol.parse::<Symbol>().ok().and_then(|symbol| {
+        let datasets = vec![Dataset::L2Snapshots];
+        let file = BookFile {
+            symbol,
+            depth: subject.facts.depth.and_then(|d| u16::try_from(d).ok()),
+            book: BookOptions {
+                levels: 50,
+                cadence: DEFAULT_CADENCE,
+                unit: unit_of(market),
+            },
+            datasets: datasets.clone(),
+        };
+        rows::run(
+            subject,
+            head,
+            &datasets,
+            false,
+            &|parse| Ok(crate::venues::bybit::book::book_parser(&file, parse)),
+            out,
+        )
+    });
+    meter.finish(parsed.as_ref().map(Course::of), out);
     book_inside(subject, out);
+}
+
+/// Returns a unit under which quantities of a market are counted as they are.
+fn unit_of(market: Market) -> QtyUnit {
+    match market {
+        Market::Inverse => QtyUnit::Inverse { usd: 1.0 },
+        _ => QtyUnit::Base,
+    }
 }
 
 /// Inspects an OKX book file.
@@ -440,22 +504,20 @@ pub(super) fn okx(
     columns(&["instId", "action", "ts", "asks", "bids"], out);
     let mut meter = Meter::new(Venue::Okx);
     measure(subject, head, &name, read_okx, &mut meter, out);
-    meter.finish(out);
     if market == Market::Swap {
         out.note("sizes are contracts".to_owned());
     }
-    book_inside(subject, out);
     // The parser compares every snapshot with the book that the updates have built.
     let options = OkxBookOptions {
         inst_id: name,
         unit: QtyUnit::Base,
         levels: 50,
-        cadence: Cadence::EverySnapshot,
+        cadence: DEFAULT_CADENCE,
         depth: depth.and_then(|d| usize::try_from(d).ok()).unwrap_or(400),
         shared: true,
     };
     let datasets = [Dataset::L2Snapshots];
-    rows::run(
+    let parsed = rows::run(
         subject,
         head,
         &datasets,
@@ -463,6 +525,8 @@ pub(super) fn okx(
         &|parse| Ok(book_parser(&options, &datasets, parse)),
         out,
     );
+    meter.finish(parsed.as_ref().map(Course::of), out);
+    book_inside(subject, out);
 }
 
 fn named(subject: &Subject<'_>, symbol: &str, by: &str, out: &mut Inspection) {

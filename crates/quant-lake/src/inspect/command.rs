@@ -9,7 +9,10 @@ pub(super) fn fill(subject: &Subject<'_>, out: &mut Inspection) {
     let Some(exchange) = out.exchange.clone() else {
         return;
     };
-    if out.format.starts_with("lake partition") || out.format.contains("list of replaced") {
+    if out.format.starts_with("lake partition")
+        || out.format.contains("list of replaced")
+        || out.format.contains("checksum of")
+    {
         return;
     }
     let market = out.market.clone().unwrap_or_else(|| "<MARKET>".to_owned());

@@ -231,3 +231,22 @@ pub(super) fn updates(subject: &Subject<'_>, head: &Head, out: &mut Inspection) 
         Some(row) => out.warn("rows", &format!("row {row} is no path with two hashes")),
     }
 }
+
+/// Inspects a zip with a list of replaced archives among other members, as the program that made it packs them; false if it
+/// is none.
+pub(super) fn zipped_updates(subject: &Subject<'_>, out: &mut Inspection) -> bool {
+    if subject.kind != crate::ingest::container::Kind::Zip {
+        return false;
+    }
+    let Ok(listed) = crate::ingest::updates::read_list(subject.path) else {
+        return false;
+    };
+    "Binance Vision, list of replaced archives".clone_into(&mut out.format);
+    out.exchange = Some("binance".to_owned());
+    out.header = Some(true);
+    out.lines = listed.len() as u64 + 1;
+    out.ok("container", "zip with one list, other members passed over");
+    out.note(format!("{} archives were replaced", listed.len()));
+    out.ok("rows", "each has a path and two hashes");
+    true
+}

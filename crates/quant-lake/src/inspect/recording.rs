@@ -8,6 +8,7 @@ use quant_core::time::UnixMicros;
 use super::channels::{Channels, envelope};
 use super::input::{self, Head};
 use super::report::Inspection;
+use super::soundness::Course;
 use super::{Subject, exchange_of, rows};
 use crate::schema::Dataset;
 use crate::sniff::{bybit_market, okx_market};
@@ -16,6 +17,7 @@ use crate::venues::capture::{Capture, Frame};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::deepcoin::pages as deepcoin;
 use crate::venues::pages::{PageFormat, PageMessages, split_received};
+use crate::venues::rows::FileTotals;
 use crate::venues::tables::{MessageParser, TableOptions};
 use crate::venues::{binance, bybit, hyperliquid, okx};
 
@@ -107,7 +109,9 @@ pub(super) fn inspect(
     let market = market.unwrap_or_else(|| (Market::Um, "nothing tells it".to_owned()));
     out.market = Some(market.0.name().to_owned());
     out.market_by = Some(market.1);
-    parse(subject, head, venue, market.0, instrument, out);
+    if let Some(totals) = parse(subject, head, venue, market.0, instrument, out) {
+        Course::of(&totals).judge(out);
+    }
 }
 
 fn facts(seen: &Seen, out: &mut Inspection) {
@@ -176,7 +180,7 @@ fn binance_market(seen: &Seen, subject: &Subject<'_>) -> Option<(Market, String)
     Some((market, format!("the folder `{market}` it lies in")))
 }
 
-/// Runs the parser that ingestion would use.
+/// Runs the parser that ingestion would use; returns what it counted, if it took the recording.
 fn parse(
     subject: &Subject<'_>,
     head: &Head,
@@ -184,9 +188,10 @@ fn parse(
     market: Market,
     instrument: &str,
     out: &mut Inspection,
-) {
+) -> Option<FileTotals> {
     let Ok(symbol) = instrument.parse::<Symbol>() else {
-        return out.warn("instrument", "its name is no symbol of the lake");
+        out.warn("instrument", "its name is no symbol of the lake");
+        return None;
     };
     let unit = match market {
         Market::Cm | Market::Inverse => QtyUnit::Inverse { usd: 1.0 },
@@ -198,10 +203,7 @@ fn parse(
         cadence: DEFAULT_CADENCE,
         unit,
     };
-    let key = rows::contracts(venue, market, &symbol).map(|i| i.key);
-    let Some(key) = key else {
-        return;
-    };
+    let key = rows::contracts(venue, market, &symbol)?.key;
     match venue {
         Venue::Binance => {
             let options = binance::recording::RecordingOptions {
@@ -226,7 +228,7 @@ fn parse(
                     ))
                 },
                 out,
-            );
+            )
         }
         Venue::Okx => {
             let options =
@@ -239,7 +241,7 @@ fn parse(
                 true,
                 &|parse| Ok(okx::recording::recording_parser(&options, &datasets, parse)),
                 out,
-            );
+            )
         }
         Venue::Hyperliquid => {
             let options = hyperliquid::messages::HyperliquidOptions::new(&key, 50, book.cadence);
@@ -255,7 +257,7 @@ fn parse(
                     ))
                 },
                 out,
-            );
+            )
         }
         Venue::Bybit => {
             let datasets = bybit::recording::DATASETS;
@@ -273,12 +275,15 @@ fn parse(
                 false,
                 &|parse| Ok(bybit::recording::recording_parser(&options, parse)),
                 out,
-            );
+            )
         }
-        Venue::Deepcoin | Venue::Csv => out.warn(
-            "ingestion",
-            "recordings of this venue are not read; its streams were counted only",
-        ),
+        Venue::Deepcoin | Venue::Csv => {
+            out.warn(
+                "ingestion",
+                "recordings of this venue are not read; its streams were counted only",
+            );
+            None
+        }
     }
 }
 

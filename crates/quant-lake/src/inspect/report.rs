@@ -18,7 +18,8 @@ pub enum Verdict {
     Ok,
     /// Worth knowing; the file can be ingested.
     Warn,
-    /// The file cannot be ingested as it is.
+    /// The file would be refused, is not what it says it is, or has a book that is void, wrong or out of order for a part of
+    /// it; the check says which.
     Fail,
 }
 
@@ -152,6 +153,8 @@ pub struct Inspection {
     pub book: Option<BookSummary>,
     /// Checks made.
     pub checks: Vec<Check>,
+    /// A check failed for which an ingest would refuse the file; others that failed say what it would be missing.
+    pub refused: bool,
     /// Observations.
     pub notes: Vec<String>,
     /// The command that would ingest it.
@@ -186,6 +189,7 @@ impl Inspection {
             receive_lag_ms: None,
             book: None,
             checks: Vec::new(),
+            refused: false,
             notes: Vec::new(),
             command: None,
         }
@@ -212,7 +216,14 @@ impl Inspection {
         self.check(name, Verdict::Warn, detail);
     }
 
+    /// Books a failure for which an ingest refuses the file.
     pub(super) fn fail(&mut self, name: &str, detail: &str) {
+        self.check(name, Verdict::Fail, detail);
+        self.refused = true;
+    }
+
+    /// Books a failure of a file that an ingest takes all the same: what comes of it has holes.
+    pub(super) fn fault(&mut self, name: &str, detail: &str) {
         self.check(name, Verdict::Fail, detail);
     }
 

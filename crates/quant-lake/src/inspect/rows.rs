@@ -338,7 +338,10 @@ pub(super) fn inside_period(subject: &Subject<'_>, out: &mut Inspection) {
     } else {
         let text = format!("named {period}, rows from {first} to {last}");
         if none {
-            out.fail("day of the name", &text);
+            out.fault(
+                "day of the name",
+                &format!("{text}: it holds nothing of {period}"),
+            );
         } else {
             out.warn("day of the name", &text);
         }

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use super::*;
 use crate::inspect::measure::{Counts, Silences, Sum};
 
+mod books;
+
 struct Folder(tempfile::TempDir);
 
 impl Folder {

@@ -59,7 +59,7 @@ fn terms_hold_from_their_start_to_before_their_end() {
         taker(9).unwrap_err().to_string(),
         "no terms of instrument `binance:um:BTCUSDT` hold at 1970-01-01T00:00:00.000009Z; its entries cover \
          [1970-01-01T00:00:00.000010Z, 1970-01-01T00:00:00.000020Z), [1970-01-01T00:00:00.000020Z, open)\n\
-         hint: copy `configs/instruments.yaml`, add an entry that covers this time, and name the copy with --set paths.instruments=FILE"
+         hint: copy `configs/instruments.yaml`, add an entry that covers this time, and name the copy with --instruments FILE (a run: --set paths.instruments=FILE)"
     );
     assert!(table.at(&key(ETH), UnixMicros(5)).is_err());
     assert_eq!(
@@ -68,7 +68,7 @@ fn terms_hold_from_their_start_to_before_their_end() {
             .unwrap_err()
             .to_string(),
         "no terms of instrument `okx:swap:BTC-USDT-SWAP`; known: binance:um:BTCUSDT, binance:um:ETHUSDT\n\
-         hint: copy `configs/instruments.yaml`, add an entry with its tick, lot and fees, and name the copy with --set paths.instruments=FILE"
+         hint: copy `configs/instruments.yaml`, add an entry with its tick, lot and fees, and name the copy with --instruments FILE (a run: --set paths.instruments=FILE)"
     );
 }
 

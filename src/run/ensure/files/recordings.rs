@@ -157,6 +157,11 @@ fn recording_files(key: &InstrumentKey, paths: &[PathBuf]) -> CommandResult<Vec<
     let mut files = Vec::new();
     for path in paths {
         refuse_simulated_path(key, path)?;
+        if !path.exists() {
+            let text = format!("there is no recording at `{}`", path.display());
+            return Err(CommandError::text(ErrorKind::Config, &text)
+                .hint("name files or folders with --input PATH"));
+        }
         if !path.is_dir() {
             files.push(path.clone());
             continue;
@@ -167,6 +172,7 @@ fn recording_files(key: &InstrumentKey, paths: &[PathBuf]) -> CommandResult<Vec<
                 ErrorKind::Config,
                 &format!("cannot read folder `{}`: {e}", path.display()),
             )
+            .hint("name a folder with --input that this user may read")
         };
         for entry in std::fs::read_dir(path).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?.path();

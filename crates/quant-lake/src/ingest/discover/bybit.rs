@@ -25,6 +25,12 @@ pub fn plan_bybit(
         exchange: key.exchange,
         dataset,
         market: key.market,
+        has: match key.market {
+            Market::Spot | Market::Linear | Market::Inverse => {
+                "give `--datasets` of trades, l2_snapshots, l2_deltas; klines are made of trades by `quant build-bars`"
+            }
+            _ => "its markets are `--market spot`, `--market linear` and `--market inverse`",
+        },
     };
     let category = match key.market {
         Market::Spot => Category::Spot,

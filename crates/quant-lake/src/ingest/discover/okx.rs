@@ -23,12 +23,24 @@ pub fn plan_okx(
     datasets: &[Dataset],
     range: &TimeRange,
 ) -> Result<Vec<FileUnit>, NotArchived> {
+    let names = InstNames::new(key);
+    let known = matches!(key.market, Market::Spot | Market::Swap);
     let unpublished = |dataset| NotArchived {
         exchange: key.exchange,
         dataset,
         market: key.market,
+        has: match (known, names.inst_type) {
+            (false, _) => {
+                "its markets are `--market spot` and `--market swap`, which also has inverse contracts (BTC-USD-SWAP) and dated ones (BTC-USD-220527)"
+            }
+            (true, InstType::Swap) => {
+                "give `--datasets` of trades, agg_trades, klines_1m, funding, l2_snapshots, l2_deltas"
+            }
+            (true, _) => {
+                "give `--datasets` of trades, agg_trades, klines_1m, l2_snapshots, l2_deltas; funding is of swaps only"
+            }
+        },
     };
-    let names = InstNames::new(key);
     let served = |dataset: Dataset| match dataset {
         Dataset::Trades
         | Dataset::AggTrades
@@ -38,7 +50,6 @@ pub fn plan_okx(
         Dataset::Funding => names.inst_type == InstType::Swap,
         _ => false,
     };
-    let known = matches!(key.market, Market::Spot | Market::Swap);
     if let Some(&other) = datasets.iter().find(|d| !known || !served(**d)) {
         return Err(unpublished(other));
     }

@@ -84,9 +84,14 @@ fn of(format: Format, files: &[Given]) -> Contents {
     contents(&lab)
 }
 
+/// Nothing was to do: all that a file has of a dataset is there, or it has nothing of it.
 fn is_current(report: &IngestReport) -> bool {
     let mut files = report.files.iter();
-    files.all(|f| matches!(f.status, FileStatus::Current))
+    files.all(|f| match &f.status {
+        FileStatus::Current => true,
+        FileStatus::Written { days } => days.is_empty() && f.counts == RowCounts::default(),
+        _ => false,
+    })
 }
 
 fn orders() -> [[usize; 3]; 6] {

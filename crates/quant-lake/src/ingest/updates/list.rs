@@ -88,6 +88,14 @@ pub(super) fn text_of(path: &Path) -> Result<String, UpdatesError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Reads a list from its file, out of its zip if need be.
+///
+/// # Errors
+/// `UpdatesError`: as [`parse_list`], and a file that cannot be read.
+pub fn read_list(path: &Path) -> Result<Vec<ListedUpdate>, UpdatesError> {
+    parse_list(path, &text_of(path)?)
+}
+
 /// Reads a list strictly: every line, or none.
 ///
 /// # Errors
