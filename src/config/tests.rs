@@ -113,7 +113,7 @@ fn identity_forgets_places_and_keeps_everything_else() {
     for choice in [
         "run.end=2024-01-17",
         "risk.start_equity=5",
-        "ingest.synth.seed=8",
+        "ingest.synth.seed=9",
         "bars.watermark_ms=251",
     ] {
         assert_ne!(load(&[choice]).unwrap().identity(), base, "{choice}");

@@ -352,7 +352,7 @@ fn what_changes_a_result_changes_the_run_id() {
         "execution.slippage_bps=1.5",
         "entries.cooldown_bars=7",
         "run.warmup_days=0",
-        "ingest.synth.seed=8",
+        "ingest.synth.seed=9",
     ] {
         // Refused or not: the id is that of the work.
         let ran = run_all(dir.path(), &["--set", set]);

@@ -13,7 +13,8 @@
 //! | Bybit | `BTCUSDT`, `BTCUSDC`, other pairs | `spot`, `linear` |
 //! | | `BTCPERP`, `BTC-27DEC24`, `BTCUSDT-27DEC24` | `linear` |
 //! | | `BTCUSD`, `BTCUSDZ24` | `inverse` |
-//! | Hyperliquid | `BTC` | `swap` |
+//! | Hyperliquid | `BTC`, `xyz:TSLA` | `swap` |
+//! | | `@107` | `spot` |
 //! | CSV | any | any |
 //!
 //! # References
@@ -45,6 +46,7 @@ pub fn check_market(key: &InstrumentKey) -> Result<(), WrongMarket> {
         Venue::Okx => of_dashed(name, true),
         Venue::Deepcoin => of_dashed(name, false),
         Venue::Bybit => of_bybit(name),
+        Venue::Hyperliquid if name.starts_with('@') => (&[Market::Spot], "a pair of coins"),
         Venue::Hyperliquid => (&[Market::Swap], "a perpetual"),
     };
     if allowed.contains(&key.market) {

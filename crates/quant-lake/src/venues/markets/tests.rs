@@ -39,7 +39,8 @@ fn names_belong_to_the_markets_of_the_table_and_to_no_other() {
         ("bybit", &["BTCUSDT-27DEC24"], "linear"),
         ("bybit", &["BTCUSD", "DOTUSD", "BTCUSDZ24"], "inverse"),
         ("bybit", &["XRPRLUSD"], "spot"),
-        ("hyperliquid", &["BTC", "kPEPE"], "swap"),
+        ("hyperliquid", &["BTC", "kPEPE", "xyz:TSLA"], "swap"),
+        ("hyperliquid", &["@107"], "spot"),
         (
             "csv",
             &["BTCUSD", "BTC-USDT-SWAP"],
