@@ -73,6 +73,22 @@ def recordings(c):
         ("bybit linear", "--exchange bybit --market linear --symbol BTCUSDT", "bybit", "bybit/BYBIT.jsonl.zst", "BTCUSDT", ""),
         ("okx spot", "--exchange okx --market spot --symbol BTC-USDT", "okx", "okx/OKX.jsonl.zst", "BTC-USDT", ""),
         (
+            "okx inverse swap",
+            "--exchange okx --market swap --symbol UNI-USD-SWAP",
+            "okx",
+            "okx/OKX.jsonl.zst",
+            "UNI-USD-SWAP",
+            " --contract-value 10 --inverse",
+        ),
+        (
+            "okx dated future",
+            "--exchange okx --market swap --symbol BTC-USD-220527",
+            "okx",
+            "okx/OKX.jsonl.zst",
+            "BTC-USD-220527",
+            " --contract-value 100 --inverse",
+        ),
+        (
             "hyperliquid",
             "--exchange hyperliquid --market swap --symbol BTC",
             "hyperliquid",
@@ -89,9 +105,9 @@ def recordings(c):
         listed = " ".join(map(str, paths))
         market = args.split()[3]
         exchange_market = "" if kind in ("um", "spot") else f" --market {market}"
-        ran = c.oracle(lake, "recording_rows.py", f"{kind} {listed} --symbol {symbol}{exchange_market}")
+        ran = c.oracle(lake, "recording_rows.py", f"{kind} {listed} --symbol {symbol}{exchange_market}{extra}")
         c.line(f"recording: {name}", "recording", rows, "recording_rows.py", ran)
-        ran = c.oracle(lake, "book_check.py", f"{kind} {listed} --symbol {symbol}{exchange_market} --sample lt")
+        ran = c.oracle(lake, "book_check.py", f"{kind} {listed} --symbol {symbol}{exchange_market}{extra} --sample lt")
         book = re.findall(r".*(?:breaks|crossed|agree|checksum|equal).*", ran.stdout)
         print("\n".join(f"    {text}" for text in book[:12]))
         c.line(f"book: {name}", "recording", rows, "book_check.py", ran)
