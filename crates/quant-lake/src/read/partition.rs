@@ -32,6 +32,9 @@ pub struct PartitionReader {
     mapping: Vec<Option<usize>>,
     time: Option<usize>,
     range: Option<TimeRange>,
+    /// Rows of the row groups to read, and how many of them came.
+    promised: u64,
+    decoded: u64,
 }
 
 impl core::fmt::Debug for PartitionReader {
@@ -103,6 +106,19 @@ impl PartitionReader {
             .map(|(i, _)| i)
             .collect();
 
+        let promised = groups
+            .iter()
+            .filter_map(|&i| u64::try_from(builder.metadata().row_group(i).num_rows()).ok())
+            .sum();
+        let all = builder.metadata().row_groups().iter();
+        let in_groups: i64 = all.map(RowGroupMetaData::num_rows).sum();
+        if u64::try_from(in_groups).ok() != Some(partition.rows) {
+            return Err(ReadError::Rows {
+                path,
+                expected: partition.rows,
+                found: u64::try_from(in_groups).unwrap_or(0),
+            });
+        }
         let mask = ProjectionMask::leaves(builder.parquet_schema(), leaves.iter().copied());
         let inner = guard(&path, || {
             builder
@@ -122,6 +138,8 @@ impl PartitionReader {
             mapping,
             time: time_leaf.and_then(place),
             range,
+            promised,
+            decoded: 0,
         })
     }
 
@@ -166,14 +184,24 @@ impl Iterator for PartitionReader {
         loop {
             let inner = self.inner.as_mut()?;
             let item = match guard(&self.path, || inner.next()) {
-                Ok(Some(Ok(batch))) => self.shape(&batch),
+                Ok(Some(Ok(batch))) => {
+                    self.decoded += batch.num_rows() as u64;
+                    self.shape(&batch)
+                }
                 Ok(Some(Err(source))) => Err(ReadError::Batch {
                     path: self.path.clone(),
                     source,
                 }),
                 Ok(None) => {
                     self.inner = None;
-                    return None;
+                    // A decoder that stops early must not look like the end of the day.
+                    return (self.decoded != self.promised).then(|| {
+                        Err(ReadError::Rows {
+                            path: self.path.clone(),
+                            expected: self.promised,
+                            found: self.decoded,
+                        })
+                    });
                 }
                 Err(panicked) => Err(panicked),
             };

@@ -12,7 +12,7 @@ fn check(exchange: &str, market: Market, symbol: &str) -> Result<(), WrongMarket
 
 #[test]
 fn names_belong_to_the_markets_of_the_table_and_to_no_other() {
-    let cases: [(&str, &[&str], &str); 20] = [
+    let cases: [(&str, &[&str], &str); 21] = [
         ("binance", &["BTCUSDT", "1000SHIBUSDT", "ETHBTC"], "spot um"),
         ("binance", &["BTCUSDT_240628"], "um"),
         ("binance", &["BTCUSD_PERP", "BTCUSD_240628"], "cm"),
