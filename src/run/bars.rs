@@ -112,9 +112,12 @@ impl RawSets {
     }
 
     /// Returns the first source with rows on the day; a day on which every source is there but empty takes the first.
+    /// Trades without sizes make no bars: their volume would be 0.
     pub(super) fn choose(&self, day: Day) -> Option<(Dataset, Partition)> {
         let of = |(d, set): &(Dataset, PartitionSet)| {
-            set.manifest().partition(day).map(|p| (*d, p.clone()))
+            let partition = set.manifest().partition(day)?;
+            let usable = !set.manifest().has_prices_only(partition);
+            usable.then(|| (*d, partition.clone()))
         };
         let mut all = self.0.iter().filter_map(of);
         let first = all.next()?;

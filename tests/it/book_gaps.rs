@@ -176,3 +176,28 @@ fn a_lake_that_holds_nothing_is_not_ok() {
     let answer = run(dir.path(), &args).code(3).json();
     assert_eq!(failures(&answer), set([("trades", "absent_day")]));
 }
+
+/// Images deeper than the usual fifty levels, beside days of fewer: sound to whoever looks.
+#[test]
+fn images_of_any_depth_are_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let cwd: &Path = dir.path();
+    let text: String = lines(|_| false)[..2_000].concat();
+    std::fs::write(cwd.join("btcusdt_20240702.jsonl"), text).unwrap();
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+    let go = |text: &str| {
+        let args: Vec<String> = words(text);
+        run(cwd, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    for levels in [60, 400, 5] {
+        go(&format!(
+            "build-dataset --exchange binance --market um --symbol BTCUSDT --source recording --lake lake --datasets \
+             l2_snapshots --input btcusdt_20240702.jsonl --book-levels {levels}"
+        ))
+        .code(0);
+        go("verify --lake lake").code(0);
+        let set = "lake/raw/binance/um/BTCUSDT/l2_snapshots";
+        let seen = go(&format!("inspect {set}")).code(0);
+        assert!(!seen.stdout.contains("FAILED"), "{levels}: {}", seen.stdout);
+    }
+}

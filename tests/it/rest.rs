@@ -7,7 +7,7 @@ use arrow_array::types::{Int8Type, Int64Type};
 use serde_json::Value;
 
 use crate::mock::Mock;
-use crate::support::{Ran, manifest, run};
+use crate::support::{Frame, Ran, data_file, manifest, run};
 
 /// A day and an hour of one contract, the clock standing still.
 const WORLD: [&str; 7] = [
@@ -212,6 +212,54 @@ fn okx_and_deepcoin_page_backward_and_count_contracts() {
         assert_eq!(requests(&mock), before);
     }
     run(cwd, &["verify", "--lake", "lake"]).code(0);
+}
+
+/// History without sizes is marked, and bars are made of the klines beside it.
+#[test]
+fn trades_without_sizes_are_told_of_and_make_no_bars() {
+    let dir = tempfile::tempdir().unwrap();
+    let cwd = dir.path();
+    let mock = Mock::start(cwd, &WORLD);
+    let market = "sim-deepcoin swap SOL-USDT-SWAP";
+    let day = ("2026-01-05", "2026-01-06");
+    build(cwd, &mock, market, day, "klines_1m,trades").code(0);
+    let lake = cwd.join("lake");
+    let trades = "raw/sim-deepcoin/swap/SOL-USDT-SWAP/trades";
+    let frame = Frame::read(&data_file(&lake, trades, day.0));
+    assert!(frame.rows() > 1_000 && frame.f64("qty").iter().all(|q| *q == Some(0.0)));
+    let check = "check-data --lake lake --exchange sim-deepcoin --market swap --symbol SOL-USDT-SWAP --json";
+    let answer = run(cwd, &check.split_whitespace().collect::<Vec<_>>())
+        .code(0)
+        .json();
+    let findings = answer["findings"].as_array().unwrap();
+    let told = findings.iter().filter(|f| f["detector"] == "prices_only");
+    assert_eq!(told.count(), 1, "{findings:?}");
+
+    let terms = "instruments:\n  - {exchange: sim-deepcoin, market: swap, symbol: SOL-USDT-SWAP, valid_from: '2019-01-01', valid_to: null, \
+                 tick_size: '0.01', lot_size: '1', min_notional: 0.0, contract_value: 1.0, inverse: false, funding_interval_h: 8, \
+                 maker_bps: 2.0, taker_bps: 5.0, onboard: null, delist: null, source: test}\n";
+    std::fs::write(cwd.join("terms.yaml"), terms).unwrap();
+    let config = format!(
+        "extends: {}/configs/default.yaml\nrun: {{start: {}, end: {}, warmup_days: 0}}\n\
+         instruments: [{{exchange: sim-deepcoin, market: swap, symbol: SOL-USDT-SWAP, role: traded}}]\n\
+         paths: {{lake: lake, artifacts: artifacts, instruments: terms.yaml}}\n\
+         ingest: {{source: lake, datasets: [klines_1m, trades], synth: null}}\n",
+        env!("CARGO_MANIFEST_DIR"),
+        day.0,
+        day.1
+    );
+    std::fs::write(cwd.join("run.yaml"), config).unwrap();
+    let bars = run(cwd, &["build-bars", "--json", "--config", "run.yaml"])
+        .code(0)
+        .json();
+    let set = format!(
+        "bars/sim-deepcoin/swap/SOL-USDT-SWAP/{}",
+        bars[0]["bar_set"].as_str().unwrap()
+    );
+    let frame = Frame::read(&data_file(&lake, &set, day.0));
+    let sources = frame.text("bar_source");
+    assert!(sources.iter().all(|s| s.as_deref() == Some("klines")));
+    assert!(frame.f64("volume").iter().flatten().sum::<f64>() > 0.0);
 }
 
 #[test]

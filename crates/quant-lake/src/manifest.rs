@@ -392,6 +392,21 @@ impl Manifest {
         replaced
     }
 
+    /// Returns the ingest parameters a partition was made with.
+    pub fn params_of(&self, partition: &Partition) -> Option<&IngestParams> {
+        if partition.ingest_params_hash == self.ingest_params_hash {
+            return Some(&self.ingest_params);
+        }
+        self.earlier_ingest_params
+            .get(&partition.ingest_params_hash)
+    }
+
+    /// Returns whether the trades of a partition have prices but no sizes, as history of Deepcoin does.
+    pub fn has_prices_only(&self, partition: &Partition) -> bool {
+        let params = self.params_of(partition);
+        params.is_some_and(|p| p.get("prices_only").is_some_and(|v| v == true))
+    }
+
     /// Makes these the newest ingest parameters and forgets those no partition refers to.
     pub fn set_ingest_params(&mut self, params: &IngestParams) {
         let hash = ingest_params_hash(params);

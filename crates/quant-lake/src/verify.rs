@@ -15,7 +15,7 @@ use crate::layout::{Lake, MANIFEST_FILE, PartitionSetSpec, day_folder, parse_day
 use crate::manifest::Partition;
 use crate::read::{HashMemo, PartitionSet, ReadError};
 
-pub use discover::{UnknownSet, set_specs, spec_of as spec_of_dir};
+pub use discover::{UnknownSet, levels_of, set_specs, spec_of as spec_of_dir};
 
 /// How much is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl VerifyReport {
 
 /// Checks every partition set of a lake, in parallel on the current rayon pool.
 ///
-/// `book_levels` is the widest `l2_snapshots` of the lake: narrower files read as null beyond their own levels.
+/// `l2_snapshots` are read as deep as their manifests say, at least `book_levels`: narrower files read as null beyond their own levels.
 pub fn verify_lake(lake: &Lake, book_levels: u16, depth: Depth, memo: &HashMemo) -> VerifyReport {
     let (specs, unknown) = set_specs(lake, book_levels);
     let mut report = verify_sets(lake, &specs, depth, memo);

@@ -14,7 +14,7 @@ use crate::layout::{Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder};
 use crate::manifest::{Manifest, Partition};
 use crate::read::HashMemo;
 use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
-use crate::verify::{Depth, spec_of_dir, verify_set};
+use crate::verify::{Depth, levels_of, spec_of_dir, verify_set};
 
 /// A partition set of a lake.
 struct Set {
@@ -37,7 +37,8 @@ fn set_at(dir: &Path) -> Option<Result<Set, String>> {
     let kinds = ["raw", "bars", "openings"];
     let at = names.iter().rposition(|n| kinds.contains(&n.as_str()))?;
     let parts: Vec<&str> = names[at..].iter().map(String::as_str).collect();
-    let spec = match spec_of_dir(&parts, DEFAULT_BOOK_LEVELS) {
+    let levels = levels_of(&dir).map_or(DEFAULT_BOOK_LEVELS, |n| n.max(DEFAULT_BOOK_LEVELS));
+    let spec = match spec_of_dir(&parts, levels) {
         Ok(spec) => spec,
         Err(problem) => return Some(Err(problem)),
     };

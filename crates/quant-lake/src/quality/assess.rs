@@ -157,6 +157,11 @@ pub fn assess_day(
         };
         let found = counters::judge(subject, &partition);
         report.findings.extend(found);
+        if set.manifest().has_prices_only(&partition) {
+            let text = "the trades have no sizes: usable for prices only".to_owned();
+            let finding = subject.find_day(&rules::PRICES_ONLY, partition.rows, 1.0, text);
+            report.findings.push(finding);
+        }
         let scan = examiner.scan(subject, &set, &partition, &scanned)?;
         let rows = partition.rows;
         if rows == 0 && rules::EMPTY_DAY.datasets.contains(&dataset) {

@@ -43,6 +43,8 @@ rules! {
     /// Seconds that level changes tell of and that have no image: the book is crossed or empty, and makes none. One in a hundred is
     /// beyond any race; less is a warning from ten seconds on.
     IMAGES_MISSING = "images_missing", &[L2Snapshots], "share of seconds", 0.01, Fail;
+    /// Trades have prices and no sizes, as the history of Deepcoin: no bar is made of them, no flow can be.
+    PRICES_ONLY = "prices_only", &[Trades], "days", 1.0, Warn;
     /// Rows of another day stood in the file (they are left out). One such row means that the file is not what its name says;
     /// a note where sources are not cut at UTC midnight (OKX), or not by day at all (pages, recordings, a user's own files).
     OTHER_DAY_ROWS = "other_day_rows", &Dataset::ALL, "rows", 1.0, Warn;

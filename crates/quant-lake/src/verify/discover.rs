@@ -20,7 +20,7 @@ pub struct UnknownSet {
 }
 
 /// Returns the specifications of every set of `raw`, `bars` and `openings`, in path order, and the folders whose place
-/// names no set.
+/// names no set. A set of book images has as many levels as its deepest partition, at least `book_levels`.
 pub fn set_specs(lake: &Lake, book_levels: u16) -> (Vec<PartitionSetSpec>, Vec<UnknownSet>) {
     let (mut specs, mut unknown) = (Vec::new(), Vec::new());
     for kind in ["raw", "bars", "openings"] {
@@ -28,6 +28,8 @@ pub fn set_specs(lake: &Lake, book_levels: u16) -> (Vec<PartitionSetSpec>, Vec<U
         walk(&lake.root().join(kind), vec![kind.to_owned()], &mut found);
         for parts in found {
             let names: Vec<&str> = parts.iter().map(String::as_str).collect();
+            let dir = parts.iter().fold(lake.root().to_owned(), |d, p| d.join(p));
+            let book_levels = levels_of(&dir).map_or(book_levels, |n| n.max(book_levels));
             match spec_of(&names, book_levels) {
                 Ok(spec) => specs.push(spec),
                 Err(detail) => unknown.push(UnknownSet {
@@ -38,6 +40,19 @@ pub fn set_specs(lake: &Lake, book_levels: u16) -> (Vec<PartitionSetSpec>, Vec<U
         }
     }
     (specs, unknown)
+}
+
+/// Returns the levels per side of the deepest images that a set's manifest tells of; `None` if it tells of none.
+pub fn levels_of(dir: &Path) -> Option<u16> {
+    let text = std::fs::read(dir.join(MANIFEST_FILE)).ok()?;
+    let manifest: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    let of = |params: &serde_json::Value| u16::try_from(params["book_levels"].as_u64()?).ok();
+    let earlier = manifest["earlier_ingest_params"].as_object();
+    let earlier = earlier.into_iter().flat_map(|all| all.values());
+    earlier
+        .chain([&manifest["ingest_params"]])
+        .filter_map(of)
+        .max()
 }
 
 /// Returns the set whose folder below the lake has these names, or why there is none.
