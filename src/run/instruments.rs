@@ -117,6 +117,7 @@ pub fn write_to_lake(
             bytes: body.len() as u64,
             sha256: sha256_hex(&body),
             checksum_verified: true,
+            context: None,
         };
         if writer.is_current(day, &[source.sha256.as_str()]) {
             continue;

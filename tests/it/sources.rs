@@ -429,6 +429,74 @@ fn a_repeat_does_not_say_that_what_never_was_is_in_the_lake() {
     }
 }
 
+/// Recordings of one name in two folders are two recordings, and the book of the second goes on from the first.
+#[test]
+fn recordings_of_one_name_in_two_folders_are_both_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let cwd = dir.path();
+    let t = 1_704_067_200_000_i64;
+    let image = format!(
+        r#"{t}000000 {{"lastUpdateId":100,"E":{t},"T":{t},"bids":[["99","3"]],"asks":[["101","1"]]}}"#
+    );
+    let update = |i: i64| {
+        let (ts, last, before) = (t + i * 1_000, 100 + i, 99 + i);
+        format!(
+            r#"{ts}000000 {{"stream":"btcusdt@depth@0ms","data":{{"e":"depthUpdate","E":{ts},"T":{ts},"s":"BTCUSDT","U":{last},"u":{last},"pu":{before},"b":[["98","{i}"]],"a":[]}}}}"#
+        )
+    };
+    let updates = |range: std::ops::Range<i64>| range.map(update).collect::<Vec<_>>();
+    let put = |path: &str, lines: &[String]| {
+        let path = cwd.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, lines.join("\n") + "\n").unwrap();
+    };
+    let first = [vec![image.clone(), update(0)], updates(1..20)].concat();
+    put("d1/btcusdt.log", &first);
+    put("d2/btcusdt.log", &updates(20..50));
+    let whole = [vec![image, update(0)], updates(1..50)].concat();
+    put("whole.log", &whole);
+    let of = "build-dataset --exchange binance --market um --symbol BTCUSDT --source recording --datasets l2_deltas,l2_snapshots";
+    line(cwd, &format!("{of} --lake fresh --input whole.log")).code(0);
+    let content = |lake: &str| -> Vec<(String, u64, String)> {
+        ["l2_deltas", "l2_snapshots"]
+            .iter()
+            .map(|dataset| {
+                let set = cwd.join(lake).join("raw/binance/um/BTCUSDT").join(dataset);
+                let found = walk_for_manifest(&set);
+                let text = std::fs::read(found).unwrap();
+                let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+                let day = &manifest["partitions"][0];
+                let hash = day["content_sha256"].as_str().unwrap().to_owned();
+                ((*dataset).to_owned(), day["rows"].as_u64().unwrap(), hash)
+            })
+            .collect()
+    };
+    let expected = content("fresh");
+    assert!(expected[0].1 > 49, "{expected:?}");
+    let both = format!("{of} --lake lake --input d2/btcusdt.log --input d1");
+    line(cwd, &both).code(0);
+    assert_eq!(content("lake"), expected);
+    line(cwd, &both)
+        .code(0)
+        .says(&["nothing to do: 2 files are in the lake already\n"]);
+    // The second alone, then both: it is read again, and its rows are those of the session.
+    line(cwd, &format!("{of} --lake late --input d2/btcusdt.log")).code(0);
+    let late = both.replace("--lake lake", "--lake late");
+    line(cwd, &late).code(0).says(&["2 written"]);
+    assert_eq!(content("late"), expected);
+    line(cwd, &late).code(0).says(&["nothing to do: 2 files"]);
+}
+
+/// Returns the only manifest below a folder.
+fn walk_for_manifest(folder: &Path) -> std::path::PathBuf {
+    let here = folder.join("manifest.json");
+    if here.exists() {
+        return here;
+    }
+    let mut inside = std::fs::read_dir(folder).unwrap();
+    walk_for_manifest(&inside.next().unwrap().unwrap().path())
+}
+
 #[test]
 fn what_inspect_says_would_be_refused_is_refused_and_the_rest_is_taken() {
     use std::io::Write as _;

@@ -21,7 +21,7 @@ use quant_core::time::{Day, UnixMicros};
 
 use crate::layout::{Lake, MANIFEST_FILE, PartitionSetSpec, parse_part_file, part_file};
 use crate::manifest::{
-    IngestParams, Manifest, ManifestError, Partition, SourceKind, ingest_params_hash,
+    IngestParams, Manifest, ManifestError, Partition, SourceContext, SourceKind, ingest_params_hash,
 };
 use crate::schema::SCHEMA_VERSION;
 use crate::write::{PartitionWriter, StagedPartition, WriteError};
@@ -276,6 +276,21 @@ impl DatasetWriter {
                 .iter()
                 .all(|&sha| partition.sources.iter().any(|s| s.sha256 == sha))
             && std::fs::metadata(path).is_ok_and(|m| m.len() == partition.bytes)
+    }
+
+    /// Returns whether a day is current and has the rows of this file, read in this context or in one that knew more.
+    pub fn holds_slice(&self, day: Day, sha256: &str, context: Option<&SourceContext>) -> bool {
+        let is_held = |p: Partition| p.sources.iter().any(|s| s.holds(sha256, context));
+        self.is_current(day, &[sha256]) && self.partition(day).is_some_and(is_held)
+    }
+
+    /// Returns the days with rows of this file that were made in a context which the given one takes the place of.
+    pub fn outdated_days(&self, sha256: &str, context: Option<&SourceContext>) -> Vec<Day> {
+        let state = self.state();
+        let partitions = state.manifest.iter().flat_map(|m| &m.partitions);
+        let outdated =
+            partitions.filter(|p| p.sources.iter().any(|s| s.yields_to(sha256, context)));
+        outdated.map(|p| p.date).collect()
     }
 
     /// Refuses a day made from another kind of source, so that an ingest can stop before doing the work.

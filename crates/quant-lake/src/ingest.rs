@@ -31,7 +31,7 @@ pub use report::{
     DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts,
 };
 pub use run::{IngestError, IngestOptions, IngestRequest, ingest_vision};
-pub use session::in_session_order;
+pub use session::{in_session_order, with_names_that_differ};
 pub use source::{ArchiveSource, Fetched, LocalArchive, SourceError};
 pub use unit::FileError;
 

@@ -187,6 +187,35 @@ pub struct Source {
     pub sha256: String,
     /// A checksum published by the venue was compared and matched.
     pub checksum_verified: bool,
+    /// The recordings of its session that were read before it, where its rows go on from them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<SourceContext>,
+}
+
+impl Source {
+    /// Returns whether this is the slice of these bytes, read in this context or in one that knew more: rows made in the
+    /// given context have nothing to add.
+    pub fn holds(&self, sha256: &str, context: Option<&SourceContext>) -> bool {
+        self.sha256 == sha256 && !self.yields_to(sha256, context)
+    }
+
+    /// Returns whether this is a slice of the same bytes, read in another context that did not know more files: its rows
+    /// go for those made in the given one.
+    pub fn yields_to(&self, sha256: &str, context: Option<&SourceContext>) -> bool {
+        let files = |context: Option<&SourceContext>| context.map_or(0, |c| c.files);
+        let mine = self.context.as_ref();
+        self.sha256 == sha256 && mine != context && files(mine) <= files(context)
+    }
+}
+
+/// The files of a session that were read before another one: what they left of the book decides its rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceContext {
+    /// How many were read.
+    pub files: u64,
+    /// Hash over their hashes, in their order.
+    pub sha256: String,
 }
 
 /// One day of a partition set.
@@ -447,6 +476,11 @@ impl Manifest {
             if let Some(bad) = hashes
                 .into_iter()
                 .chain(p.sources.iter().map(|s| &s.sha256))
+                .chain(
+                    p.sources
+                        .iter()
+                        .filter_map(|s| s.context.as_ref().map(|c| &c.sha256)),
+                )
                 .find(|h| !is_sha256(h))
             {
                 return Err(Inconsistency::Hash {

@@ -144,6 +144,7 @@ pub fn derived_source(set: &PartitionSetSpec, partition: &Partition) -> Source {
         bytes: partition.bytes,
         sha256: partition.content_sha256.clone(),
         checksum_verified: true,
+        context: None,
     }
 }
 

@@ -14,7 +14,7 @@ use quant_lake::ingest::discover::{
 };
 use quant_lake::ingest::{
     FileOutcome, FileStatus, FilesRequest, IngestReport, MakeFileParser, RowCounts, VendorFile,
-    ingest_files,
+    ingest_files, with_names_that_differ,
 };
 use quant_lake::manifest::{IngestParams, SourceKind};
 use quant_lake::schema::Dataset;
@@ -487,7 +487,7 @@ fn refuse_simulated_path(key: &InstrumentKey, path: &Path) -> CommandResult<()> 
 /// Describes archive files that were found by their names.
 fn found_files(found: &[&FoundFile], extension: &str, whole_days: bool) -> Vec<VendorFile> {
     let pick = || Pick::Extension(extension.to_owned());
-    found
+    let files = found
         .iter()
         .map(|file| VendorFile {
             path: file.path.clone(),
@@ -509,7 +509,8 @@ fn found_files(found: &[&FoundFile], extension: &str, whole_days: bool) -> Vec<V
             sha256: None,
             continues: false,
         })
-        .collect()
+        .collect();
+    with_names_that_differ(files)
 }
 
 fn name_of(path: &Path) -> String {

@@ -575,6 +575,7 @@ impl Work<'_> {
             bytes: body.len() as u64,
             sha256: sha256_hex(&body),
             checksum_verified: false,
+            context: None,
         };
         if writer.is_current(day, &[source.sha256.as_str()]) {
             return Ok(FileStatus::Current);

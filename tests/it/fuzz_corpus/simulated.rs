@@ -239,6 +239,7 @@ fn partition(scratch: &Path, dataset: Dataset, n: i64) -> Vec<u8> {
         bytes: 1,
         sha256: "a".repeat(64),
         checksum_verified: false,
+        context: None,
     };
     let meta = PartitionMeta {
         sources: vec![source],

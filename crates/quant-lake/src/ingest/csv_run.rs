@@ -123,7 +123,7 @@ fn file(
         sha256,
         checksum_verified: false,
         // The same path with other bytes is the file corrected, not a second file.
-        context: Vec::new(),
+        context: None,
         replaces_same_name: true,
         is_whole_day: false,
         named_days: None,

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange, UnixMicros};
+use sha2::{Digest as _, Sha256};
 
 use super::archive::hash_file;
 use super::container::ContainerSpec;
@@ -18,8 +19,9 @@ use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::run::{IngestError, IngestOptions};
 use super::unit::{AtHand, Context, Done, FileError, LocalFile, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
+use crate::content::hex;
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
-use crate::manifest::{IngestParams, Source, SourceKind};
+use crate::manifest::{IngestParams, SourceContext, SourceKind};
 use crate::schema::Dataset;
 use crate::venues::markets::check_market;
 use crate::venues::rows::{ParseOptions, RowParser};
@@ -43,7 +45,7 @@ pub struct VendorFile {
     pub whole_days: bool,
     /// Hash the vendor published, if it did.
     pub sha256: Option<String>,
-    /// It goes on where the file before it in the list ends (recordings of one session): its book may start from there.
+    /// It goes on where the files before it in the list end (recordings of one session): its book may start from there.
     pub continues: bool,
 }
 
@@ -102,7 +104,7 @@ pub fn ingest_files(
         writers.insert(dataset, (key, writer));
     }
     let workers = request.options.jobs.clamp(1, request.files.len().max(1));
-    let job = Job {
+    let mut job = Job {
         lake,
         request,
         make_parser,
@@ -111,8 +113,10 @@ pub fn ingest_files(
         threads: (request.options.jobs / workers).max(1),
         writers: &writers,
         hashes: Mutex::new(BTreeMap::new()),
+        places: Mutex::new(BTreeMap::new()),
         at_hand: AtHand {
             names: request.files.iter().map(|f| f.name.clone()).collect(),
+            hashes: BTreeSet::new(),
             replaced: AtomicBool::new(false),
         },
         state: Mutex::new(State {
@@ -122,6 +126,11 @@ pub fn ingest_files(
         }),
         freed: Condvar::new(),
     };
+    if request.files.iter().any(|f| f.continues) {
+        // All of them are asked for their hashes anyway; one that cannot be read says so when it is its turn.
+        let hashes = (0..request.files.len()).filter_map(|i| job.hash(i).ok());
+        job.at_hand.hashes = hashes.map(|(_, sha256)| sha256).collect();
+    }
     job.run(workers);
     if job.at_hand.replaced.load(Ordering::Relaxed) {
         job.wait_for_again();
@@ -154,6 +163,15 @@ fn open_writer(
     Ok(DatasetWriter::open(lake, spec, options)?)
 }
 
+/// Where a file stands in its session.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// The files before it.
+    context: Option<SourceContext>,
+    /// One of them has the same bytes: a second time they tell nothing.
+    repeats: bool,
+}
+
 /// Which files wait, run and are done.
 struct State {
     waiting: Vec<usize>,
@@ -171,6 +189,8 @@ struct Job<'a> {
     threads: usize,
     writers: &'a BTreeMap<Dataset, (DatasetKey, DatasetWriter)>,
     hashes: Mutex<BTreeMap<usize, (u64, String)>>,
+    /// Forgotten when a file is refused.
+    places: Mutex<BTreeMap<usize, Place>>,
     at_hand: AtHand,
     state: Mutex<State>,
     freed: Condvar,
@@ -191,24 +211,46 @@ impl Job<'_> {
 
     /// Lets those files wait again that lost their rows to another file of the request.
     fn wait_for_again(&self) {
-        let lost = |i: usize| matches!(self.is_held(i), Ok(false));
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_good = |outcomes: &[FileOutcome]| {
-            let mut all = outcomes.iter();
-            !all.any(|o| matches!(o.status, FileStatus::Failed { .. }))
-        };
-        let again = state.done.iter().filter(|(_, o)| is_good(o));
-        state.waiting = again.map(|(i, _)| *i).filter(|i| lost(*i)).collect();
-        self.progress.planned(state.waiting.len());
+        let mut again = self.good();
+        again.retain(|i| matches!(self.is_held(*i), Ok(false)));
+        self.progress.planned(again.len());
+        self.lock().waiting = again;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the files that were worked on and not refused.
+    fn good(&self) -> Vec<usize> {
+        let state = self.lock();
+        let good = state.done.iter().filter(|(_, outcomes)| !failed(outcomes));
+        good.map(|(i, _)| *i).collect()
     }
 
     fn work(&self) {
         while let Some(i) = self.next() {
             let outcomes = self.outcomes(i);
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.lock();
             state.running.retain(|r| *r != i);
             if let Some(outcomes) = outcomes {
                 self.progress.finished(&outcomes);
+                // What a file brought the first time stays told if it had to be read again for the sake of others only.
+                let mut before = state.done.remove(&i).unwrap_or_default();
+                let mut told = |o: FileOutcome| match before
+                    .iter()
+                    .position(|b| b.dataset == o.dataset)
+                {
+                    Some(at) if matches!(o.status, FileStatus::Current) => before.swap_remove(at),
+                    _ => o,
+                };
+                let outcomes: Vec<_> = outcomes.into_iter().map(&mut told).collect();
+                if failed(&outcomes) {
+                    self.places
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .clear();
+                }
                 state.done.insert(i, outcomes);
             }
             drop(state);
@@ -218,7 +260,7 @@ impl Job<'_> {
 
     /// Takes the first waiting file that shares no day of a dataset with a running one.
     fn next(&self) -> Option<usize> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         loop {
             if self.stop.load(Ordering::Relaxed) || state.waiting.is_empty() {
                 return None;
@@ -292,20 +334,6 @@ impl Job<'_> {
     /// Describes a file and what it continues; hashes what is not hashed yet.
     fn local(&self, i: usize) -> Result<LocalFile<'_>, FileError> {
         let file = &self.request.files[i];
-        let context = if file.continues && i > 0 {
-            let before = &self.request.files[i - 1];
-            let (bytes, sha256) = self.hash(i - 1)?;
-            vec![Source {
-                kind: self.request.kind,
-                name: before.name.clone(),
-                url: before.url.clone(),
-                bytes,
-                sha256,
-                checksum_verified: before.sha256.is_some(),
-            }]
-        } else {
-            Vec::new()
-        };
         Ok(LocalFile {
             path: &file.path,
             name: file.name.clone(),
@@ -317,12 +345,50 @@ impl Job<'_> {
                 None => self.hash(i)?.1,
             },
             checksum_verified: file.sha256.is_some(),
-            context,
+            context: self.place(i)?.context,
             replaces_same_name: true,
             is_whole_day: false,
             named_days: None,
             at_hand: Some(&self.at_hand),
         })
+    }
+
+    /// Returns what the files of the session before one say of it: each of them decided what the book is when it begins,
+    /// so a session with one more, without one, or with one corrected is another context.
+    fn place(&self, i: usize) -> Result<Place, FileError> {
+        let known = || self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(&i) {
+            return Ok(found.clone());
+        }
+        let files = &self.request.files;
+        let first = (0..=i).rev().find(|&j| j == 0 || !files[j].continues);
+        let before = first.unwrap_or(i)..i;
+        let mut place = Place::default();
+        let (mut seen, mut n, mut text) = (BTreeSet::new(), 0, String::new());
+        let own = if before.is_empty() {
+            String::new()
+        } else {
+            self.hash(i)?.1
+        };
+        for j in before {
+            let sha256 = self.hash(j)?.1;
+            let refused = self.lock().done.get(&j).is_some_and(|o| failed(o));
+            if sha256 == own {
+                place.repeats = !refused;
+                break;
+            }
+            if seen.insert(sha256.clone()) {
+                n += u64::from(!refused);
+                text.push_str(&sha256);
+                text.push_str(if refused { " refused\n" } else { "\n" });
+            }
+        }
+        place.context = (!text.is_empty()).then(|| SourceContext {
+            files: n,
+            sha256: hex(&Sha256::digest(text.as_bytes())),
+        });
+        known().insert(i, place.clone());
+        Ok(place)
     }
 
     fn hash(&self, i: usize) -> Result<(u64, String), FileError> {
@@ -342,10 +408,16 @@ impl Job<'_> {
             if j > i && !file.continues {
                 break;
             }
+            if j > i && self.place(j)?.repeats {
+                continue;
+            }
             let (local, targets) = (self.local(j)?, self.targets(file));
             let range = whole_days(self.request.range, file.days);
             if !receipt::holds(self.lake, &self.request.key, &local, &targets, range) {
                 return Ok(false);
+            }
+            if j == i && self.place(i)?.repeats {
+                break;
             }
         }
         Ok(true)
@@ -400,6 +472,11 @@ impl Job<'_> {
         );
         Ok(done)
     }
+}
+
+fn failed(outcomes: &[FileOutcome]) -> bool {
+    let mut all = outcomes.iter();
+    all.any(|o| matches!(o.status, FileStatus::Failed { .. }))
 }
 
 /// Extends a range to whole days, cut to the days of the file; without either, every believable day.

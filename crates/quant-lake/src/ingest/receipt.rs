@@ -34,9 +34,9 @@ fn path_of(lake: &Lake, key: &InstrumentKey, file: &LocalFile<'_>) -> PathBuf {
     let mut path = lake.root().join(".receipts");
     path.extend(instrument_path(key).split('/'));
     let mut name = format!("{}-{}", file.kind.name(), file.sha256);
-    for before in &file.context {
+    if let Some(before) = &file.context {
         name.push_str("-after-");
-        name.extend(before.sha256.chars().take(16));
+        name.extend(before.sha256.chars().take(32));
     }
     path.join(name + ".json")
 }
@@ -64,10 +64,7 @@ pub(super) fn holds(
         };
         receipt.parser_version == target.writer.parser_version()
             && known.params_hash == target.writer.params_hash()
-            && known.days.iter().all(|&day| {
-                let hashes = file.hashes(target.key.dataset);
-                target.writer.is_current(day, &hashes)
-            })
+            && known.days.iter().all(|&day| file.is_in(target, day))
     })
 }
 

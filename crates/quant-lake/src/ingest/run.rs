@@ -505,7 +505,7 @@ impl Worker<'_> {
             container: Container::Zip(Pick::Named(file.member())).into(),
             sha256,
             checksum_verified,
-            context: Vec::new(),
+            context: None,
             replaces_same_name: true,
             is_whole_day: true,
             named_days: Some(named_days),

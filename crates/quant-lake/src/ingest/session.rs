@@ -3,6 +3,9 @@
 //! A book goes on from one recording to the next, and what comes late is told by what came before, so the order decides the rows.
 //! It is read from the recordings themselves: names are the user's.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
 use super::archive::Limits;
 use super::container::open;
 use super::files::VendorFile;
@@ -29,6 +32,48 @@ pub fn in_session_order(files: Vec<VendorFile>, limits: Limits) -> Vec<VendorFil
         file
     };
     timed.into_iter().enumerate().map(place).collect()
+}
+
+/// Gives files whose names are the same names that differ: as many of their folders as it takes. A name stands for one file of
+/// a lake, so under one name they would pass for versions of each other.
+pub fn with_names_that_differ(mut files: Vec<VendorFile>) -> Vec<VendorFile> {
+    let place = |file: &VendorFile| {
+        let real = std::fs::canonicalize(&file.path);
+        real.unwrap_or_else(|_| file.path.clone())
+    };
+    let mut same: BTreeMap<String, BTreeMap<PathBuf, Vec<usize>>> = BTreeMap::new();
+    for (i, file) in files.iter().enumerate() {
+        let places = same.entry(file.name.clone()).or_default();
+        places.entry(place(file)).or_default().push(i);
+    }
+    for (name, places) in same.into_iter().filter(|(_, places)| places.len() > 1) {
+        let folders: Vec<Vec<String>> = places.keys().map(|place| folders_of(place)).collect();
+        let named = |depth: usize| -> Vec<String> {
+            let name_of = |of: &Vec<String>| {
+                let inner = of[of.len().saturating_sub(depth)..].iter();
+                inner.chain([&name]).cloned().collect::<Vec<_>>().join("/")
+            };
+            folders.iter().map(name_of).collect()
+        };
+        let differ = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len() == names.len();
+        let most = folders.iter().map(Vec::len).max().unwrap_or(0);
+        let depth = (1..most).find(|&depth| differ(&named(depth)));
+        for (indices, name) in places.values().zip(named(depth.unwrap_or(most))) {
+            for &i in indices {
+                files[i].name.clone_from(&name);
+            }
+        }
+    }
+    files
+}
+
+/// Returns the names of the folders of a file, outermost first.
+fn folders_of(path: &Path) -> Vec<String> {
+    let parts = path.parent().into_iter().flat_map(Path::components);
+    parts
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Returns the time of the first line that has one.

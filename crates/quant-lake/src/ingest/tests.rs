@@ -9,6 +9,7 @@ mod good_input;
 mod idempotence;
 mod lab;
 mod recordings;
+mod sessions;
 mod shared_data;
 mod speed;
 mod venue_files;

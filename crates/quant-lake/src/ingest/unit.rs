@@ -21,7 +21,7 @@ use super::run::IngestOptions;
 use super::source::SourceError;
 use crate::commit::{CommitError, DatasetWriter};
 use crate::layout::{DatasetKey, Lake};
-use crate::manifest::{Source, SourceKind};
+use crate::manifest::{Source, SourceContext, SourceKind};
 use crate::read::ReadError;
 use crate::schema::Dataset;
 use crate::venues::binance::FormatError;
@@ -123,6 +123,21 @@ pub enum FileError {
         /// The other files.
         others: Vec<String>,
     },
+    /// Its rows go on from other recordings than before, and its day holds rows of files that are not at hand.
+    #[error(
+        "`{file}`: {day} of `{set}` holds its rows as they were made after other recordings, and rows of `{}` too\nhint: ingest these files together with this one, so that all are read again as one session",
+        others.join("`, `")
+    )]
+    OtherContext {
+        /// File.
+        file: String,
+        /// The day.
+        day: Day,
+        /// Its set.
+        set: String,
+        /// The other files.
+        others: Vec<String>,
+    },
     /// Its rows are of other days than its name says.
     #[error(
         "`{file}` holds no row of {expected}; its rows are of {found}\nhint: it has the name of another file, or the vendor packed the wrong rows: fetch it again"
@@ -196,8 +211,8 @@ pub(super) struct LocalFile<'a> {
     /// Hash it must have, and whether the vendor said so.
     pub(super) sha256: String,
     pub(super) checksum_verified: bool,
-    /// Other files whose content decided how this one was read (the recording before it).
-    pub(super) context: Vec<Source>,
+    /// The recordings of its session before it, which decided how this one is read.
+    pub(super) context: Option<SourceContext>,
     /// A file of this name holds the same slice, so a new version replaces the old one instead of being merged.
     pub(super) replaces_same_name: bool,
     /// It holds whole days, all there is of them.
@@ -213,23 +228,33 @@ pub(super) struct LocalFile<'a> {
 pub(super) struct AtHand {
     /// Their names.
     pub(super) names: BTreeSet<String>,
+    /// Hashes of those of a session.
+    pub(super) hashes: BTreeSet<String>,
     /// A partition was replaced that held rows of several of them.
     pub(super) replaced: AtomicBool,
 }
 
+impl AtHand {
+    /// Returns whether a source is one of the files, or an earlier version of one.
+    fn has(&self, source: &Source) -> bool {
+        self.names.contains(&source.name) || self.hashes.contains(&source.sha256)
+    }
+}
+
 impl LocalFile<'_> {
-    /// Returns the other files that decided its rows of a dataset: books go on from one recording to the next.
-    fn context_of(&self, dataset: Dataset) -> &[Source] {
+    /// Returns the other files that decided its rows of a dataset: books go on from one recording to the next, and quotes
+    /// without a time have the last one of the session.
+    pub(super) fn context_of(&self, dataset: Dataset) -> Option<&SourceContext> {
         match dataset {
-            Dataset::L2Deltas | Dataset::L2Snapshots => &self.context,
-            _ => &[],
+            Dataset::L2Deltas | Dataset::L2Snapshots | Dataset::BookTicker => self.context.as_ref(),
+            _ => None,
         }
     }
 
-    /// Returns the hashes of all that decided its rows of a dataset.
-    pub(super) fn hashes(&self, dataset: Dataset) -> Vec<&str> {
-        let context = self.context_of(dataset).iter().map(|s| s.sha256.as_str());
-        context.chain([self.sha256.as_str()]).collect()
+    /// Returns whether a day of a dataset has all that this file gives to it.
+    pub(super) fn is_in(&self, target: &Target<'_>, day: Day) -> bool {
+        let context = self.context_of(target.key.dataset);
+        target.writer.holds_slice(day, &self.sha256, context)
     }
 }
 
@@ -324,6 +349,7 @@ pub(super) fn process(
         bytes,
         sha256: file.sha256.clone(),
         checksum_verified: file.checksum_verified,
+        context: None,
     };
     let (totals, sinks) = loop {
         let parse = ParseOptions {
@@ -338,9 +364,11 @@ pub(super) fn process(
             .iter()
             .map(|t| {
                 let collected = collect.contains(&t.key.dataset);
-                let mut sources = file.context_of(t.key.dataset).to_vec();
-                sources.push(source.clone());
-                Sink::new(cx, t, file, sources, wanted, collected)
+                let source = Source {
+                    context: file.context_of(t.key.dataset).cloned(),
+                    ..source.clone()
+                };
+                Sink::new(cx, t, file, source, wanted, collected)
             })
             .collect();
         let ended = match container::open(file.path, &file.container, cx.options.limits) {
@@ -588,7 +616,7 @@ fn commit(
         summary,
         mut notes,
     } = made;
-    let Target { writer, key } = target;
+    let Target { writer, key } = *target;
     let quarantine = quarantine::path_of(cx.lake, key, &file.sha256);
     let had_quarantine = quarantine.exists();
     if !refused.is_empty() {
@@ -604,7 +632,7 @@ fn commit(
     let several = summary.ready.len() > 1;
     for (day, Ready { staged, merged }) in summary.ready {
         let (rows, content) = (staged.rows(), staged.content_sha256().to_owned());
-        let unchanged = writer.is_current(day, &file.hashes(key.dataset));
+        let unchanged = file.is_in(target, day);
         if !unchanged {
             match writer.commit(staged) {
                 Ok(_) => {}

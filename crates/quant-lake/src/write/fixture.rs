@@ -152,6 +152,7 @@ pub(crate) fn source(digit: char) -> Source {
         bytes: 10,
         sha256: digit.to_string().repeat(64),
         checksum_verified: true,
+        context: None,
     }
 }
 

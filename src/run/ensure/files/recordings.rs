@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quant_core::market::{InstrumentKey, Venue};
 use quant_lake::ingest::container::{ContainerSpec, sniff};
-use quant_lake::ingest::{IngestReport, VendorFile, in_session_order};
+use quant_lake::ingest::{IngestReport, VendorFile, in_session_order, with_names_that_differ};
 use quant_lake::manifest::SourceKind;
 use quant_lake::schema::Dataset;
 use quant_lake::venues::{binance, bybit, hyperliquid, okx};
@@ -27,7 +27,7 @@ pub fn recordings(
     book: BookChoice,
 ) -> CommandResult<IngestReport> {
     let key = asked.key;
-    let files = vendor_files(&recording_files(key, paths)?)?;
+    let files = with_names_that_differ(vendor_files(&recording_files(key, paths)?)?);
     let files = in_session_order(files, context.options.limits);
     let group = match key.exchange.venue {
         Venue::Binance => of_binance(asked, files, book)?,
@@ -57,7 +57,7 @@ fn of_binance(
         book: book_options(asked.known_unit()?, book),
     };
     let session = Arc::new(binance::recording::Session::default());
-    let order: Vec<PathBuf> = files.iter().map(|f| f.path.clone()).collect();
+    let order: Vec<String> = files.iter().map(|f| f.name.clone()).collect();
     Ok(Group {
         files: with_datasets(files, &datasets),
         kind: SourceKind::Recording,
@@ -65,14 +65,14 @@ fn of_binance(
         params: options.params(),
         levels: book.levels,
         make: Box::new(move |file, parse| {
-            let at = order.iter().position(|p| *p == file.path);
-            let before = at.and_then(|i| order.get(i.checked_sub(1)?));
+            let at = order.iter().position(|name| *name == file.name);
+            let before = session.last_of(&order[..at.unwrap_or(0)]);
             Ok(binance::recording::recording_parser(
                 options.clone(),
                 &file.datasets,
                 parse,
                 &session,
-                before.map(|p| name_of(p)).as_deref(),
+                before,
             ))
         }),
     })
@@ -92,7 +92,7 @@ fn of_bybit(
         datasets: datasets.clone(),
     };
     Ok(Group {
-        files: with_datasets(files, &datasets),
+        files: each_alone(with_datasets(files, &datasets)),
         kind: SourceKind::Recording,
         version: bybit::recording::PARSER_VERSION,
         params: options.ingest_params(),
@@ -112,7 +112,7 @@ fn of_okx(
     let options =
         okx::recording::OkxRecordingOptions::new(asked.key, unit, book.levels, book.cadence);
     Ok(Group {
-        files: with_datasets(files, &datasets),
+        files: each_alone(with_datasets(files, &datasets)),
         kind: SourceKind::Recording,
         version: okx::recording::RECORDING_VERSION,
         params: options.params(),
@@ -136,7 +136,7 @@ fn of_hyperliquid(
     let datasets = asked.of(&HyperliquidOptions::DATASETS)?;
     let options = HyperliquidOptions::new(asked.key, book.levels, book.cadence);
     Ok(Group {
-        files: with_datasets(files, &datasets),
+        files: each_alone(with_datasets(files, &datasets)),
         kind: SourceKind::Recording,
         version: RECORDING_VERSION,
         params: options.params(),
@@ -198,6 +198,14 @@ fn recording_files(key: &InstrumentKey, paths: &[PathBuf]) -> CommandResult<Vec<
 fn with_datasets(mut files: Vec<VendorFile>, datasets: &[Dataset]) -> Vec<VendorFile> {
     for file in &mut files {
         file.datasets = datasets.to_vec();
+    }
+    files
+}
+
+/// Marks recordings whose readers take nothing over from the one before: every stream of theirs begins with an image.
+fn each_alone(mut files: Vec<VendorFile>) -> Vec<VendorFile> {
+    for file in &mut files {
+        file.continues = false;
     }
     files
 }

@@ -91,3 +91,38 @@ fn a_damaged_recording_comes_first_and_stays() {
         [("b.gz".to_owned(), false), ("a.gz".to_owned(), true)]
     );
 }
+
+#[test]
+fn files_of_one_name_get_names_that_differ() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |folder: &str, name: &str| {
+        let folder = dir.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        put(&folder, name, "1723161605000 {}\n")
+    };
+    let names = |files: Vec<VendorFile>| -> Vec<String> {
+        let named = with_names_that_differ(files).into_iter();
+        named.map(|f| f.name).collect()
+    };
+    let given = vec![at("d1", "a.gz"), at("d2", "a.gz"), at("d1", "b.gz")];
+    assert_eq!(names(given), ["d1/a.gz", "d2/a.gz", "b.gz"]);
+    // The folder directly above tells nothing here.
+    let given = vec![at("x/raw", "a.gz"), at("y/raw", "a.gz"), at("d1", "a.gz")];
+    let expected = ["x/raw/a.gz", "y/raw/a.gz"];
+    let found = names(given);
+    assert_eq!(found[..2], expected);
+    assert!(found[2].ends_with("/d1/a.gz"), "{found:?}");
+    // One file, named twice, is one file.
+    let mut again = at("d1", "a.gz");
+    again.path = dir.path().join("d2/../d1/a.gz");
+    assert_eq!(
+        names(vec![at("d1", "a.gz"), again.clone()]),
+        ["a.gz", "a.gz"]
+    );
+    let given = vec![at("d1", "a.gz"), at("d2", "a.gz"), again];
+    assert_eq!(names(given), ["d1/a.gz", "d2/a.gz", "d1/a.gz"]);
+    // One that lies above the others.
+    let given = vec![at("", "a.gz"), at("d1", "a.gz")];
+    let found = names(given);
+    assert_ne!(found[0], found[1]);
+}

@@ -546,7 +546,7 @@ impl Lab {
     }
 }
 
-fn book() -> BookOptions {
+pub(super) fn book() -> BookOptions {
     BookOptions {
         levels: LEVELS,
         cadence: Cadence::EveryMessage,

@@ -90,7 +90,7 @@ fn ingest(
         container: Container::Plain.into(),
         sha256: hash_file(&path).unwrap().1,
         checksum_verified: false,
-        context: Vec::new(),
+        context: None,
         replaces_same_name: true,
         is_whole_day: true,
         named_days: None,

@@ -50,8 +50,8 @@ impl Writing {
 
 /// Returns the partition of a day that this file's rows must be merged with.
 ///
-/// Its rows cannot be told apart by file, so rows that another parser made, that an earlier version of this file brought
-/// or that the vendor has withdrawn, go only with the whole partition: if the other files in it are at hand, they are
+/// Its rows cannot be told apart by file, so rows that another parser made, that this file gave after other recordings,
+/// that an earlier version of it brought or that the vendor has withdrawn, go only with the whole partition: if the other files in it are at hand, they are
 /// read again after this one.
 fn union_with(
     cx: &Context<'_>,
@@ -87,26 +87,40 @@ fn union_with(
         .sources
         .iter()
         .any(|s| same_name(s) && s.sha256 != file.sha256);
-    if !of_another_parser && !was_corrected {
+    let context = file.context_of(target.key.dataset);
+    let mut sources = existing.sources.iter();
+    let of_another_context = sources.any(|s| s.yields_to(&file.sha256, context));
+    if !of_another_parser && !was_corrected && !of_another_context {
         return Ok(Some(existing));
     }
     if let Some(at_hand) = file.at_hand
-        && others.clone().all(|s| at_hand.names.contains(&s.name))
+        && others.clone().all(|s| at_hand.has(s))
     {
         at_hand.replaced.store(true, Ordering::Relaxed);
         return Ok(None);
     }
-    if !of_another_parser {
+    if !of_another_parser && !of_another_context {
         return Ok(Some(existing));
     }
     if file.is_whole_day {
         return Ok(None);
     }
-    Err(FileError::OtherParser {
-        file: file.name.clone(),
-        day,
-        set: writer.spec().dir.clone(),
-        others: others.map(|s| s.name.clone()).collect(),
+    let (file, set) = (file.name.clone(), writer.spec().dir.clone());
+    let others = others.map(|s| s.name.clone()).collect();
+    Err(if of_another_parser {
+        FileError::OtherParser {
+            file,
+            day,
+            set,
+            others,
+        }
+    } else {
+        FileError::OtherContext {
+            file,
+            day,
+            set,
+            others,
+        }
     })
 }
 
@@ -115,7 +129,7 @@ pub(super) struct Sink<'a> {
     cx: &'a Context<'a>,
     target: &'a Target<'a>,
     file: &'a LocalFile<'a>,
-    sources: Vec<Source>,
+    source: Source,
     wanted: Wanted,
     /// The rows come in any order: every day is collected and sorted at the end.
     collect: bool,
@@ -146,7 +160,7 @@ impl<'a> Sink<'a> {
         cx: &'a Context<'a>,
         target: &'a Target<'a>,
         file: &'a LocalFile<'a>,
-        sources: Vec<Source>,
+        source: Source,
         wanted: Wanted,
         collect: bool,
     ) -> Self {
@@ -155,7 +169,7 @@ impl<'a> Sink<'a> {
             cx,
             target,
             file,
-            sources,
+            source,
             wanted,
             collect,
             single,
@@ -204,7 +218,7 @@ impl<'a> Sink<'a> {
                 limit,
             });
         }
-        let bytes = self.sources.last().map_or(0, |source| source.bytes);
+        let bytes = self.source.bytes;
         let limit = bytes.saturating_mul(MAX_SPREAD).max(ALWAYS_COLLECTED);
         if self.bytes_collected > limit {
             return Err(FileError::SpreadsToSort {
@@ -266,6 +280,18 @@ impl<'a> Sink<'a> {
         if self.wanted.every_day {
             days = self.wanted.range.days().collect();
         }
+        // What it gave to other days after other recordings goes, too.
+        let context = self.source.context.as_ref();
+        let writer = self.target.writer;
+        let outdated = writer.outdated_days(&self.source.sha256, context);
+        let range = self.wanted.range;
+        days.extend(
+            outdated
+                .into_iter()
+                .filter(|d| range.start <= d.start() && d.end() <= range.end),
+        );
+        days.sort_unstable();
+        days.dedup();
         for (i, day) in days.into_iter().enumerate() {
             if self.out.ready.contains_key(&day) {
                 continue;
@@ -298,7 +324,7 @@ impl<'a> Sink<'a> {
             }
         };
         let meta = PartitionMeta {
-            sources: self.sources.clone(),
+            sources: vec![self.source.clone()],
             rows_in,
             quality,
         };

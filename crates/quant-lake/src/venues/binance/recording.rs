@@ -73,6 +73,13 @@ const WATERMARK_US: i64 = 250_000;
 pub struct Session(Mutex<BTreeMap<String, State>>);
 
 impl Session {
+    /// Returns the last of these recordings that was read to its end.
+    pub fn last_of<'a>(&self, names: &'a [String]) -> Option<&'a str> {
+        let states = self.states();
+        let mut names = names.iter().rev().map(String::as_str);
+        names.find(|name| states.contains_key(*name))
+    }
+
     fn states(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
