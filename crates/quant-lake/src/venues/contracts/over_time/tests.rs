@@ -53,8 +53,9 @@ fn days_of_one_unit_are_one_stretch_whatever_else_changes() {
     assert_eq!(one, Some(spans[0]));
     // Where quantities are coins nothing changes.
     let mut spot = table;
-    spot.iter_mut()
-        .for_each(|t| t.key.market = "spot".parse().unwrap());
+    for entry in &mut spot {
+        entry.key.market = "spot".parse().unwrap();
+    }
     let spans = units_over(&spot[0].key, &spot, days("2024-01-02", "2024-01-07")).unwrap();
     assert_eq!(spans.len(), 1);
 }
