@@ -256,8 +256,8 @@ impl Job<'_> {
             CommandError::text(ErrorKind::Config, "the config has no `ingest.csv`")
                 .hint("describe the columns there; configs/csv_klines.yaml is an example")
         })?;
-        let terms = table.at(key, range.start).config_error()?.clone();
-        ensure::csv(context, csv, key, Some(range), &terms)
+        let at_start = table.at(key, range.start).config_error()?;
+        ensure::csv(context, csv, key, Some(range), (at_start, terms))
     }
 
     fn host(

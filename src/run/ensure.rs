@@ -307,16 +307,17 @@ pub fn require_market(key: &InstrumentKey) -> CommandResult<()> {
 /// Maps an ingest that could not begin.
 pub fn ingest_error(error: &IngestError) -> CommandError {
     let kind = match error {
-        IngestError::WrongExchange { .. } | IngestError::Market(_) | IngestError::Mapping(_) => {
-            ErrorKind::Config
-        }
+        IngestError::WrongExchange { .. }
+        | IngestError::Market(_)
+        | IngestError::Mapping(_)
+        | IngestError::Terms(_) => ErrorKind::Config,
         IngestError::Io { .. } => ErrorKind::Internal,
         IngestError::Commit(_) => ErrorKind::Data,
     };
     CommandError::new(kind, error)
 }
 
-/// Ingests one CSV file of one instrument; all its rows unless a range is given.
+/// Ingests one CSV file of one instrument; all its rows unless a range is given. `terms` are those that hold, and all there are.
 ///
 /// # Errors
 /// Configuration errors for a mapping that cannot be used; data errors are in the report.
@@ -325,8 +326,11 @@ pub fn csv(
     raw: &RawCsv,
     key: &InstrumentKey,
     range: Option<TimeRange>,
-    terms: &Instrument,
+    (terms, all): (&Instrument, &[Instrument]),
 ) -> CommandResult<IngestReport> {
+    if raw.volume_unit == VolumeUnit::Contracts {
+        one_worth(raw, key, range, all)?;
+    }
     let request = CsvRequest {
         path: raw.path.clone(),
         key: key.clone(),
@@ -345,6 +349,30 @@ pub fn csv(
     let bytes = std::fs::metadata(&raw.path).map_or(0, |m| m.len());
     super::space::require(context.lake.root(), bytes)?;
     ingest_csv(context.lake, &request, context.progress, context.stop).map_err(|e| ingest_error(&e))
+}
+
+/// Refuses a file of contracts that are worth two amounts on the days wanted of it: it is read with one.
+fn one_worth(
+    raw: &RawCsv,
+    key: &InstrumentKey,
+    range: Option<TimeRange>,
+    all: &[Instrument],
+) -> CommandResult<()> {
+    use quant_lake::venues::contracts::QtyUnit as Worth;
+    use quant_lake::venues::contracts::over_time::{days_of_changes, only, spans_of};
+    // Whatever the market, the config says that these are contracts.
+    let worth = |terms: &Instrument| match (terms.inverse, terms.contract_value) {
+        (true, usd) => Worth::Inverse { usd },
+        (false, ctval) => Worth::Linear { ctval },
+    };
+    let Some(range) = range.or_else(|| days_of_changes(all)) else {
+        return Ok(());
+    };
+    let mut spans = spans_of(key, all, range, |terms| terms.map(worth)).config_error()?;
+    spans.retain(|span| span.unit.is_some());
+    spans.dedup_by_key(|span| span.unit);
+    let what = format!("`{}`", raw.path.display());
+    only(key, &spans, &what).config_error().map(|_| ())
 }
 
 /// Turns the declared columns into a mapping, naming every missing or unknown one.

@@ -233,7 +233,9 @@ fn ensure_data(
                 let on_day = |day| (options.on_day)("simulating", day);
                 ensure::synth(&context, synth, key, &raw.datasets, range, terms, &on_day)?
             }
-            (IngestSource::Csv, _, Some(csv)) => ensure::csv(&context, csv, key, None, terms)?,
+            (IngestSource::Csv, _, Some(csv)) => {
+                ensure::csv(&context, csv, key, None, (terms, table.rows_of(key)))?
+            }
             // A lake that holds every day needs no network; `build-dataset` asks again whether files were replaced.
             (IngestSource::Vision, _, _)
                 if raw.vision.root.is_none()

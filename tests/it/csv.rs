@@ -124,6 +124,37 @@ fn volume_units() {
     }
 }
 
+#[test]
+fn contracts_of_two_worths_are_refused() {
+    let (dir, _) = bench();
+    let entry = |from: &str, to: &str, worth: f64| {
+        format!(
+            "  - {{exchange: csv, market: um, symbol: BTCUSD, valid_from: \"{from}\", valid_to: {to}, tick_size: \"0.1\", \
+             lot_size: \"0.001\", min_notional: 0.0, contract_value: {worth}, inverse: false, funding_interval_h: 8, \
+             maker_bps: 2.0, taker_bps: 5.0, onboard: null, delist: null, source: test}}\n"
+        )
+    };
+    let put = |change: &str| {
+        let before = entry("2020-01-01", &format!("\"{change}\""), 0.01);
+        let text = format!("instruments:\n{before}{}", entry(change, "null", 0.1));
+        std::fs::write(dir.path().join("terms.yaml"), text).unwrap();
+    };
+    let sets = [
+        "paths.instruments=terms.yaml",
+        "ingest.csv.volume_unit=contracts",
+    ];
+    put("2024-03-01");
+    ingest(dir.path(), "lake", &sets).code(2).says(&[
+        "0.01 base units and, from 2024-03-01, 0.1 base units",
+        "bars.csv",
+        "hints",
+    ]);
+    // Coins are coins, and a change on no day asked for is none.
+    ingest(dir.path(), "lake", &sets[..1]).code(0);
+    put("2023-03-01");
+    ingest(dir.path(), "lake", &sets).code(0);
+}
+
 /// Expects a refusal that leaves the lake, which holds the good day, as it was.
 #[track_caller]
 fn refused(dir: &Path, code: i32, sets: &[&str], words: &[&str]) {

@@ -18,6 +18,8 @@ mod bombs;
 mod book_gaps;
 /// Help, streams, exit codes, refused arguments and configs.
 mod cli;
+/// Contracts whose worth changes: every day is read with its own, or refused.
+mod contract_values;
 /// Killed, interrupted and competing writers leave a sound lake.
 mod crash;
 /// A user's own CSV: stamps, units, refusals.

@@ -1,13 +1,14 @@
 //! Brings files at hand into the lake: recordings, and archives of OKX and Bybit that were downloaded by hand.
 
 mod recordings;
+mod units;
 
 pub use recordings::recordings;
 
 use std::path::Path;
 
 use quant_core::market::{Instrument, InstrumentKey, Venue};
-use quant_core::time::{TimeRange, UnixMicros};
+use quant_core::time::TimeRange;
 use quant_lake::ingest::container::{Container, Pick};
 use quant_lake::ingest::discover::{
     Discovery, FileKind, FileUnit, Folders, FoundFile, Packing, discover, plan_bybit, plan_okx,
@@ -20,6 +21,7 @@ use quant_lake::manifest::{IngestParams, SourceKind};
 use quant_lake::schema::Dataset;
 use quant_lake::venues::book_flow::{BookOptions, Cadence};
 use quant_lake::venues::contracts::QtyUnit;
+use quant_lake::venues::contracts::over_time::UnitSpan;
 use quant_lake::venues::{binance, bybit, okx};
 
 use super::{IngestContext, ingest_error, simulated_as_real};
@@ -54,33 +56,6 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Returns the terms valid at an instant, else the only ones there are.
-    fn terms_at(&self, at: Option<UnixMicros>) -> Option<&Instrument> {
-        let valid = at.and_then(|at| self.terms.iter().find(|t| t.is_valid_at(at)));
-        valid.or(match self.terms {
-            [only] => Some(only),
-            _ => None,
-        })
-    }
-
-    fn unit(&self) -> Option<QtyUnit> {
-        QtyUnit::of(self.key.market, self.terms_at(self.range.map(|r| r.start)))
-    }
-
-    /// Returns the unit of quantities, or what is missing to know it.
-    fn known_unit(&self) -> CommandResult<QtyUnit> {
-        self.unit().ok_or_else(|| {
-            CommandError::text(
-                ErrorKind::Config,
-                &format!(
-                    "quantities of `{}` are contracts and their worth is unknown",
-                    self.key
-                ),
-            )
-            .hint("give an instruments table with its `contract_value`: --instruments FILE")
-        })
-    }
-
     /// Returns the asked datasets that a source can fill, or why there are none.
     fn of(&self, possible: &[Dataset]) -> CommandResult<Vec<Dataset>> {
         if self.datasets.is_empty() {
@@ -107,13 +82,17 @@ struct Group<'a> {
     version: &'static str,
     params: IngestParams,
     levels: u16,
+    /// Days they are asked for, of one unit; all that were asked for if absent.
+    range: Option<TimeRange>,
     make: Box<MakeFileParser<'a>>,
 }
 
 /// Ingests files of OKX's archive that lie in folders.
 ///
+/// Days on which contracts are worth different amounts are read one stretch after the other, a file that has rows of both twice.
+///
 /// # Errors
-/// Configuration errors: another exchange, folders that are none, unknown terms.
+/// Configuration errors: another exchange, folders that are none, unknown terms, terms that change inside a day.
 pub fn okx_manual(
     context: &IngestContext<'_>,
     asked: &Asked<'_>,
@@ -141,11 +120,29 @@ pub fn okx_manual(
         found.missing.clear();
     }
     let mut groups = Vec::new();
+    for span in asked.spans(range)? {
+        let files = units::within(&found.files, span.range);
+        okx_groups(asked, &span, &files, kind, book, &mut groups)?;
+    }
+    finish(context, asked, groups, &found)
+}
+
+/// Adds the groups of files of OKX's archive that have one unit.
+fn okx_groups<'a>(
+    asked: &Asked<'a>,
+    span: &UnitSpan<'a>,
+    found: &[FoundFile],
+    kind: SourceKind,
+    book: BookChoice,
+    groups: &mut Vec<Group<'a>>,
+) -> CommandResult<()> {
+    let key = asked.key;
     let is_book = |f: &&FoundFile| f.unit.kind == FileKind::OkxBook;
-    let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.files.iter().partition(is_book);
+    let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.iter().partition(is_book);
     if !rows.is_empty() {
         groups.push(rows_group(
             asked,
+            span,
             &rows,
             kind,
             okx::PARSER_VERSION,
@@ -166,7 +163,7 @@ pub fn okx_manual(
         }
         let options = okx::book::OkxBookOptions {
             inst_id: key.symbol.as_str().to_owned(),
-            unit: asked.known_unit()?,
+            unit: asked.known_unit(span)?,
             levels: book.levels,
             cadence: book.cadence,
             depth,
@@ -181,18 +178,21 @@ pub fn okx_manual(
             version: okx::book::BOOK_VERSION,
             params: options.params(),
             levels: book.levels,
+            range: Some(span.range),
             make: Box::new(move |file, parse| {
                 Ok(okx::book::book_parser(&options, &file.datasets, parse))
             }),
         });
     }
-    finish(context, asked, groups, &found)
+    Ok(())
 }
 
 /// Ingests files of Bybit's archives that lie below a folder.
 ///
+/// Days on which contracts are worth different amounts are read one stretch after the other, a file that has rows of both twice.
+///
 /// # Errors
-/// Configuration errors: another exchange, folders that are none, unknown terms.
+/// Configuration errors: another exchange, folders that are none, unknown terms, terms that change inside a day.
 pub fn bybit_manual(
     context: &IngestContext<'_>,
     asked: &Asked<'_>,
@@ -210,12 +210,28 @@ pub fn bybit_manual(
     let plan = plan_bybit(key, &wanted, &range).config_error()?;
     let found = discover(plan, folders).config_error()?;
     let mut groups = Vec::new();
+    for span in asked.spans(range)? {
+        let files = units::within(&found.files, span.range);
+        bybit_groups(asked, &span, &files, book, &mut groups)?;
+    }
+    finish(context, asked, groups, &found)
+}
+
+/// Adds the groups of files of Bybit's archives that have one unit.
+fn bybit_groups<'a>(
+    asked: &Asked<'a>,
+    span: &UnitSpan<'a>,
+    found: &[FoundFile],
+    book: BookChoice,
+    groups: &mut Vec<Group<'a>>,
+) -> CommandResult<()> {
     let is_book = |f: &&FoundFile| f.unit.kind == FileKind::BybitBook;
-    let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.files.iter().partition(is_book);
+    let (books, rows): (Vec<&FoundFile>, Vec<&FoundFile>) = found.iter().partition(is_book);
     let kind = SourceKind::BybitManual;
     if !rows.is_empty() {
         groups.push(rows_group(
             asked,
+            span,
             &rows,
             kind,
             bybit::PARSER_VERSION,
@@ -223,14 +239,15 @@ pub fn bybit_manual(
         ));
     }
     if !books.is_empty() {
-        let options = book_options(asked.known_unit()?, book);
-        let symbol = key.symbol.clone();
+        let options = book_options(asked.known_unit(span)?, book);
+        let symbol = asked.key.symbol.clone();
         groups.push(Group {
             files: found_files(&books, "data", true),
             kind,
             version: bybit::book::PARSER_VERSION,
             params: options.params(),
             levels: book.levels,
+            range: Some(span.range),
             make: Box::new(move |file, parse| {
                 let archive = bybit::book::BookFile {
                     symbol: symbol.clone(),
@@ -242,7 +259,7 @@ pub fn bybit_manual(
             }),
         });
     }
-    finish(context, asked, groups, &found)
+    Ok(())
 }
 
 /// Returns the levels per side that the name of a Bybit book promises: `2024-12-01_XRPUSDT_ob500.data.zip`.
@@ -264,13 +281,14 @@ type RowsParser = fn(
 /// Returns the group of files of rows: one dataset a file.
 fn rows_group<'a>(
     asked: &Asked<'a>,
+    span: &UnitSpan<'a>,
     found: &[&FoundFile],
     kind: SourceKind,
     version: &'static str,
     parser: RowsParser,
 ) -> Group<'a> {
     let mut params = IngestParams::new();
-    let unit = asked.unit();
+    let unit = span.unit;
     params.insert(
         "unit".to_owned(),
         serde_json::json!(unit.map(|u| format!("{u:?}"))),
@@ -285,24 +303,18 @@ fn rows_group<'a>(
             });
         }
     }
-    let asked = *asked;
+    let (asked, terms) = (*asked, span.terms);
     Group {
         files,
         kind,
         version,
         params,
         levels: 0,
+        range: Some(span.range),
         make: Box::new(move |file, parse| {
-            let at = file.days.map(|(first, _)| first.start());
             let dataset = file.datasets.first().copied().unwrap_or(Dataset::Trades);
             let key = asked.key;
-            Ok(parser(
-                dataset,
-                key.market,
-                &key.symbol,
-                asked.terms_at(at),
-                parse,
-            )?)
+            Ok(parser(dataset, key.market, &key.symbol, terms, parse)?)
         }),
     }
 }
@@ -364,7 +376,7 @@ fn run(
             kind: group.kind,
             parser_version: group.version,
             params: group.params,
-            range: asked.range,
+            range: group.range.or(asked.range),
             book_levels: group.levels,
             options: context.options.clone(),
             created_at: context.created_at,

@@ -24,6 +24,7 @@ use crate::manifest::{IngestParams, SourceKind};
 use crate::quality::Scans;
 use crate::schema::Dataset;
 use crate::venues::binance::{ArchiveFile, Cadence, PARSER_VERSION, Terms, VisionType, parser};
+use crate::venues::contracts::over_time::{UnitChange, only, units_over};
 use crate::venues::markets::{WrongMarket, check_market};
 
 /// How the note begins that tells of a file the venue has replaced.
@@ -46,6 +47,9 @@ pub enum IngestError {
     /// The name of the instrument is none of its market.
     #[error(transparent)]
     Market(#[from] WrongMarket),
+    /// What contracts are worth changes inside a file.
+    #[error(transparent)]
+    Terms(#[from] UnitChange),
     /// A folder of the lake cannot be made.
     #[error("cannot create `{}`: {source}", path.display())]
     Io {
@@ -152,6 +156,7 @@ pub fn ingest_vision(
         skip_unpublished: source.is_remote(),
     };
     let units = plan_vision(&request.key, &request.datasets, &request.range, plan);
+    refuse_changes(request, &units)?;
     progress.planned(units.len());
     let scratch = lake.root().join("downloads");
     if source.is_remote() {
@@ -194,6 +199,38 @@ pub fn ingest_vision(
         drop(std::fs::remove_dir(&scratch));
     }
     Ok(IngestReport { files, stopped })
+}
+
+/// Refuses files of contracts that are worth two amounts on the days wanted of them: a file is read with one.
+fn refuse_changes(request: &IngestRequest, units: &[Unit]) -> Result<(), UnitChange> {
+    if request.key.market != Market::Cm {
+        return Ok(());
+    }
+    for unit in units.iter().filter(|u| counts_contracts(u.dataset)) {
+        let Some(file) = &unit.file else { continue };
+        let days = TimeRange {
+            start: unit.first.start(),
+            end: unit.last.end(),
+        };
+        let mut spans = units_over(&request.key, &request.instruments, days)?;
+        // Before a listing there are no rows; a file without any known worth is its parser's to refuse.
+        spans.retain(|span| span.unit.is_some());
+        spans.dedup_by_key(|span| span.unit);
+        only(&request.key, &spans, &format!("`{}`", file.name()))?;
+    }
+    Ok(())
+}
+
+/// Returns whether rows of a dataset depend on what a contract is worth.
+const fn counts_contracts(dataset: Dataset) -> bool {
+    matches!(
+        dataset,
+        Dataset::Klines1m
+            | Dataset::AggTrades
+            | Dataset::BookTicker
+            | Dataset::Metrics
+            | Dataset::Liquidations
+    )
 }
 
 /// Returns the daily files of the days that monthly ones did not bring: months that are not there (or not yet), and days a

@@ -3,6 +3,8 @@
 //! Knows no file and no column. The terms come from the instruments table; a quantity in contracts whose worth is
 //! unknown has no unit, so it cannot be read by mistake as coins.
 
+pub mod over_time;
+
 use quant_core::market::{Instrument, Market};
 use quant_core::units::decimal_product;
 

@@ -19,7 +19,7 @@ use crate::run::ensure::IngestContext;
 /// Several recordings are one session, in the order of their first times whatever order they are named in.
 ///
 /// # Errors
-/// Configuration errors: no file, a dataset recordings do not have, unknown terms, simulated files under a real name.
+/// Configuration errors: no file, a dataset recordings do not have, terms unknown or changing, simulated files under a real name.
 pub fn recordings(
     context: &IngestContext<'_>,
     asked: &Asked<'_>,
@@ -54,7 +54,7 @@ fn of_binance(
     let options = binance::recording::RecordingOptions {
         market: asked.key.market,
         symbol: asked.key.symbol.clone(),
-        book: book_options(asked.known_unit()?, book),
+        book: book_options(asked.known(asked.session_unit()?)?, book),
     };
     let session = Arc::new(binance::recording::Session::default());
     let order: Vec<String> = files.iter().map(|f| f.name.clone()).collect();
@@ -64,6 +64,7 @@ fn of_binance(
         version: binance::recording::RECORDING_VERSION,
         params: options.params(),
         levels: book.levels,
+        range: None,
         make: Box::new(move |file, parse| {
             let at = order.iter().position(|name| *name == file.name);
             let before = session.last_of(&order[..at.unwrap_or(0)]);
@@ -88,7 +89,7 @@ fn of_bybit(
         market: asked.key.market,
         symbol: asked.key.symbol.clone(),
         depth: None,
-        book: book_options(asked.known_unit()?, book),
+        book: book_options(asked.known(asked.session_unit()?)?, book),
         datasets: datasets.clone(),
     };
     Ok(Group {
@@ -97,6 +98,7 @@ fn of_bybit(
         version: bybit::recording::PARSER_VERSION,
         params: options.ingest_params(),
         levels: book.levels,
+        range: None,
         make: Box::new(move |_, parse| Ok(bybit::recording::recording_parser(&options, parse))),
     })
 }
@@ -108,7 +110,7 @@ fn of_okx(
 ) -> CommandResult<Group<'static>> {
     let datasets = asked.of(&okx::recording::OkxRecordingOptions::DATASETS)?;
     // Without terms in the table the capture's own answers tell what a contract is worth.
-    let unit = asked.unit();
+    let unit = asked.session_unit()?;
     let options =
         okx::recording::OkxRecordingOptions::new(asked.key, unit, book.levels, book.cadence);
     Ok(Group {
@@ -117,6 +119,7 @@ fn of_okx(
         version: okx::recording::RECORDING_VERSION,
         params: options.params(),
         levels: book.levels,
+        range: None,
         make: Box::new(move |file, parse| {
             Ok(okx::recording::recording_parser(
                 &options,
@@ -141,6 +144,7 @@ fn of_hyperliquid(
         version: RECORDING_VERSION,
         params: options.params(),
         levels: book.levels,
+        range: None,
         make: Box::new(move |file, parse| Ok(recording_parser(&options, &file.datasets, parse))),
     })
 }

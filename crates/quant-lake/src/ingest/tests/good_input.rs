@@ -439,3 +439,65 @@ fn many_days_on_many_threads() {
     }
     assert!(hashes.windows(2).all(|w| w[0] == w[1]));
 }
+
+#[test]
+fn a_month_of_contracts_worth_two_amounts_is_refused_and_its_parts_are_not() {
+    let mut fixture = Fixture::new();
+    fixture.options.monthly = true;
+    let cm = key("cm", "BTCUSD_PERP");
+    let month = Period::month_of(day("2023-06-25"));
+    let at = |text: &str, id: i64| {
+        let ms = day(text).start().0 / 1_000;
+        format!("{id},30000,6,{id},{id},{ms},true")
+    };
+    let rows = [at("2023-06-24", 1), at("2023-06-25", 2)];
+    let header =
+        "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker";
+    fixture.put(&cm, Dataset::AggTrades, month, &csv(header, &rows));
+    let worth = |value: f64, from: &str, to: Option<&str>| quant_core::market::Instrument {
+        valid_from: from.parse().unwrap(),
+        valid_to: to.map(|to| to.parse().unwrap()),
+        ..instrument(&cm, value)
+    };
+    let ask = |start: &str, end: &str, change: &str| {
+        let mut request = fixture.request(&cm, Dataset::AggTrades, start, end);
+        request.instruments = vec![
+            worth(100.0, "2023-01-01", Some(change)),
+            worth(10.0, change, None),
+        ];
+        let source = LocalArchive::open(fixture.at.join("archive")).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        ingest_vision(&fixture.lake(), &source, &request, &NoProgress, &stop)
+    };
+    let error = ask("2023-06-24", "2023-06-26", "2023-06-25").unwrap_err();
+    assert!(matches!(error, IngestError::Terms(_)), "{error}");
+    let text = error.to_string();
+    for word in [
+        "100 quote units",
+        "2023-06-25, 10 quote units",
+        "BTCUSD_PERP-aggTrades-2023-06.zip",
+        "hint: ",
+    ] {
+        assert!(text.contains(word), "{text}");
+    }
+    let error = ask("2023-06-25", "2023-06-26", "2023-06-25T08:00:00Z").unwrap_err();
+    assert!(error.to_string().contains("rows of both"), "{error}");
+    assert!(fixture.listing().is_empty());
+    for (start, end, qty) in [
+        ("2023-06-24", "2023-06-25", 0.02),
+        ("2023-06-25", "2023-06-26", 0.002),
+    ] {
+        let report = ask(start, end, "2023-06-25").unwrap();
+        assert_eq!(report.counts().written, 1, "{report:?}");
+        let batch = fixture.rows(&cm, Dataset::AggTrades, day(start));
+        let column = batch.column_by_name("qty").unwrap();
+        assert_eq!(column.as_primitive::<Float64Type>().value(0), qty);
+    }
+    // What does not depend on it is not refused.
+    let mut request = fixture.request(&cm, Dataset::Trades, "2023-06-25", "2023-06-26");
+    request.instruments = vec![
+        worth(100.0, "2023-01-01", Some("2023-06-25T08:00:00Z")),
+        worth(10.0, "2023-06-25T08:00:00Z", None),
+    ];
+    assert!(!fixture.ingest(&request).files.is_empty());
+}
