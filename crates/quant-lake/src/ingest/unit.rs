@@ -322,6 +322,15 @@ impl Done {
 /// Makes a parser for the file.
 pub(super) type MakeParser<'a> = dyn Fn(ParseOptions) -> Result<Box<dyn RowParser>, FileError> + 'a;
 
+/// Returns the datasets whose rows are sorted whatever the file: forced orders repeat and must be numbered over the whole
+/// day, metrics are never in order.
+fn always_collected(targets: &[Target<'_>]) -> Vec<Dataset> {
+    let datasets = targets.iter().map(|t| t.key.dataset);
+    datasets
+        .filter(|d| matches!(d, Dataset::Liquidations | Dataset::Metrics))
+        .collect()
+}
+
 /// Reads one file and commits its days, of all targets or of none.
 pub(super) fn process(
     cx: &Context<'_>,
@@ -329,13 +338,7 @@ pub(super) fn process(
     wanted: Wanted,
     make_parser: &MakeParser<'_>,
 ) -> Result<Vec<Done>, FileError> {
-    // Forced orders repeat and must be numbered over the whole day; metrics are never in order.
-    let mut collect: Vec<Dataset> = cx
-        .targets
-        .iter()
-        .map(|t| t.key.dataset)
-        .filter(|d| matches!(d, Dataset::Liquidations | Dataset::Metrics))
-        .collect();
+    let mut collect = always_collected(cx.targets);
     let bytes = std::fs::metadata(file.path)
         .map_err(|source| ArchiveError::Io {
             path: file.path.to_owned(),
