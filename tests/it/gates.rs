@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::{Frame, listing, read_json, run};
-use crate::walk::{walk, write_config, write_csv};
+use crate::walk::{Minute, walk, write_config, write_csv};
 
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/default.yaml");
 
@@ -216,7 +216,7 @@ fn gaps_are_refused_or_masked() {
     missing.drain(600..720);
     let mut frozen = bars.clone();
     for i in 600..720 {
-        frozen[i] = crate::walk::Minute {
+        frozen[i] = Minute {
             ts_open: bars[i].ts_open,
             ..bars[599]
         };
@@ -287,4 +287,89 @@ fn no_entries() {
     let words = ["`min_entries`", "not enough candidates", "run.end="];
     let gate = refused(dir.path(), &["--config", "csv.yaml"], "min_entries", &words);
     assert_eq!(gate["measured"], 0.0);
+}
+
+/// Writes `bars.csv` with a column of turnover, which `in_contracts` leaves without its price.
+fn write_turnover(dir: &Path, bars: &[Minute], in_contracts: &dyn Fn(&Minute) -> bool) {
+    use std::fmt::Write as _;
+    let mut text = "timestamp,open,high,low,close,volume,quote\n".to_owned();
+    for bar in bars {
+        let Minute {
+            ts_open,
+            open,
+            high,
+            low,
+            close,
+            volume,
+        } = bar;
+        let price = if in_contracts(bar) { 1 } else { *close };
+        let quote = volume * price;
+        writeln!(
+            text,
+            "{ts_open},{open},{high},{low},{close},{volume},{quote}"
+        )
+        .unwrap();
+    }
+    std::fs::write(dir.join("bars.csv"), text).unwrap();
+}
+
+#[test]
+fn of_the_first_day_of_the_warm_up_only_missing_rows_are_forgiven() {
+    let dir = tempfile::tempdir().unwrap();
+    let bars = walk("2024-03-01", 4, None);
+    let more = "gates: {min_coverage: 0.9}\nfeatures: {realized_vol_median_days: 1}\n";
+    write_config(dir.path(), "2024-03-04", "2024-03-05", more);
+    let day = |bar: &Minute| (bar.ts_open.0 - bars[0].ts_open.0) / 86_400_000_000;
+    let args = |lake: &'static str| {
+        let mut args = vec!["--config", "csv.yaml"];
+        for set in [
+            lake,
+            "run.warmup_days=3",
+            "ingest.csv.volume_unit=base",
+            "ingest.csv.columns.quote_volume=quote",
+        ] {
+            args.extend(["--set", set]);
+        }
+        args
+    };
+    let passes = |lake, more: &[&str]| {
+        let mut all = vec!["run-all", "--json"];
+        all.extend(args(lake));
+        all.extend(more);
+        run(dir.path(), &all).code(0).json()
+    };
+    // The history begins at ten o'clock; on the second day.
+    write_turnover(dir.path(), &bars[600..], &|_| false);
+    passes("paths.lake=late", &[]);
+    write_turnover(dir.path(), &bars[1_440..], &|_| false);
+    passes("paths.lake=second", &[]);
+    // What is wrong with the rows of its first day is wrong, whenever it begins.
+    for (lake, from) in [("paths.lake=units", 0), ("paths.lake=late_units", 600)] {
+        write_turnover(dir.path(), &bars[from..], &|bar| day(bar) == 0);
+        let words = ["kline_units", "2024-03-01"];
+        let gate = refused(dir.path(), &args(lake), "gaps", &words);
+        assert_eq!(gate["measured"], 0.75);
+    }
+    // Its last minutes are missing like those of any other day.
+    let mut early = bars.clone();
+    early.drain(1_380..1_440);
+    write_turnover(dir.path(), &early, &|_| false);
+    refused(
+        dir.path(),
+        &args("paths.lake=early"),
+        "gaps",
+        &["missing_minutes"],
+    );
+    // Between days that are held a day is missing.
+    let mut hole = bars.clone();
+    hole.drain(1_440..2_880);
+    write_turnover(dir.path(), &hole, &|_| false);
+    let words = ["absent_day", "2024-03-02"];
+    let gate = refused(dir.path(), &args("paths.lake=hole"), "gaps", &words);
+    assert_eq!(gate["measured"], 0.75);
+    let answer = passes("paths.lake=hole", &["--allow-gaps"]);
+    let folder = dir.path().join(answer["dir"].as_str().unwrap());
+    let report = read_json(&folder.join("data_gap_report.json"));
+    let findings = report["findings"]["csv:um:BTCUSD"].as_array().unwrap();
+    assert!(findings.iter().any(|f| f["detector"] == "absent_day"));
 }
