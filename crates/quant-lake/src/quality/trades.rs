@@ -227,7 +227,12 @@ impl TradeScan {
         out.extend(self.falling.findings(subject, &ID_ORDER, |_| {
             "an id falls while time rises".to_owned()
         }));
-        out.extend(silence(subject, self.pauses, around.has_gaps));
+        out.extend(silence(
+            subject,
+            self.pauses,
+            around.has_gaps,
+            self.contiguous,
+        ));
         out.extend(self.stale.findings(subject, &STALE_TRADES, |s| {
             format!(
                 "the same trade {} times in {:.0} minutes",
@@ -254,12 +259,17 @@ fn missing((from, last_id): (i64, i64), (ts, id): (i64, i64)) -> Option<Stretch>
 }
 
 /// Judges the pauses of a day. `has_gaps` says that some of its rows are known to be missing: a connection was lost, or a file
-/// was cut off.
-pub(super) fn silence(subject: Subject, pauses: Pauses, has_gaps: bool) -> Vec<Finding> {
+/// was cut off; `has_ids` that ids tell what is missing within the day, so that a pause without a gap of theirs is a halt.
+pub(super) fn silence(
+    subject: Subject,
+    pauses: Pauses,
+    has_gaps: bool,
+    has_ids: bool,
+) -> Vec<Finding> {
     let end = subject.day.end().0;
     let mut out = Vec::new();
     for p in pauses.finish(SLOWED) {
-        let expected = p.expected.max(p.around);
+        let around = if has_ids { 0.0 } else { p.around };
         // Far beyond the threshold is no chance at all: what bars are made of is missing. Ten times as much by the pace of the day,
         // hundreds of rows at full pace where that is known better: at the edges of the day, where a file is cut off or begins
         // too late, by the rows between; within it by the hours before and after. If it is known that the end is missing, any
@@ -267,19 +277,21 @@ pub(super) fn silence(subject: Subject, pauses: Pauses, has_gaps: bool) -> Vec<F
         let is_much = if p.at_edge {
             p.expected >= MUCH / SLOWED
         } else {
-            p.expected >= 10.0 * SILENCE.threshold || p.around >= MUCH / SLOWED
+            p.expected >= 10.0 * SILENCE.threshold || around >= MUCH / SLOWED
         };
         let is_cut = has_gaps && p.to == end && p.expected >= SILENCE.threshold / SLOWED;
         if !(is_much || is_cut || p.expected >= SILENCE.threshold) {
             continue;
         }
-        let mut text = format!(
-            "no row for {:.1} minutes, in which at least {expected:.0} were due",
-            (p.to - p.from) as f64 / 60e6
-        );
-        if is_cut {
-            text.push_str("; it is known that rows are missing");
-        }
+        let minutes = (p.to - p.from) as f64 / 60e6;
+        let expected = p.expected.max(around) * if is_cut { SLOWED } else { 1.0 };
+        let text = if is_cut {
+            format!(
+                "no row for {minutes:.1} minutes, in which {expected:.0} were due; it is known that rows are missing"
+            )
+        } else {
+            format!("no row for {minutes:.1} minutes, in which at least {expected:.0} were due")
+        };
         let finding = subject.find(&SILENCE, (p.from, p.to), 0, expected, text);
         out.push(
             if subject.dataset == Dataset::BookTicker || !(is_much || is_cut) {

@@ -22,10 +22,15 @@ fn trades(a_day: i64, is: impl Fn(i64) -> bool) -> Vec<Trade> {
         .collect()
 }
 
-fn scan(rows: &[Trade], around: Around<'_>) -> Vec<Finding> {
-    let found = scan_trades_around(Dataset::Trades, rows, around).0;
+fn scan_with(rows: &[Trade], contiguous: bool, around: Around<'_>) -> Vec<Finding> {
+    let found = scan_trades_around(Dataset::Trades, rows, contiguous, around).0;
     names(&found);
     found
+}
+
+/// Scans trades whose ids tell nothing.
+fn scan(rows: &[Trade], around: Around<'_>) -> Vec<Finding> {
+    scan_with(rows, false, around)
 }
 
 /// Detector, severity, first and last minute concerned.
@@ -48,6 +53,9 @@ fn a_hole_is_judged_by_the_hours_on_either_side() {
     let hole = trades(20_000, |m| !(720..750).contains(&m));
     let found = scan(&hole, clean);
     assert_eq!(said(&found), [("silence", Severity::Fail, 719, 750)]);
+    // Where ids say that nothing is missing, the venue stood still.
+    let halt = scan_with(&hole, true, clean);
+    assert_eq!(said(&halt), [("silence", Severity::Warn, 719, 750)]);
     // As long in hours that are quiet anyway, one after it is enough: a market that fell asleep.
     let quiet = |from: i64, to: i64| {
         let rows = trades(20_000, |m| {
@@ -102,7 +110,8 @@ fn ids_missing_across_midnight_begin_at_the_last_row() {
             next_id: Some(next_id),
             ..Around::default()
         };
-        scan(&rows, around)
+        assert!(scan(&rows, around).is_empty());
+        scan_with(&rows, true, around)
     };
     let found = with(last + 43);
     assert_eq!(said(&found), [("id_gap", Severity::Fail, 1_436, 1_439)]);

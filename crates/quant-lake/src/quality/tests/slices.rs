@@ -227,6 +227,7 @@ fn scan_trades(dataset: Dataset, rows: &[Trade], before: Option<i64>) -> (Vec<Fi
     scan_trades_around(
         dataset,
         rows,
+        true,
         Around {
             last_id: before,
             ..Around::default()
@@ -237,9 +238,10 @@ fn scan_trades(dataset: Dataset, rows: &[Trade], before: Option<i64>) -> (Vec<Fi
 pub(super) fn scan_trades_around(
     dataset: Dataset,
     rows: &[Trade],
+    contiguous: bool,
     around: Around<'_>,
 ) -> (Vec<Finding>, Minutes) {
-    let mut scan = TradeScan::new(subject(dataset), true);
+    let mut scan = TradeScan::new(subject(dataset), contiguous);
     let ids = || n(rows.iter().map(|t| t.id).collect());
     let mut columns = vec![
         ("ts_event", ts(rows.iter().map(|t| t.ts).collect())),
