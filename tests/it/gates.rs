@@ -373,3 +373,66 @@ fn of_the_first_day_of_the_warm_up_only_missing_rows_are_forgiven() {
     let findings = report["findings"]["csv:um:BTCUSD"].as_array().unwrap();
     assert!(findings.iter().any(|f| f["detector"] == "absent_day"));
 }
+
+/// Writes recorded trades of a day, one in thirty seconds, up to a minute; ids go on over all days.
+fn record_trades(dir: &Path, day: i64, minutes: i64) {
+    use std::io::Write as _;
+    // 2024-01-09T00:00Z.
+    let start = 1_704_758_400_000 + day * 86_400_000;
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for i in 0..2 * minutes {
+        let (at, id) = (start + i * 30_000, day * 2_880 + i + 1);
+        // A price that moves and does not run away.
+        let price = 42_000 + (id * 37 % 101) - (id * 11 % 67);
+        let (quantity, is_sell) = (10 + id * 7 % 83, id % 3 == 0);
+        writeln!(
+            gz,
+            "{at}000000 {{\"stream\":\"btcusdt@trade\",\"data\":{{\"e\":\"trade\",\"E\":{at},\"T\":{at},\"s\":\"BTCUSDT\",\
+             \"t\":{id},\"p\":\"{price}.0\",\"q\":\"0.0{quantity}\",\"X\":\"MARKET\",\"m\":{is_sell}}}}}"
+        )
+        .unwrap();
+    }
+    let name = format!("btcusdt_202401{:02}.gz", 9 + day);
+    std::fs::write(dir.join(name), gz.finish().unwrap()).unwrap();
+}
+
+#[test]
+fn ids_missing_across_midnight_mask_the_end_of_the_day_before() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("in")).unwrap();
+    for day in 0..4 {
+        // Ten minutes are missing of the third day: twenty trades, which no silence would tell.
+        let minutes = if day == 2 { 1_430 } else { 1_440 };
+        record_trades(&dir.path().join("in"), day, minutes);
+    }
+    let of = "--exchange binance --market um --symbol BTCUSDT --lake lake";
+    let build = format!("build-dataset {of} --source recording --input in --datasets trades -q");
+    let words: Vec<&str> = build.split_whitespace().collect();
+    run(dir.path(), &words).code(0);
+    for (name, end) in [("whole", "2024-01-13"), ("short", "2024-01-12")] {
+        let text = format!(
+            "extends: {DEFAULT}\nrun: {{start: 2024-01-10, end: {end}, warmup_days: 1}}\npaths: {{lake: lake, artifacts: artifacts}}\n\
+             instruments:\n  - {{exchange: binance, market: um, symbol: BTCUSDT, role: traded}}\n\
+             ingest: {{source: lake, datasets: [trades], synth: null}}\nfeatures: {{realized_vol_median_days: 1}}\n\
+             gates: {{min_coverage: 0.9, min_entries: 0}}\n"
+        );
+        std::fs::write(dir.path().join(format!("{name}.yaml")), text).unwrap();
+    }
+    let args = ["--config", "whole.yaml"];
+    refused(dir.path(), &args, "gaps", &["id_gap", "20 ids"]);
+    let all = [
+        "run-all",
+        "--json",
+        "--config",
+        "whole.yaml",
+        "--allow-gaps",
+    ];
+    let answer = run(dir.path(), &all).code(0).json();
+    let folder = dir.path().join(answer["dir"].as_str().unwrap());
+    let report = read_json(&folder.join("data_gap_report.json"));
+    // From the minute of the last row to that of the first one.
+    assert_eq!(report["instruments"]["binance:um:BTCUSDT"]["masked"], 12);
+    // A run that does not read the day after gives the same whether that is there or not.
+    let short = ["run-all", "--json", "--config", "short.yaml"];
+    run(dir.path(), &short).code(0);
+}

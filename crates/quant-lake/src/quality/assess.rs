@@ -452,7 +452,7 @@ fn is_first(set: &PartitionSet, day: Day) -> bool {
 }
 
 /// Returns whether all of a partition was recorded.
-fn is_recorded(partition: &Partition) -> bool {
+pub(super) fn is_recorded(partition: &Partition) -> bool {
     let mut kinds = partition.sources.iter().map(|s| s.kind);
     !partition.sources.is_empty() && kinds.all(|kind| kind == SourceKind::Recording)
 }

@@ -7,6 +7,7 @@ use quant_core::time::MICROS_PER_DAY;
 
 use super::slices::{batch, day, each, n, names, price, start, subject, ts};
 use crate::manifest::{Partition, Source, SourceKind};
+use crate::quality::assess::is_recorded;
 use crate::quality::columns::Batch;
 use crate::quality::images::{DeltaScan, Seconds, Taken, images_missing};
 use crate::quality::levels::LevelScan;
@@ -309,6 +310,16 @@ fn partition(rows_in: u64, kinds: &[SourceKind], quality: Quality) -> Partition 
         sources: kinds.iter().map(source).collect(),
         quality,
     }
+}
+
+#[test]
+fn only_recordings_begin_within_a_day() {
+    let of = |kinds: &[SourceKind]| is_recorded(&partition(1, kinds, Quality::default()));
+    assert!(of(&[SourceKind::Recording, SourceKind::Recording]));
+    for kind in [SourceKind::OkxManual, SourceKind::BybitManual] {
+        assert!(!of(&[kind]) && !of(&[SourceKind::Recording, kind]));
+    }
+    assert!(!of(&[]));
 }
 
 fn judge(dataset: Dataset, kinds: &[SourceKind], quality: Quality) -> Vec<(String, Severity)> {
