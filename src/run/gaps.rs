@@ -5,7 +5,7 @@
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 use quant_lake::layout::Lake;
-use quant_lake::quality::{Finding, Scans, Severity, assess_day};
+use quant_lake::quality::{Finding, Scans, Severity, assess_day, rules};
 use quant_lake::read::HashMemo;
 use quant_lake::schema::Dataset;
 use rayon::prelude::*;
@@ -69,8 +69,9 @@ pub struct InputGaps {
 
 /// Assesses the bar sources and settled funding of one instrument, day by day in parallel.
 ///
-/// A day before `evaluated` that the lake does not hold is no gap, nor is what is missing of the first day held before
-/// its first row: features then start later (ADR 0010).
+/// Days before `evaluated` and before the first day the lake holds are no gap, nor are the rows that are missing of that day
+/// before its first one: the history begins there and features start later (ADR 0010). Whatever else is wrong with that
+/// day is judged as on any other.
 ///
 /// # Errors
 /// Data errors: a partition that cannot be read.
@@ -85,6 +86,7 @@ pub fn assess(
     let funding = RawSets::open(lake, instrument, &[Dataset::Funding])?;
     let (memo, scans) = (HashMemo::default(), Scans::default());
     let days: Vec<Day> = range.days().collect();
+    let first_held = days.iter().copied().find(|d| sets.choose(*d).is_some());
     let found: Vec<(Option<Dataset>, Vec<Finding>)> = days
         .par_iter()
         .map(|day| {
@@ -92,7 +94,8 @@ pub fn assess(
             let chosen = sets.choose(*day).map(|(dataset, _)| dataset);
             let mut datasets = sets.held(*day);
             if chosen.is_none() {
-                if !is_evaluated {
+                // Between days that are held, a day that is not is a hole in what features are made of.
+                if !is_evaluated && first_held.is_none_or(|first| *day < first) {
                     return Ok((None, Vec::new()));
                 }
                 datasets.extend(sources.first());
@@ -107,16 +110,18 @@ pub fn assess(
         .collect::<CommandResult<_>>()?;
     let mut out = InputGaps::default();
     let mut masked = Vec::new();
-    // The first day held, if it lies in the warm-up: rows missing before its first row are where the history begins.
-    let first_held = days.iter().zip(&found).find(|(_, f)| f.0.is_some());
-    let begins = first_held
-        .map(|(day, _)| day.start())
-        .filter(|start| *start < evaluated.start);
+    let last_read = days.last().map(|day| day.range().end);
+    // In the warm-up only: of the evaluated range every minute is due.
+    let first_held = first_held.filter(|day| day.start() < evaluated.start);
     for (chosen, findings) in found {
         let source = chosen.or(sources.first().copied());
         for finding in findings {
+            // Ids of the day after the last one tell of it too, but a run must not depend on what it does not read.
+            if finding.detector == rules::ID_GAP.name && Some(finding.to) == last_read {
+                continue;
+            }
             let of_bars = Some(finding.dataset) == source;
-            let is_beginning = begins == Some(finding.range().start);
+            let is_beginning = first_held.is_some_and(|day| begins_late(&finding, day));
             if finding.severity == Severity::Fail
                 && !is_beginning
                 && (of_bars || finding.dataset == Dataset::Funding)
@@ -131,6 +136,22 @@ pub fn assess(
     }
     out.mask = GapMask::of(masked);
     Ok(out)
+}
+
+/// Rules about rows that are not there; what they find from midnight on lies before the first row.
+const MISSING_ROWS: [&str; 3] = [
+    rules::MISSING_MINUTES.name,
+    rules::SILENCE.name,
+    rules::MINUTES_WITHOUT_TRADES.name,
+];
+
+/// Returns whether a finding is about rows missing before the first row of this day, and not about rows that are there or
+/// about the day as a whole.
+fn begins_late(finding: &Finding, day: Day) -> bool {
+    let (found, whole) = (finding.range(), day.range());
+    MISSING_ROWS.contains(&finding.detector.as_str())
+        && found.start == whole.start
+        && found.end < whole.end
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::{Frame, listing, read_json, run};
-use crate::walk::{walk, write_config, write_csv};
+use crate::walk::{Minute, walk, write_config, write_csv};
 
 const DEFAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/default.yaml");
 
@@ -216,7 +216,7 @@ fn gaps_are_refused_or_masked() {
     missing.drain(600..720);
     let mut frozen = bars.clone();
     for i in 600..720 {
-        frozen[i] = crate::walk::Minute {
+        frozen[i] = Minute {
             ts_open: bars[i].ts_open,
             ..bars[599]
         };
@@ -287,4 +287,152 @@ fn no_entries() {
     let words = ["`min_entries`", "not enough candidates", "run.end="];
     let gate = refused(dir.path(), &["--config", "csv.yaml"], "min_entries", &words);
     assert_eq!(gate["measured"], 0.0);
+}
+
+/// Writes `bars.csv` with a column of turnover, which `in_contracts` leaves without its price.
+fn write_turnover(dir: &Path, bars: &[Minute], in_contracts: &dyn Fn(&Minute) -> bool) {
+    use std::fmt::Write as _;
+    let mut text = "timestamp,open,high,low,close,volume,quote\n".to_owned();
+    for bar in bars {
+        let Minute {
+            ts_open,
+            open,
+            high,
+            low,
+            close,
+            volume,
+        } = bar;
+        let price = if in_contracts(bar) { 1 } else { *close };
+        let quote = volume * price;
+        writeln!(
+            text,
+            "{ts_open},{open},{high},{low},{close},{volume},{quote}"
+        )
+        .unwrap();
+    }
+    std::fs::write(dir.join("bars.csv"), text).unwrap();
+}
+
+#[test]
+fn of_the_first_day_of_the_warm_up_only_missing_rows_are_forgiven() {
+    let dir = tempfile::tempdir().unwrap();
+    let bars = walk("2024-03-01", 4, None);
+    let more = "gates: {min_coverage: 0.9}\nfeatures: {realized_vol_median_days: 1}\n";
+    write_config(dir.path(), "2024-03-04", "2024-03-05", more);
+    let day = |bar: &Minute| (bar.ts_open.0 - bars[0].ts_open.0) / 86_400_000_000;
+    let args = |lake: &'static str| {
+        let mut args = vec!["--config", "csv.yaml"];
+        for set in [
+            lake,
+            "run.warmup_days=3",
+            "ingest.csv.volume_unit=base",
+            "ingest.csv.columns.quote_volume=quote",
+        ] {
+            args.extend(["--set", set]);
+        }
+        args
+    };
+    let passes = |lake, more: &[&str]| {
+        let mut all = vec!["run-all", "--json"];
+        all.extend(args(lake));
+        all.extend(more);
+        run(dir.path(), &all).code(0).json()
+    };
+    // The history begins at ten o'clock; on the second day.
+    write_turnover(dir.path(), &bars[600..], &|_| false);
+    passes("paths.lake=late", &[]);
+    write_turnover(dir.path(), &bars[1_440..], &|_| false);
+    passes("paths.lake=second", &[]);
+    // What is wrong with the rows of its first day is wrong, whenever it begins.
+    for (lake, from) in [("paths.lake=units", 0), ("paths.lake=late_units", 600)] {
+        write_turnover(dir.path(), &bars[from..], &|bar| day(bar) == 0);
+        let words = ["kline_units", "2024-03-01"];
+        let gate = refused(dir.path(), &args(lake), "gaps", &words);
+        assert_eq!(gate["measured"], 0.75);
+    }
+    // Its last minutes are missing like those of any other day.
+    let mut early = bars.clone();
+    early.drain(1_380..1_440);
+    write_turnover(dir.path(), &early, &|_| false);
+    refused(
+        dir.path(),
+        &args("paths.lake=early"),
+        "gaps",
+        &["missing_minutes"],
+    );
+    // Between days that are held a day is missing.
+    let mut hole = bars.clone();
+    hole.drain(1_440..2_880);
+    write_turnover(dir.path(), &hole, &|_| false);
+    let words = ["absent_day", "2024-03-02"];
+    let gate = refused(dir.path(), &args("paths.lake=hole"), "gaps", &words);
+    assert_eq!(gate["measured"], 0.75);
+    let answer = passes("paths.lake=hole", &["--allow-gaps"]);
+    let folder = dir.path().join(answer["dir"].as_str().unwrap());
+    let report = read_json(&folder.join("data_gap_report.json"));
+    let findings = report["findings"]["csv:um:BTCUSD"].as_array().unwrap();
+    assert!(findings.iter().any(|f| f["detector"] == "absent_day"));
+}
+
+/// Writes recorded trades of a day, one in thirty seconds, up to a minute; ids go on over all days.
+fn record_trades(dir: &Path, day: i64, minutes: i64) {
+    use std::io::Write as _;
+    // 2024-01-09T00:00Z.
+    let start = 1_704_758_400_000 + day * 86_400_000;
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for i in 0..2 * minutes {
+        let (at, id) = (start + i * 30_000, day * 2_880 + i + 1);
+        // A price that moves and does not run away.
+        let price = 42_000 + (id * 37 % 101) - (id * 11 % 67);
+        let (quantity, is_sell) = (10 + id * 7 % 83, id % 3 == 0);
+        writeln!(
+            gz,
+            "{at}000000 {{\"stream\":\"btcusdt@trade\",\"data\":{{\"e\":\"trade\",\"E\":{at},\"T\":{at},\"s\":\"BTCUSDT\",\
+             \"t\":{id},\"p\":\"{price}.0\",\"q\":\"0.0{quantity}\",\"X\":\"MARKET\",\"m\":{is_sell}}}}}"
+        )
+        .unwrap();
+    }
+    let name = format!("btcusdt_202401{:02}.gz", 9 + day);
+    std::fs::write(dir.join(name), gz.finish().unwrap()).unwrap();
+}
+
+#[test]
+fn ids_missing_across_midnight_mask_the_end_of_the_day_before() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("in")).unwrap();
+    for day in 0..4 {
+        // Ten minutes are missing of the third day: twenty trades, which no silence would tell.
+        let minutes = if day == 2 { 1_430 } else { 1_440 };
+        record_trades(&dir.path().join("in"), day, minutes);
+    }
+    let of = "--exchange binance --market um --symbol BTCUSDT --lake lake";
+    let build = format!("build-dataset {of} --source recording --input in --datasets trades -q");
+    let words: Vec<&str> = build.split_whitespace().collect();
+    run(dir.path(), &words).code(0);
+    for (name, end) in [("whole", "2024-01-13"), ("short", "2024-01-12")] {
+        let text = format!(
+            "extends: {DEFAULT}\nrun: {{start: 2024-01-10, end: {end}, warmup_days: 1}}\npaths: {{lake: lake, artifacts: artifacts}}\n\
+             instruments:\n  - {{exchange: binance, market: um, symbol: BTCUSDT, role: traded}}\n\
+             ingest: {{source: lake, datasets: [trades], synth: null}}\nfeatures: {{realized_vol_median_days: 1}}\n\
+             gates: {{min_coverage: 0.9, min_entries: 0}}\n"
+        );
+        std::fs::write(dir.path().join(format!("{name}.yaml")), text).unwrap();
+    }
+    let args = ["--config", "whole.yaml"];
+    refused(dir.path(), &args, "gaps", &["id_gap", "20 ids"]);
+    let all = [
+        "run-all",
+        "--json",
+        "--config",
+        "whole.yaml",
+        "--allow-gaps",
+    ];
+    let answer = run(dir.path(), &all).code(0).json();
+    let folder = dir.path().join(answer["dir"].as_str().unwrap());
+    let report = read_json(&folder.join("data_gap_report.json"));
+    // From the minute of the last row to that of the first one.
+    assert_eq!(report["instruments"]["binance:um:BTCUSDT"]["masked"], 12);
+    // A run that does not read the day after gives the same whether that is there or not.
+    let short = ["run-all", "--json", "--config", "short.yaml"];
+    run(dir.path(), &short).code(0);
 }

@@ -3,7 +3,7 @@
 //! Bounded memory: batches stream through the detectors; of a day only its 1,440 minutes are kept.
 
 use quant_core::market::InstrumentKey;
-use quant_core::time::{Day, MINUTES_PER_DAY, TimeRange};
+use quant_core::time::{Day, MINUTES_PER_DAY, TimeRange, UnixMicros};
 use serde::{Deserialize, Serialize};
 
 use super::columns::Batch;
@@ -14,7 +14,7 @@ use super::minutes::Minutes;
 use super::quotes::QuoteHoles;
 use super::{counters, cross, rules};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
-use crate::manifest::{IngestParams, Partition};
+use crate::manifest::{IngestParams, Partition, SourceKind};
 use crate::read::{HashMemo, PartitionReader, PartitionSet, ReadError};
 use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 
@@ -272,48 +272,49 @@ impl Examiner<'_> {
         let key = self.key(dataset);
         let seen = self.scans.take(&key, self.day, &partition.content_sha256);
         let scan = seen.map_or_else(|| self.read_through(dataset, set), Ok)?;
-        let last_id = if scan.wants_last_id() {
-            self.last_id_before(dataset, set)?
-        } else {
-            None
-        };
+        let (mut last_id, mut next_id) = (None, None);
+        if scan.wants_ids() {
+            let neighbour = |days| set.manifest().partition(self.day.plus(days));
+            let last = neighbour(-1).and_then(|p| p.ts_max);
+            let first = neighbour(1).and_then(|p| p.ts_min);
+            last_id = self.ids_at(dataset, set, last)?.max();
+            next_id = self.ids_at(dataset, set, first)?.min();
+        }
         let of = |d: Dataset| scanned.iter().find(|(s, _)| s.dataset == d);
         let reference = of(Dataset::MarkKlines).or_else(|| of(Dataset::Klines1m));
         Ok(scan.finish(Around {
             last_id,
+            next_id,
             reference: reference.map(|(_, m)| m),
             taken: params_of(set, partition).and_then(Taken::of),
             has_gaps: partition.quality.gaps > 0,
-            is_first: is_first(set, self.day),
+            // The file of an archive holds the whole day: what it lacks at its start is missing there as anywhere else.
+            is_first: is_first(set, self.day) && is_recorded(partition),
         }))
     }
 
-    /// Returns the last id of the day before, if the lake has that day.
-    fn last_id_before(
+    /// Returns the ids of the rows of an instant, which may lie on another day.
+    fn ids_at(
         &self,
         dataset: Dataset,
         set: &PartitionSet,
-    ) -> Result<Option<i64>, AssessError> {
-        let Some(last) = set
-            .manifest()
-            .partition(self.day.plus(-1))
-            .and_then(|p| p.ts_max)
-        else {
-            return Ok(None);
-        };
-        let range = TimeRange {
-            start: last,
-            end: last.plus(1),
-        };
-        let mut found = None;
-        let reader = set
-            .read(range, Some(&["trade_id"]), BATCH_ROWS, self.memo)
-            .map_err(self.error(dataset))?;
-        for batch in reader {
-            let batch = batch.map_err(self.error(dataset))?;
-            found = found.max(Batch(&batch).ints("trade_id").last().copied());
+        at: Option<UnixMicros>,
+    ) -> Result<impl Iterator<Item = i64> + use<>, AssessError> {
+        let mut found = Vec::new();
+        if let Some(at) = at {
+            let range = TimeRange {
+                start: at,
+                end: at.plus(1),
+            };
+            let reader = set
+                .read(range, Some(&["trade_id"]), BATCH_ROWS, self.memo)
+                .map_err(self.error(dataset))?;
+            for batch in reader {
+                let batch = batch.map_err(self.error(dataset))?;
+                found.extend_from_slice(Batch(&batch).ints("trade_id"));
+            }
         }
-        Ok(found)
+        Ok(found.into_iter())
     }
 
     /// Runs the detectors that need two datasets.
@@ -453,6 +454,12 @@ fn params_of<'a>(set: &'a PartitionSet, partition: &Partition) -> Option<&'a Ing
 /// Returns whether the lake does not hold the day before.
 fn is_first(set: &PartitionSet, day: Day) -> bool {
     set.manifest().partition(day.plus(-1)).is_none()
+}
+
+/// Returns whether all of a partition was recorded.
+pub(super) fn is_recorded(partition: &Partition) -> bool {
+    let mut kinds = partition.sources.iter().map(|s| s.kind);
+    !partition.sources.is_empty() && kinds.all(|kind| kind == SourceKind::Recording)
 }
 
 /// The times of a partition, one after the other.

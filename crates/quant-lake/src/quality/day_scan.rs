@@ -50,13 +50,15 @@ pub(super) struct Scanned {
 pub(super) struct Around<'a> {
     /// Last id of the day before.
     pub(super) last_id: Option<i64>,
+    /// First id of the day after.
+    pub(super) next_id: Option<i64>,
     /// The minutes of a price to compare samples with.
     pub(super) reference: Option<&'a Minutes>,
     /// When images of the book were taken.
     pub(super) taken: Option<Taken>,
     /// Stretches are known to be missing.
     pub(super) has_gaps: bool,
-    /// The lake does not hold the day before.
+    /// It was recorded, and the lake does not hold the day before: the recording begins within this day.
     pub(super) is_first: bool,
 }
 
@@ -150,8 +152,8 @@ impl DayScan {
         }
     }
 
-    /// Returns whether the id before the first row of the day matters.
-    pub(super) fn wants_last_id(&self) -> bool {
+    /// Returns whether the ids of the days before and after matter.
+    pub(super) fn wants_ids(&self) -> bool {
         matches!(&self.detectors, Detectors::Trades(scan) if scan.is_contiguous())
     }
 
@@ -161,7 +163,7 @@ impl DayScan {
         let mut expected = nominal(self.subject.dataset);
         let (mut findings, minutes) = match self.detectors {
             Detectors::Klines(scan) => scan.finish(),
-            Detectors::Trades(scan) => scan.finish(around.last_id),
+            Detectors::Trades(scan) => scan.finish(around),
             Detectors::Quotes(scan) => scan.finish(),
             Detectors::Levels(scan) => {
                 let (findings, minutes, seen) =

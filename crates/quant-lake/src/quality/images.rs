@@ -185,9 +185,10 @@ impl ImageTimes {
 
     /// Returns the findings, and the seconds with images for [`images_missing`].
     ///
-    /// `is_voided` says that the book is known to have been void for a while; `is_first` that the history begins here.
+    /// `is_voided` says that the book is known to have been void for a while; `is_first` that a
+    /// recording begins here.
     pub(super) fn finish(
-        self,
+        mut self,
         taken: Option<Taken>,
         is_voided: bool,
         is_first: bool,
@@ -199,7 +200,9 @@ impl ImageTimes {
         };
         let (subject, day) = (self.subject, self.subject.day.range());
         let mut seconds = self.seconds;
-        seconds.taken = taken.or_else(|| cadence.map(Taken::Every));
+        // A distance that images happen to keep is no promise about when the next is due, unless that is in every second.
+        let in_every_second = cadence.filter(|us| *us <= MICROS_PER_SECOND);
+        seconds.taken = taken.or_else(|| in_every_second.map(Taken::Every));
         let Some(first) = self.first else {
             return (Vec::new(), seconds);
         };
@@ -250,33 +253,54 @@ impl ImageTimes {
     }
 }
 
-/// Compares images with the level changes of the same day: while the stream goes on, a sound book has an image in every
-/// second. It has none while it is crossed, empty or wrong.
+/// Compares images with the level changes of the same day: while the stream goes on, a sound book has an image at the end of
+/// every interval. It has none while it is crossed, empty or wrong.
+///
+/// Images further apart than a second are judged only if the parameters of the ingest say when they are due.
 pub(super) fn images_missing(
     subject: Subject,
     images: &Seconds,
     deltas: &Seconds,
 ) -> Option<Finding> {
-    // A slower cadence owes no image to a second.
-    let lag = match images.taken? {
-        Taken::Every(us) if MICROS_PER_SECOND % us == 0 => 1,
-        Taken::Every(_) => return None,
-        Taken::WithMessages => 0,
+    let (every, lag) = match images.taken? {
+        Taken::Every(us) => (us, 1),
+        Taken::WithMessages => (0, 0),
     };
     let last = (0..SECONDS_PER_DAY).rev().find(|s| deltas.has(*s))?;
+    // Seconds in which an image is due if the second before has a message. An image is made when the message after it comes, and
+    // holds what came before: the last message is two seconds old at most.
+    let due: Box<dyn Iterator<Item = usize>> = if every <= MICROS_PER_SECOND {
+        Box::new(1..=last)
+    } else {
+        let first = images.start.div_euclid(every) + 1;
+        let second = move |at: i64| usize::try_from((at - images.start) / MICROS_PER_SECOND);
+        Box::new(
+            (first..)
+                .map_while(move |n| second(n * every).ok())
+                .skip_while(|s| *s == 0)
+                .take_while(move |s| *s <= last),
+        )
+    };
     let (mut live, mut missing, mut at) = (0_usize, 0_usize, None::<(usize, usize)>);
-    // An image is made when the message after it comes, and holds what came before: the last message is two seconds old at most.
-    for s in (1..=last).filter(|s| deltas.has(s - 1)) {
+    for s in due.filter(|s| deltas.has(s - 1)) {
         live += 1;
         if !images.has(s - 1 + lag) {
             missing += 1;
             at = Some((at.map_or(s, |(from, _)| from), s + 1));
         }
     }
+    let step = (every.max(MICROS_PER_SECOND) / MICROS_PER_SECOND) as f64;
     let share = missing as f64 / live.max(1) as f64;
-    let (from, to) = at.filter(|_| live >= MIN_LIVE && missing as f64 >= MIN_GAP_S)?;
+    // One image may be missing by chance: the book was crossed at that very instant, by a race between its sides.
+    let few = missing as f64 * step < MIN_GAP_S || missing < 2;
+    let (from, to) = at.filter(|_| live as f64 * step >= MIN_LIVE as f64 && !few)?;
+    let what = if every <= MICROS_PER_SECOND {
+        "seconds"
+    } else {
+        "intervals"
+    };
     let text = format!(
-        "in {missing} of {live} seconds the stream goes on and the book has no image: it is crossed, empty or void"
+        "in {missing} of {live} {what} the stream goes on and the book has no image: it is crossed, empty or void"
     );
     let range = (images.time(from), images.time(to));
     let finding = subject.find(&IMAGES_MISSING, range, missing as u64, share, text);

@@ -1,6 +1,6 @@
 //! What happened minute by minute on one day: the common measure of trades and klines.
 
-use quant_core::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY};
+use quant_core::time::{Day, MICROS_PER_HOUR, MICROS_PER_MINUTE, MINUTES_PER_DAY};
 
 /// Sums of one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -128,8 +128,11 @@ pub(super) struct Pause {
     pub(super) to: i64,
     /// It lies before the first or after the last row.
     pub(super) at_edge: bool,
-    /// Rows that were due at the slowed pace.
+    /// Rows that were due at the slowed pace of the day.
     pub(super) expected: f64,
+    /// Events that were due at the slowed pace of the hour before or of that after it, whichever is less; 0 at the edges of
+    /// the day.
+    pub(super) around: f64,
 }
 
 /// The longest pauses between rows, judged at the end against the pace of the day.
@@ -141,6 +144,9 @@ pub(super) struct Pauses {
     rows: u64,
     /// Different times of rows: an order that fills a hundred others is one event.
     instants: u64,
+    /// Instants of each minute, and the minute rows fall into now: its start and its number.
+    by_minute: Vec<u32>,
+    minute: (i64, usize),
     longest: Vec<(i64, i64)>,
     /// Length of the shortest pause kept, once as many are kept as may be.
     shortest: i64,
@@ -155,6 +161,9 @@ const MIN_SILENCE_US: i64 = MICROS_PER_MINUTE;
 /// Different times from which the pace between the first and the last row is known.
 const MIN_INSTANTS: u64 = 30;
 
+/// Fewest whole minutes beside a pause that have a pace of their own.
+const MIN_SIDE_MINUTES: usize = 10;
+
 impl Pauses {
     pub(super) fn new(day: Day) -> Self {
         Self {
@@ -163,6 +172,8 @@ impl Pauses {
             last: day.start().0,
             rows: 0,
             instants: 0,
+            by_minute: vec![0; MINUTES_PER_DAY],
+            minute: (day.start().0, 0),
             longest: Vec::new(),
             shortest: i64::MIN,
         }
@@ -173,12 +184,39 @@ impl Pauses {
         self.rows += 1;
         if self.first.is_none() {
             self.first = Some(ts);
-            self.instants = 1;
-            self.note(ts);
+            self.see_instant(ts);
         } else if ts != self.last {
-            self.instants += 1;
-            self.note(ts);
+            self.see_instant(ts);
         }
+    }
+
+    fn see_instant(&mut self, ts: i64) {
+        self.instants += 1;
+        if !(0..MICROS_PER_MINUTE).contains(&ts.wrapping_sub(self.minute.0)) {
+            let at = (ts - self.day.start().0).div_euclid(MICROS_PER_MINUTE);
+            let start = self.day.start().0 + at * MICROS_PER_MINUTE;
+            self.minute = (start, usize::try_from(at).unwrap_or(usize::MAX));
+        }
+        if let Some(n) = self.by_minute.get_mut(self.minute.1) {
+            *n = n.saturating_add(1);
+        }
+        self.note(ts);
+    }
+
+    /// Returns the instants per microsecond of the whole minutes among those from `from` to `to`, which the day cuts off.
+    fn pace_of(&self, from: i64, to: i64) -> f64 {
+        let start = self.day.start().0;
+        let whole = |ts: i64| usize::try_from(ts.max(0) / MICROS_PER_MINUTE).unwrap_or(0);
+        let first = whole(from - start + MICROS_PER_MINUTE - 1);
+        let end = whole(to - start).min(self.by_minute.len());
+        let Some(minutes) = self.by_minute.get(first..end) else {
+            return 0.0;
+        };
+        if minutes.len() < MIN_SIDE_MINUTES {
+            return 0.0;
+        }
+        let instants: u64 = minutes.iter().map(|n| u64::from(*n)).sum();
+        instants as f64 / (minutes.len() as f64 * MICROS_PER_MINUTE as f64)
     }
 
     fn note(&mut self, ts: i64) {
@@ -199,7 +237,7 @@ impl Pauses {
     }
 
     /// Returns the longest pauses in order of time, those at the edges of the day among them; nothing of a day without rows.
-    pub(super) fn longest(mut self) -> Vec<Pause> {
+    pub(super) fn longest(&mut self) -> Vec<Pause> {
         let Some(first) = self.first else {
             return Vec::new();
         };
@@ -213,15 +251,16 @@ impl Pauses {
                 to,
                 at_edge: to == first || from == last,
                 expected: 0.0,
+                around: 0.0,
             })
             .collect();
         out.sort_by_key(|p| p.from);
         out
     }
 
-    /// Returns the pauses in which at least `expected` rows were due at `1 / slowed` of the day's pace; at the edges of the day
-    /// at that of the time between first and last row, where it is known.
-    pub(super) fn finish(self, expected: f64, slowed: f64) -> Vec<Pause> {
+    /// Returns the pauses of a minute and more with the rows that were due in them at `1 / slowed` of the day's pace; at the edges
+    /// of the day at that of the time between first and last row, where it is known.
+    pub(super) fn finish(mut self, slowed: f64) -> Vec<Pause> {
         let Some(first) = self.first else {
             return Vec::new();
         };
@@ -233,9 +272,15 @@ impl Pauses {
         let active = (day.len_us() - silent).max(1);
         let pace = rows as f64 / active as f64;
         pauses.retain_mut(|p| {
+            let length = (p.to - p.from) as f64;
             let pace = inner.filter(|_| p.at_edge).unwrap_or(pace);
-            p.expected = (p.to - p.from) as f64 * pace / slowed;
-            p.to - p.from >= MIN_SILENCE_US && p.expected >= expected
+            p.expected = length * pace / slowed;
+            if !p.at_edge {
+                let before = self.pace_of(p.from - MICROS_PER_HOUR, p.from);
+                let after = self.pace_of(p.to, p.to + MICROS_PER_HOUR);
+                p.around = length * before.min(after) / slowed;
+            }
+            p.to - p.from >= MIN_SILENCE_US
         });
         pauses
     }

@@ -107,7 +107,7 @@ impl QuoteScan {
         out.extend(self.frozen.findings(subject, &FROZEN_QUOTES, |s| {
             format!("{} quotes repeat the one before them", s.rows)
         }));
-        out.extend(silence(subject, self.pauses));
+        out.extend(silence(subject, self.pauses, false, true));
         (out, self.minutes)
     }
 }

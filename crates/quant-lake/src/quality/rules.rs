@@ -34,15 +34,17 @@ rules! {
     /// recording are none.
     BOOK_GAP = "book_gap", &[L2Deltas, L2Snapshots], "stretches", 1.0, Fail;
     /// Stretches of a recorded stream that are known to be missing: a lost connection, a file that ends too early. A warning:
-    /// what is missing may be nothing, and ids or silence tell where it is much.
+    /// what is missing may be nothing, and ids or silence tell where it is much; of trades also by a silence to the end of the
+    /// day that would be chance without this counter (`silence`).
     STREAM_GAP = "stream_gap", &[AggTrades, Trades, BookTicker, Liquidations, OpenInterest], "stretches", 1.0, Warn;
     /// A stretch without an image of the book, at least a minute and five times the images' own cadence. In a book that has an image in 98 of 100
     /// intervals no minute is quiet; elsewhere the pace of the day decides, as of trades (`silence`). Shorter ones, from ten
     /// seconds on, are warnings in a book that otherwise lacks no more than two images of a thousand.
     IMAGE_GAP = "image_gap", &[L2Snapshots], "seconds", 60.0, Fail;
-    /// Seconds that level changes tell of and that have no image: the book is crossed or empty, and makes none. One in a hundred is
-    /// beyond any race; less is a warning from ten seconds on.
-    IMAGES_MISSING = "images_missing", &[L2Snapshots], "share of seconds", 0.01, Fail;
+    /// Intervals at whose end level changes tell of the stream and no image is there: the book is crossed or empty, and makes none.
+    /// One in a hundred is beyond any race; less is a warning from ten seconds and two images on. Intervals below a second
+    /// count as one.
+    IMAGES_MISSING = "images_missing", &[L2Snapshots], "share of intervals", 0.01, Fail;
     /// Trades have prices and no sizes, as the history of Deepcoin: no bar is made of them, no flow can be.
     PRICES_ONLY = "prices_only", &[Trades], "days", 1.0, Warn;
     /// Rows of another day stood in the file (they are left out). One such row means that the file is not what its name says;
@@ -78,6 +80,8 @@ rules! {
     /// markets cluster, so the pace of a quiet hour may well be a quarter of the day's. A warning up to ten times as much
     /// and for quotes; of trades that bars are made of a failure beyond. Before the first and after the last row the pace between
     /// them counts, if it is known (30 instants), and a failure begins where 400 rows were due at full pace: the day is cut off.
+    /// So it does within the day, where no ids tell, by the hours before and after, the slower of the two: a market does not pause for the time of 400
+    /// trades between two hours of that pace. If rows are known to be missing, 40 due at full pace before midnight are a failure.
     SILENCE = "silence", &[AggTrades, Trades, BookTicker], "expected rows", 40.0, Fail;
     /// The same trade over and over (price, quantity, side): 100 rows over half an hour.
     STALE_TRADES = "stale_trades", &BOTH_TRADES, "minutes", 30.0, Warn;
@@ -113,7 +117,8 @@ rules! {
     /// Price implied by open interest (value over quantity) fits the mark price five minutes off better than now,
     /// in rows: half an hour in a row.
     OI_SHIFT = "oi_shift", &[Metrics], "rows", 6.0, Warn;
-    /// A settlement that is missing.
+    /// A settlement that is missing. Rows that do not say their interval tell it: the longest of 8, 4, 2 and 1 hours that fits them
+    /// all. A hole that one change of the interval in the course of the day explains is then a warning.
     FUNDING_GAP = "funding_gap", &[Funding], "settlements", 1.0, Fail;
     /// A settlement outside of the grid of its interval, or a second one at the same instant: it would be paid twice.
     FUNDING_EXTRA = "funding_extra", &[Funding], "settlements", 1.0, Fail;

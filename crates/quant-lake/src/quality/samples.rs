@@ -1,6 +1,6 @@
 //! Detectors over slow samples: metrics, open interest, funding.
 
-use quant_core::time::{MICROS_PER_DAY, MICROS_PER_MINUTE};
+use quant_core::time::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_MINUTE};
 
 use super::bands::{long_gaps, median_gap};
 use super::columns::Batch;
@@ -255,8 +255,11 @@ pub(super) struct FundingScan {
     shortest_h: Option<i64>,
 }
 
-/// Hours between settlements where the rows do not say it, as on most venues.
+/// Hours between settlements where neither the rows nor their distances say it, as on most venues.
 const INTERVAL_H: i64 = 8;
+
+/// Intervals that venues have, the longest first.
+const INTERVALS_H: [i64; 4] = [8, 4, 2, 1];
 
 impl FundingScan {
     pub(super) const COLUMNS: &'static [&'static str] = &["ts_event", "interval_h"];
@@ -291,13 +294,53 @@ impl FundingScan {
 
     /// Returns how many settlements a day has.
     pub(super) fn due(&self) -> u64 {
-        (24 / self.interval_h.unwrap_or(INTERVAL_H).max(1)).unsigned_abs()
+        (24 / self.longest_h().max(1)).unsigned_abs()
+    }
+
+    /// Returns the interval that decides what is due.
+    fn longest_h(&self) -> i64 {
+        self.interval_h.unwrap_or_else(|| self.inferred_h())
+    }
+
+    /// Returns the settlements that stand on a full hour, as hours of the day, each once and ascending.
+    fn hours(&self) -> Vec<i64> {
+        let start = self.subject.day.start().0;
+        let mut hours: Vec<i64> = self
+            .times
+            .iter()
+            .map(|ts| {
+                let hour = (ts - start + MICROS_PER_MINUTE).div_euclid(MICROS_PER_HOUR);
+                (hour, (ts - start - hour * MICROS_PER_HOUR).abs())
+            })
+            .filter(|(_, off)| *off < MICROS_PER_MINUTE)
+            .map(|(hour, _)| hour)
+            .collect();
+        hours.sort_unstable();
+        hours.dedup();
+        hours
+    }
+
+    /// Returns the longest interval whose grid holds every settlement on a full hour, for rows that do not say it.
+    fn inferred_h(&self) -> i64 {
+        let hours = self.hours();
+        let fits = |h: &i64| hours.iter().all(|hour| hour % h == 0);
+        INTERVALS_H.into_iter().find(fits).unwrap_or(INTERVAL_H)
+    }
+
+    /// Returns whether the settlements of the day change their distance at most once: from one interval to another.
+    fn changes_once(&self) -> bool {
+        let mut hours = self.hours();
+        hours.push(24);
+        let apart: Vec<i64> = hours.windows(2).map(|w| w[1] - w[0]).collect();
+        apart.is_sorted() || apart.iter().rev().is_sorted()
     }
 
     pub(super) fn finish(self) -> (Vec<Finding>, Minutes) {
         let subject = self.subject;
         let day = subject.day.range();
-        let interval = self.interval_h.unwrap_or(INTERVAL_H) * 60 * MICROS_PER_MINUTE;
+        let longest = self.longest_h();
+        let interval = longest * MICROS_PER_HOUR;
+        let changes = self.interval_h.is_none() && self.changes_once();
         let mut out = Vec::new();
         let slots = MICROS_PER_DAY / interval.max(1);
         for slot in 0..slots {
@@ -308,14 +351,18 @@ impl FundingScan {
                 .iter()
                 .any(|ts| (ts - at).abs() < MICROS_PER_MINUTE);
             if !seen {
-                let text = format!(
-                    "no settlement; one is due every {} hours",
-                    interval / (60 * MICROS_PER_MINUTE)
-                );
-                out.push(subject.find(&FUNDING_GAP, (at, at + MICROS_PER_MINUTE), 1, 1.0, text));
+                let text = format!("no settlement; one is due every {longest} hours");
+                let finding =
+                    subject.find(&FUNDING_GAP, (at, at + MICROS_PER_MINUTE), 1, 1.0, text);
+                // The day may also be that on which the venue went from eight hours to this interval, or back.
+                out.push(if changes && (slot * longest) % INTERVAL_H != 0 {
+                    finding.softened(Severity::Warn)
+                } else {
+                    finding
+                });
             }
         }
-        let interval = self.shortest_h.unwrap_or(INTERVAL_H) * 60 * MICROS_PER_MINUTE;
+        let interval = self.shortest_h.unwrap_or(longest) * MICROS_PER_HOUR;
         let mut last = i64::MIN;
         for ts in &self.times {
             let near = (ts + MICROS_PER_MINUTE).div_euclid(interval) * interval;

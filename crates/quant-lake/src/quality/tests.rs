@@ -1,6 +1,8 @@
 //! Counters, and every detector on a planted and on a clean slice.
 
 mod books;
+mod funding;
+mod pauses;
 mod slices;
 
 use super::*;

@@ -1,6 +1,7 @@
 //! Detectors over trades and aggregated trades: holes in ids, silence, repeated trades, single odd prices.
 
 use super::columns::Batch;
+use super::day_scan::Around;
 use super::finding::{Finding, Severity, Stretch, Stretches, Subject};
 use super::klines::{one, outlier_text};
 use super::minutes::{Minutes, OutlierFinder, Pauses};
@@ -159,6 +160,16 @@ impl TradeScan {
         }
     }
 
+    /// Looks at the ids between the last row and the day after, which has a finding of its own: the time without rows begins
+    /// on this day. Few missing ids are told there.
+    fn see_next_midnight(&mut self, next_id: i64) {
+        let end = self.subject.day.end().0;
+        let found = self.last.and_then(|last| missing(last, (end, next_id)));
+        if let Some(stretch) = found.filter(|s| s.measured >= ID_GAP.threshold) {
+            self.gaps.push(stretch);
+        }
+    }
+
     fn see_body(&mut self, ts: i64, body: (u64, u64, i64)) {
         match &mut self.run {
             Some(run) if run.body == body => {
@@ -190,11 +201,14 @@ impl TradeScan {
         }
     }
 
-    /// Returns the findings and the minutes. `last_id` is the last id of the day before, where known.
-    pub(super) fn finish(mut self, last_id: Option<i64>) -> (Vec<Finding>, Minutes) {
+    /// Returns the findings and the minutes.
+    pub(super) fn finish(mut self, around: Around<'_>) -> (Vec<Finding>, Minutes) {
         self.end_run();
-        if let Some(last_id) = last_id.filter(|_| self.contiguous) {
+        if let Some(last_id) = around.last_id.filter(|_| self.contiguous) {
             self.see_midnight(last_id);
+        }
+        if let Some(next_id) = around.next_id.filter(|_| self.contiguous) {
+            self.see_next_midnight(next_id);
         }
         let subject = self.subject;
         let mut out = Vec::new();
@@ -213,7 +227,12 @@ impl TradeScan {
         out.extend(self.falling.findings(subject, &ID_ORDER, |_| {
             "an id falls while time rises".to_owned()
         }));
-        out.extend(silence(subject, self.pauses));
+        out.extend(silence(
+            subject,
+            self.pauses,
+            around.has_gaps,
+            self.contiguous,
+        ));
         out.extend(self.stale.findings(subject, &STALE_TRADES, |s| {
             format!(
                 "the same trade {} times in {:.0} minutes",
@@ -239,30 +258,48 @@ fn missing((from, last_id): (i64, i64), (ts, id): (i64, i64)) -> Option<Stretch>
     })
 }
 
-/// Judges the pauses of a day.
-pub(super) fn silence(subject: Subject, pauses: Pauses) -> Vec<Finding> {
-    pauses
-        .finish(SILENCE.threshold, SLOWED)
-        .into_iter()
-        .map(|p| {
-            let expected = p.expected;
-            let text = format!(
-                "no row for {:.1} minutes, in which at least {expected:.0} were due",
-                (p.to - p.from) as f64 / 60e6
-            );
-            let finding = subject.find(&SILENCE, (p.from, p.to), 0, expected, text);
-            // Ten times the threshold is no chance at all: what bars are made of is missing. At the edges of the day, where a
-            // file is cut off or begins too late, hundreds of rows at full pace are enough.
-            let much = if p.at_edge {
-                MUCH / SLOWED
-            } else {
-                10.0 * SILENCE.threshold
-            };
-            if subject.dataset == Dataset::BookTicker || expected < much {
+/// Judges the pauses of a day. `has_gaps` says that some of its rows are known to be missing: a connection was lost, or a file
+/// was cut off; `has_ids` that ids tell what is missing within the day, so that a pause without a gap of theirs is a halt.
+pub(super) fn silence(
+    subject: Subject,
+    pauses: Pauses,
+    has_gaps: bool,
+    has_ids: bool,
+) -> Vec<Finding> {
+    let end = subject.day.end().0;
+    let mut out = Vec::new();
+    for p in pauses.finish(SLOWED) {
+        let around = if has_ids { 0.0 } else { p.around };
+        // Far beyond the threshold is no chance at all: what bars are made of is missing. Ten times as much by the pace of the day,
+        // hundreds of rows at full pace where that is known better: at the edges of the day, where a file is cut off or begins
+        // too late, by the rows between; within it by the hours before and after. If it is known that the end is missing, any
+        // silence there is what is missing.
+        let is_much = if p.at_edge {
+            p.expected >= MUCH / SLOWED
+        } else {
+            p.expected >= 10.0 * SILENCE.threshold || around >= MUCH / SLOWED
+        };
+        let is_cut = has_gaps && p.to == end && p.expected >= SILENCE.threshold / SLOWED;
+        if !(is_much || is_cut || p.expected >= SILENCE.threshold) {
+            continue;
+        }
+        let minutes = (p.to - p.from) as f64 / 60e6;
+        let expected = p.expected.max(around) * if is_cut { SLOWED } else { 1.0 };
+        let text = if is_cut {
+            format!(
+                "no row for {minutes:.1} minutes, in which {expected:.0} were due; it is known that rows are missing"
+            )
+        } else {
+            format!("no row for {minutes:.1} minutes, in which at least {expected:.0} were due")
+        };
+        let finding = subject.find(&SILENCE, (p.from, p.to), 0, expected, text);
+        out.push(
+            if subject.dataset == Dataset::BookTicker || !(is_much || is_cut) {
                 finding.softened(Severity::Warn)
             } else {
                 finding
-            }
-        })
-        .collect()
+            },
+        );
+    }
+    out
 }

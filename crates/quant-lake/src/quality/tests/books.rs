@@ -7,6 +7,7 @@ use quant_core::time::MICROS_PER_DAY;
 
 use super::slices::{batch, day, each, n, names, price, start, subject, ts};
 use crate::manifest::{Partition, Source, SourceKind};
+use crate::quality::assess::is_recorded;
 use crate::quality::columns::Batch;
 use crate::quality::images::{DeltaScan, Seconds, Taken, images_missing};
 use crate::quality::levels::LevelScan;
@@ -213,9 +214,48 @@ fn seconds_without_images_while_the_stream_goes_on() {
         compare(&scan_with(&clean[..2], None, false, true).1, &all),
         None
     );
-    // Images further apart than a second owe none to each.
+    // Images that happen to be further apart owe none to anything.
     let (_, slow) = images(&|s| s % 30 == 0);
     assert_eq!(compare(&slow, &all), None);
+}
+
+#[test]
+fn images_at_any_cadence_are_due_while_the_stream_goes_on() {
+    let deltas = |live: &dyn Fn(i64) -> bool| {
+        let mut scan = DeltaScan::new(subject(Dataset::L2Deltas));
+        let times = (0..MICROS_PER_DAY / SECOND)
+            .filter(|s| live(*s))
+            .map(|s| start() + s * SECOND + 300_000)
+            .collect();
+        scan.batch(Batch(&batch(vec![("ts_event", ts(times))])));
+        scan.finish().1
+    };
+    let all = deltas(&|_| true);
+    // Whole multiples of a second, one that does not divide the day, parts of a second, and neither.
+    for every in [5_000, 30_000, 7_000, 200, 700, 1_500].map(|ms| ms * 1_000) {
+        let judge = |is: &dyn Fn(i64) -> bool, deltas: &Seconds| {
+            let first = start().div_euclid(every) + 1;
+            let rows: Vec<Image> = (first..first + MICROS_PER_DAY / every + 1)
+                .map(|n| n * every)
+                .filter(|at| *at < start() + MICROS_PER_DAY)
+                .filter(|at| is((at - start()) / SECOND))
+                .zip(0..)
+                .map(|(at, i)| (at, i, image(i)))
+                .collect();
+            let (_, seen) = scan_with(&rows, Some(Taken::Every(every)), false, false);
+            images_missing(subject(Dataset::L2Snapshots), &seen, deltas)
+        };
+        assert_eq!(judge(&|_| true, &all), None, "{every}");
+        // Crossed for a third of the time.
+        let crossed = |s: i64| s % 90 >= 30;
+        let found = judge(&crossed, &all).unwrap();
+        assert_eq!(found.severity, Severity::Fail, "{every}");
+        let share = found.measured;
+        assert!((share - 1.0 / 3.0).abs() < 0.01, "{every}: {share}");
+        // Of a stream that is silent meanwhile nothing is known.
+        let silent = deltas(&|s| (30..89).contains(&(s % 90)));
+        assert_eq!(judge(&crossed, &silent), None, "{every}");
+    }
 }
 
 #[test]
@@ -271,6 +311,16 @@ fn partition(rows_in: u64, kinds: &[SourceKind], quality: Quality) -> Partition 
         sources: kinds.iter().map(source).collect(),
         quality,
     }
+}
+
+#[test]
+fn only_recordings_begin_within_a_day() {
+    let of = |kinds: &[SourceKind]| is_recorded(&partition(1, kinds, Quality::default()));
+    assert!(of(&[SourceKind::Recording, SourceKind::Recording]));
+    for kind in [SourceKind::OkxManual, SourceKind::BybitManual] {
+        assert!(!of(&[kind]) && !of(&[SourceKind::Recording, kind]));
+    }
+    assert!(!of(&[]));
 }
 
 fn judge(dataset: Dataset, kinds: &[SourceKind], quality: Quality) -> Vec<(String, Severity)> {

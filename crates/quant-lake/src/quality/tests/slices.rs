@@ -11,6 +11,7 @@ use quant_core::time::{Day, MICROS_PER_DAY, MICROS_PER_MINUTE};
 use crate::quality::bands::BandScan;
 use crate::quality::clock::ClockScan;
 use crate::quality::columns::Batch;
+use crate::quality::day_scan::Around;
 use crate::quality::finding::Subject;
 use crate::quality::klines::KlineScan;
 use crate::quality::minutes::Minutes;
@@ -194,11 +195,11 @@ fn klines_missing_frozen_long_and_in_other_units() {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Trade {
-    ts: i64,
-    id: i64,
-    price: f64,
-    qty: f64,
+pub(super) struct Trade {
+    pub(super) ts: i64,
+    pub(super) id: i64,
+    pub(super) price: f64,
+    pub(super) qty: f64,
 }
 
 /// Three trades in every minute, whose high and low are those of the klines.
@@ -223,7 +224,24 @@ fn trades_of(klines: &[Kline]) -> Vec<Trade> {
 }
 
 fn scan_trades(dataset: Dataset, rows: &[Trade], before: Option<i64>) -> (Vec<Finding>, Minutes) {
-    let mut scan = TradeScan::new(subject(dataset), true);
+    scan_trades_around(
+        dataset,
+        rows,
+        true,
+        Around {
+            last_id: before,
+            ..Around::default()
+        },
+    )
+}
+
+pub(super) fn scan_trades_around(
+    dataset: Dataset,
+    rows: &[Trade],
+    contiguous: bool,
+    around: Around<'_>,
+) -> (Vec<Finding>, Minutes) {
+    let mut scan = TradeScan::new(subject(dataset), contiguous);
     let ids = || n(rows.iter().map(|t| t.id).collect());
     let mut columns = vec![
         ("ts_event", ts(rows.iter().map(|t| t.ts).collect())),
@@ -242,7 +260,7 @@ fn scan_trades(dataset: Dataset, rows: &[Trade], before: Option<i64>) -> (Vec<Fi
     let half = all.num_rows() / 2;
     scan.batch(Batch(&all.slice(0, half)));
     scan.batch(Batch(&all.slice(half, all.num_rows() - half)));
-    scan.finish(before)
+    scan.finish(around)
 }
 
 #[test]
