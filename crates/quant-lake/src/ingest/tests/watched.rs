@@ -62,9 +62,9 @@ fn what_was_watched_is_judged_as_what_is_read() {
             assert_eq!(read.worst(), Some(Severity::Fail));
             let names: Vec<&str> = read.findings.iter().map(|f| f.detector.as_str()).collect();
             assert!(names.contains(&"price_outlier"), "{names:?}");
-            // The second day misses the ids before its first row too.
+            // Besides its own hole, each day tells of the ids missing across the midnight between them.
             let gaps = names.iter().filter(|n| **n == "id_gap").count();
-            assert_eq!(gaps, if of == FIRST { 1 } else { 2 });
+            assert_eq!(gaps, 2);
             assert_eq!(judged(&fixture, of, scans), read);
         }
     }
