@@ -464,7 +464,7 @@ fn recordings_of_one_name_in_two_folders_are_both_kept() {
                 let set = cwd.join(lake).join("raw/binance/um/BTCUSDT").join(dataset);
                 let found = walk_for_manifest(&set);
                 let text = std::fs::read(found).unwrap();
-                let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+                let manifest: Value = serde_json::from_slice(&text).unwrap();
                 let day = &manifest["partitions"][0];
                 let hash = day["content_sha256"].as_str().unwrap().to_owned();
                 ((*dataset).to_owned(), day["rows"].as_u64().unwrap(), hash)
