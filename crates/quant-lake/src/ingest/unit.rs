@@ -251,6 +251,19 @@ impl LocalFile<'_> {
         }
     }
 
+    /// Describes it as a source of its rows of a dataset.
+    fn source(&self, dataset: Dataset, bytes: u64) -> Source {
+        Source {
+            kind: self.kind,
+            name: self.name.clone(),
+            url: self.url.clone(),
+            bytes,
+            sha256: self.sha256.clone(),
+            checksum_verified: self.checksum_verified,
+            context: self.context_of(dataset).cloned(),
+        }
+    }
+
     /// Returns whether a day of a dataset has all that this file gives to it.
     pub(super) fn is_in(&self, target: &Target<'_>, day: Day) -> bool {
         let context = self.context_of(target.key.dataset);
@@ -345,15 +358,6 @@ pub(super) fn process(
             source,
         })?
         .len();
-    let source = Source {
-        kind: file.kind,
-        name: file.name.clone(),
-        url: file.url.clone(),
-        bytes,
-        sha256: file.sha256.clone(),
-        checksum_verified: file.checksum_verified,
-        context: None,
-    };
     let (totals, sinks) = loop {
         let parse = ParseOptions {
             file: file.name.clone(),
@@ -367,10 +371,7 @@ pub(super) fn process(
             .iter()
             .map(|t| {
                 let collected = collect.contains(&t.key.dataset);
-                let source = Source {
-                    context: file.context_of(t.key.dataset).cloned(),
-                    ..source.clone()
-                };
+                let source = file.source(t.key.dataset, bytes);
                 Sink::new(cx, t, file, source, wanted, collected)
             })
             .collect();
