@@ -293,6 +293,7 @@ fn partition(rows_in: u64, kinds: &[SourceKind], quality: Quality) -> Partition 
         bytes: 1,
         sha256: "0".repeat(64),
         checksum_verified: false,
+        context: None,
     };
     Partition {
         date: day(),
