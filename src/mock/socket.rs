@@ -18,14 +18,8 @@ const SLICE_US: i64 = 10_000_000;
 /// How often connection rules are looked at while nothing else happens.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Why a socket ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// The client left, or the wire broke.
-    Client,
-    /// The server ended it.
-    Server,
-}
+/// The socket has ended, whichever side ended it.
+struct Ended;
 
 struct Link {
     ws: WebSocket,
@@ -61,16 +55,13 @@ pub async fn serve(
         s.opened += 1;
         s.open += 1;
     });
-    let end = link.run().await;
+    link.run().await;
     link.count();
-    server.counters.sockets(|s| {
-        s.open -= 1;
-        s.closed_by_server += u64::from(end == End::Server);
-    });
+    server.counters.sockets(|s| s.open -= 1);
 }
 
 impl Link {
-    async fn run(&mut self) -> End {
+    async fn run(&mut self) {
         let mut clock = self.server.clock.subscribe();
         let mut stop = self.server.stopped();
         let mut tick = tokio::time::interval(TICK);
@@ -79,28 +70,30 @@ impl Link {
         loop {
             // Seen before it is acted on: a move during the delivery wakes again, one before it does not.
             clock.mark_unchanged();
-            if let Some(end) = self.deliver().await {
-                return end;
+            if self.deliver().await.is_err() {
+                return;
             }
             tokio::select! {
                 message = self.ws.recv() => match message {
                     Some(Ok(message)) => {
                         if !self.receive(message) {
-                            return End::Client;
+                            return;
                         }
                     }
-                    Some(Err(_)) | None => return End::Client,
+                    Some(Err(_)) | None => return,
                 },
                 changed = clock.changed() => {
                     if changed.is_err() {
-                        return End::Server;
+                        self.leave();
+                        return;
                     }
                 }
                 _ = tick.tick() => {}
                 _ = stop.changed() => {
+                    self.leave();
                     // The client may be gone already: nothing more can be told to it.
                     drop(self.ws.send(close(1001, "server is going away")).await);
-                    return End::Server;
+                    return;
                 }
             }
         }
@@ -138,7 +131,7 @@ impl Link {
     }
 
     /// Brings the socket to the clock's now, in slices, and writes what is due.
-    async fn deliver(&mut self) -> Option<End> {
+    async fn deliver(&mut self) -> Result<(), Ended> {
         self.with_session(|session, cx| session.on_tick(cx));
         loop {
             let now = self.server.clock.now();
@@ -148,13 +141,11 @@ impl Link {
                 self.with_session(|session, cx| session.on_advance(cx));
             }
             self.drain();
-            if let Some(end) = self.write().await {
-                return Some(end);
-            }
+            self.write().await?;
             self.count();
             self.runner.report(self.reached, self.session.is_active());
             if to >= now {
-                return None;
+                return Ok(());
             }
         }
     }
@@ -174,7 +165,7 @@ impl Link {
     }
 
     /// Writes what is due and flushes once.
-    async fn write(&mut self) -> Option<End> {
+    async fn write(&mut self) -> Result<(), Ended> {
         let mut any = false;
         while let Some(item) = self.pipe.due(self.reached) {
             any = true;
@@ -187,22 +178,22 @@ impl Link {
                     Message::Ping(payload.into())
                 }
                 Item::Control(Control::Close(code, reason)) => {
-                    return Some(self.end(Some((code, &reason))).await);
+                    return Err(self.end(Some((code, &reason))).await);
                 }
                 Item::End(Some(code)) => {
-                    return Some(self.end(Some((code, "planned fault"))).await);
+                    return Err(self.end(Some((code, "planned fault"))).await);
                 }
-                Item::End(None) => return Some(self.end(None).await),
-                Item::Forget => return Some(self.forget().await),
+                Item::End(None) => return Err(self.end(None).await),
+                Item::Forget => return Err(self.forget().await),
             };
             if self.ws.feed(message).await.is_err() {
-                return Some(End::Client);
+                return Err(Ended);
             }
         }
         if any && self.ws.flush().await.is_err() {
-            return Some(End::Client);
+            return Err(Ended);
         }
-        None
+        Ok(())
     }
 
     fn count(&mut self) {
@@ -210,7 +201,14 @@ impl Link {
         self.server.counters.frames(self.pipe.path(), &mut counts);
     }
 
-    async fn end(&mut self, frame: Option<(u16, &str)>) -> End {
+    /// Accounts for an end by the server. It comes before the wire learns of it: who sees the close may read the counts.
+    fn leave(&mut self) {
+        self.count();
+        self.server.counters.sockets(|s| s.closed_by_server += 1);
+    }
+
+    async fn end(&mut self, frame: Option<(u16, &str)>) -> Ended {
+        self.leave();
         let sent = match frame {
             Some((code, reason)) => self.ws.send(close(code, reason)).await,
             // What was written before must still arrive.
@@ -218,16 +216,16 @@ impl Link {
         };
         // The wire may be broken already; the connection ends either way.
         drop(sent);
-        End::Server
+        Ended
     }
 
     /// Keeps the connection open and does nothing with it any more.
-    async fn forget(&mut self) -> End {
+    async fn forget(&mut self) -> Ended {
+        self.leave();
         drop(self.ws.flush().await);
-        self.count();
         self.runner.report(self.reached, false);
         drop(self.server.stopped().changed().await);
-        End::Server
+        Ended
     }
 }
 
