@@ -1,6 +1,10 @@
 //! From config keys to the parameters of the core: features, regime, entries, execution, sizes.
 
-use quant_core::features::{FeatureParams, FeatureSetParams};
+use quant_core::features::{
+    AtrParams, EfficiencyRatioParams, EmaGapParams, EmaParams, EmaSlopeParams, ExtremesParams,
+    FeatureParams, FeatureSetParams, RealisedVolParams, RvRatioParams, SessionVwapParams,
+    TfiParams, VolumeMedianParams, WickParams,
+};
 use quant_core::regime::{
     HazardRules, RangeRules, RegimeColumns, RegimeParams, Threshold, TrendRules,
 };
@@ -36,54 +40,54 @@ pub fn feature_set(raw: &RawConfig) -> FeatureSetParams {
     let days_back = DAYS_BACK;
     FeatureSetParams {
         features: vec![
-            FeatureParams::Ema {
+            FeatureParams::Ema(EmaParams {
                 bars: f.ema_fast_bars,
                 days_back,
-            },
-            FeatureParams::EmaSlope {
+            }),
+            FeatureParams::EmaSlope(EmaSlopeParams {
                 bars: f.ema_fast_bars,
                 lag: f.ema_slope_bars,
                 atr_bars: f.atr_bars,
                 days_back,
-            },
-            FeatureParams::EmaGap {
+            }),
+            FeatureParams::EmaGap(EmaGapParams {
                 fast: f.ema_fast_bars,
                 slow: f.ema_slow_bars,
                 atr_bars: f.atr_bars,
                 days_back,
-            },
-            FeatureParams::Atr {
+            }),
+            FeatureParams::Atr(AtrParams {
                 bars: f.atr_bars,
                 days_back,
-            },
-            FeatureParams::SessionVwap {},
-            FeatureParams::EfficiencyRatio {
+            }),
+            FeatureParams::SessionVwap(SessionVwapParams {}),
+            FeatureParams::EfficiencyRatio(EfficiencyRatioParams {
                 bars: f.efficiency_ratio_bars,
                 days_back,
-            },
-            FeatureParams::RealisedVol {
+            }),
+            FeatureParams::RealisedVol(RealisedVolParams {
                 minutes: f.realized_vol_minutes,
                 min_valid_share: f.realized_vol_min_valid_share,
                 days_back,
-            },
-            FeatureParams::RvRatio {
+            }),
+            FeatureParams::RvRatio(RvRatioParams {
                 minutes: f.realized_vol_minutes,
                 days: f.realized_vol_median_days,
                 min_valid_share: f.realized_vol_min_valid_share,
-            },
-            FeatureParams::Extremes {
+            }),
+            FeatureParams::Extremes(ExtremesParams {
                 bars: f.extreme_bars,
                 days_back,
-            },
-            FeatureParams::VolumeMedian {
+            }),
+            FeatureParams::VolumeMedian(VolumeMedianParams {
                 bars: f.volume_median_bars,
                 days_back,
-            },
-            FeatureParams::Tfi {
+            }),
+            FeatureParams::Tfi(TfiParams {
                 minutes: f.tfi_minutes,
                 days_back,
-            },
-            FeatureParams::Wick { days_back },
+            }),
+            FeatureParams::Wick(WickParams { days_back }),
         ],
         watermark: watermark(raw),
         segment_gap_minutes: raw.bars.segment_gap_minutes,

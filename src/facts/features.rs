@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use quant_core::bars::{BarSource, MinuteBuilder, Opening};
-use quant_core::features::{FeatureParams, FeatureSet, FeatureSetParams, kinds};
+use quant_core::features::{FeatureParams, FeatureSet, FeatureSetParams, TfiParams, kinds};
 use quant_core::synth::{InstrumentParams, SimMinute};
 use quant_core::time::{Day, MICROS_PER_MINUTE};
 use quant_core::units::{Micros, Step};
@@ -57,17 +57,17 @@ enum Scale {
 const fn placed(params: &FeatureParams) -> (Group, Scale) {
     use FeatureParams as P;
     match params {
-        P::Tfi { .. } => (Group::Flow, Scale::AsIs),
-        P::VolumeMedian { .. } => (Group::Volume, Scale::AsIs),
-        P::SessionVwap {} => (Group::Volume, Scale::LogDistance),
-        P::Ema { .. } | P::Extremes { .. } => (Group::Price, Scale::LogDistance),
-        P::Atr { .. } => (Group::Price, Scale::OverMid),
-        P::EmaSlope { .. }
-        | P::EmaGap { .. }
-        | P::EfficiencyRatio { .. }
-        | P::RealisedVol { .. }
-        | P::RvRatio { .. }
-        | P::Wick { .. } => (Group::Price, Scale::AsIs),
+        P::Tfi(_) => (Group::Flow, Scale::AsIs),
+        P::VolumeMedian(_) => (Group::Volume, Scale::AsIs),
+        P::SessionVwap(_) => (Group::Volume, Scale::LogDistance),
+        P::Ema(_) | P::Extremes(_) => (Group::Price, Scale::LogDistance),
+        P::Atr(_) => (Group::Price, Scale::OverMid),
+        P::EmaSlope(_)
+        | P::EmaGap(_)
+        | P::EfficiencyRatio(_)
+        | P::RealisedVol(_)
+        | P::RvRatio(_)
+        | P::Wick(_) => (Group::Price, Scale::AsIs),
     }
 }
 
@@ -101,7 +101,7 @@ impl FeatureMeter {
         let mut features: Vec<FeatureParams> = kinds().iter().map(|kind| kind.example).collect();
         for minutes in [1, 5, 15] {
             let days_back = 0;
-            let tfi = FeatureParams::Tfi { minutes, days_back };
+            let tfi = FeatureParams::Tfi(TfiParams { minutes, days_back });
             if !features.contains(&tfi) {
                 features.push(tfi);
             }
@@ -200,8 +200,11 @@ impl FeatureMeter {
         let day = minute.start.day();
         let last_price = self.last_price;
         let fresh = || {
-            let opening = Opening { last_price };
-            (day, MinuteBuilder::new(day, BarSource::Trades, opening))
+            let opening = Opening {
+                last_price,
+                ..Opening::default()
+            };
+            (day, MinuteBuilder::new(day, BarSource::Trades, &opening))
         };
         if self.builder.as_ref().is_some_and(|(d, _)| *d != day) {
             self.builder = None;

@@ -231,7 +231,7 @@ pub fn build(
             }
             let raw = sets.get(job.source)?;
             let mut sources = vec![derived_source(raw.spec(), &job.raw)];
-            let mut opening = Opening { last_price: None };
+            let mut opening = Opening::default();
             if let Some((dataset, partition)) = &job.before {
                 let before = sets.get(*dataset)?;
                 let (made, price) = make_opening(
@@ -246,7 +246,7 @@ pub fn build(
                 sources.push(derived_source(openings.spec(), &made));
                 opening.last_price = price;
             }
-            let fresh = build_if_stale(raw, job, opening, &bars, sources, &memo, options.force)?;
+            let fresh = build_if_stale(raw, job, &opening, &bars, sources, &memo, options.force)?;
             (options.on_day)(job.day);
             Ok(fresh)
         })
@@ -306,7 +306,7 @@ fn same_sources(found: &[Source], wanted: &[Source]) -> bool {
 fn build_if_stale(
     raw: &PartitionSet,
     job: &Job,
-    opening: Opening,
+    opening: &Opening,
     bars: &DatasetWriter,
     sources: Vec<Source>,
     memo: &HashMemo,

@@ -5,16 +5,23 @@ use serde::{Deserialize, Serialize};
 mod builder;
 mod error;
 mod five;
+mod market_state;
 mod ohlcv;
 mod segment;
 mod stat;
+pub mod stats;
 
-pub use builder::{DayBars, MinuteBuilder, Opening};
+pub use builder::{DayBars, MinuteBuilder, Opening, OpeningState};
 pub use error::BarsError;
 pub use five::{BarN, Resampler};
+pub use market_state::{GRID_US, MarketInputs, QuoteSource};
 pub use ohlcv::Ohlcv;
 pub use segment::{SegmentState, Segmenter};
-pub use stat::{MinuteStat, RowWriter};
+pub use stat::{
+    MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSet, StatSpec, StateUse,
+    StateValues,
+};
+pub use stats::{Microstructure, N_STAT_COLUMNS, STAT_COLUMNS, stat_column};
 
 use crate::time::{MICROS_PER_MINUTE, UnixMicros};
 

@@ -4,6 +4,7 @@ pub mod book;
 mod event;
 mod instrument;
 mod stream;
+mod touch;
 
 pub use event::{
     Bar, BookDelta, BookLevel, BookSnapshot, DepthBands, Event, Funding, Gap, Heartbeat,
@@ -11,6 +12,7 @@ pub use event::{
 };
 pub use instrument::{Exchange, Instrument, InstrumentKey, Market, MarketError, Symbol, Venue};
 pub use stream::{StreamKey, source_rank};
+pub use touch::{Touch, TouchAt};
 
 #[cfg(test)]
 mod tests;

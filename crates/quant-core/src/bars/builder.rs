@@ -2,23 +2,44 @@
 //!
 //! It does not read files and does not look at other days: all it knows of the past is the [`Opening`].
 
-use serde::{Deserialize, Serialize};
-
+use crate::bars::market_state::MarketState;
 use crate::bars::ohlcv::{filled_row, ratio};
-use crate::bars::{BarSource, BarsError, MinuteRow, MinuteStat, Ohlcv, RowWriter};
-use crate::market::{Bar, BookSnapshot, Event, Trade};
+use crate::bars::{BarSource, BarsError, MarketInputs, MinuteRow, Ohlcv, StatSet};
+use crate::market::{Bar, BookDelta, BookSnapshot, Event, Funding, Quote, Side, TouchAt, Trade};
 use crate::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY, UnixMicros};
 
 /// Prices and quantities above this are refused: no instrument trades there, and sums and products of a day of
 /// such numbers stay far inside the range of `f64`.
 const MAX_VALUE: f64 = 1e15;
 
-/// What a day starts from: the state of the market at 00:00 UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// State records known when a day starts, each with its place in the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OpeningState {
+    /// Mark price.
+    pub mark: Option<(UnixMicros, f64)>,
+    /// Index price.
+    pub index: Option<(UnixMicros, f64)>,
+    /// Premium index.
+    pub premium: Option<(UnixMicros, f64)>,
+    /// Settled funding; its time is its place.
+    pub funding: Option<Funding>,
+    /// Open interest.
+    pub open_interest: Option<(UnixMicros, f64)>,
+}
+
+/// What a day starts from: the state of the market at 00:00 UTC. Everything is absent without known history.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Opening {
-    /// Last price before 00:00 UTC; `None` without known history.
+    /// Last price before 00:00 UTC.
     pub last_price: Option<f64>,
+    /// When it was traded.
+    pub last_trade_ts: Option<UnixMicros>,
+    /// Last valid quote in force.
+    pub touch: Option<TouchAt>,
+    /// Book in force, all its levels.
+    pub book: Option<BookSnapshot>,
+    /// State records.
+    pub state: OpeningState,
 }
 
 /// One day of minute rows and what was seen while building them.
@@ -29,9 +50,9 @@ pub struct DayBars {
     /// One row per complete minute, in order, without holes.
     pub rows: Vec<MinuteRow>,
     /// Names of the extra statistics, if the builder carried any.
-    pub stat_columns: Vec<&'static str>,
-    /// Values of the extra statistics, row-major: `rows.len() x stat_columns.len()`.
-    pub stat_values: Vec<Option<f64>>,
+    pub stat_columns: &'static [&'static str],
+    /// Values of the extra statistics, row-major: `rows.len() x stat_columns.len()`; NaN stands for null.
+    pub stat_values: Vec<f64>,
     /// Trades or klines taken.
     pub n_events: u64,
     /// Time of the first trade (start of the first kline) taken.
@@ -54,11 +75,12 @@ pub struct DayBars {
 /// # Complexity
 /// O(1) per trade and no allocation: the rows of the day are reserved at the start.
 #[derive(Clone, Debug)]
-pub struct MinuteBuilder<X: MinuteStat = ()> {
+pub struct MinuteBuilder<X: StatSet = ()> {
     day: Day,
     source: BarSource,
     takes_trades: bool,
     kernel: Ohlcv,
+    market: MarketState,
     extra: X,
     /// Start of the minute being built.
     open_us: i64,
@@ -71,30 +93,35 @@ pub struct MinuteBuilder<X: MinuteStat = ()> {
     last_event_us: i64,
     previous_close: Option<f64>,
     rows: Vec<MinuteRow>,
-    stat_columns: Vec<&'static str>,
-    stat_values: Vec<Option<f64>>,
+    stat_values: Vec<f64>,
     n_events: u64,
     first_event: Option<UnixMicros>,
 }
 
 impl MinuteBuilder {
     /// Returns a builder of `day` from `source` that starts from `opening`.
-    pub fn new(day: Day, source: BarSource, opening: Opening) -> Self {
-        Self::with_stats(day, source, opening, ())
+    pub fn new(day: Day, source: BarSource, opening: &Opening) -> Self {
+        Self::with_stats(day, source, MarketInputs::default(), opening, ())
     }
 }
 
-impl<X: MinuteStat> MinuteBuilder<X> {
-    /// Returns a builder that also feeds `extra` and keeps its columns.
-    pub fn with_stats(day: Day, source: BarSource, opening: Opening, extra: X) -> Self {
-        let mut stat_columns = Vec::new();
-        extra.columns(&mut stat_columns);
+impl<X: StatSet> MinuteBuilder<X> {
+    /// Returns a builder that also feeds `extra` from what the day has, and keeps its columns.
+    pub fn with_stats(
+        day: Day,
+        source: BarSource,
+        inputs: MarketInputs,
+        opening: &Opening,
+        mut extra: X,
+    ) -> Self {
+        let market = MarketState::new(day, inputs, opening, &mut extra);
         let start = day.start().0;
         Self {
             day,
             source,
             takes_trades: source != BarSource::Klines,
             kernel: Ohlcv::empty(),
+            market,
             extra,
             open_us: start,
             close_us: start + MICROS_PER_MINUTE,
@@ -103,8 +130,7 @@ impl<X: MinuteStat> MinuteBuilder<X> {
             last_event_us: start,
             previous_close: opening.last_price.filter(|p| is_price(*p)),
             rows: Vec::with_capacity(MINUTES_PER_DAY),
-            stat_values: Vec::with_capacity(MINUTES_PER_DAY * stat_columns.len()),
-            stat_columns,
+            stat_values: Vec::with_capacity(MINUTES_PER_DAY * X::columns().len()),
             n_events: 0,
             first_event: None,
         }
@@ -113,29 +139,57 @@ impl<X: MinuteStat> MinuteBuilder<X> {
     /// Takes one trade.
     ///
     /// # Errors
-    /// See [`Self::on_trade_fields`].
+    /// `WrongSource` for a builder of klines, `OutOfOrder`, `OtherDay`, `BadValue` for a price outside (0, 1e15] or
+    /// a quantity outside [0, 1e15]. A refused trade changes nothing.
+    #[inline]
     pub fn on_trade(&mut self, trade: &Trade) -> Result<(), BarsError> {
-        self.on_trade_fields(
-            trade.ts_event.0,
-            trade.price,
-            trade.qty,
-            trade.aggressor.sign(),
-            trade.n_trades,
-        )?;
-        self.extra.on_event(&Event::Trade(*trade));
+        let (ts_us, price, qty) = (trade.ts_event.0, trade.price, trade.qty);
+        let sign = trade.aggressor.sign();
+        self.take_print(ts_us, price, qty, sign, trade.n_trades)?;
+        if X::IS_ACTIVE {
+            self.market.on_trade(trade, &mut self.extra);
+        }
         Ok(())
     }
 
-    /// Takes one trade as plain columns; extra statistics do not see it.
+    /// Takes one trade as plain columns.
     ///
     /// # Units
     /// `ts_us` microseconds UTC, `price` quote per base, `qty` base units, `aggressor_sign` +1 or -1.
     ///
     /// # Errors
-    /// `WrongSource` for a builder of klines, `OutOfOrder`, `OtherDay`, `BadValue` for a price outside (0, 1e15],
-    /// a quantity outside [0, 1e15] or a sign that is neither +1 nor -1. A refused trade changes nothing.
+    /// As [`Self::on_trade`], and `BadValue` for a sign that is neither +1 nor -1.
     #[inline]
     pub fn on_trade_fields(
+        &mut self,
+        ts_us: i64,
+        price: f64,
+        qty: f64,
+        aggressor_sign: i8,
+        n_trades: u32,
+    ) -> Result<(), BarsError> {
+        self.take_print(ts_us, price, qty, aggressor_sign, n_trades)?;
+        if X::IS_ACTIVE {
+            let trade = Trade {
+                ts_event: UnixMicros(ts_us),
+                ts_recv: None,
+                price,
+                qty,
+                aggressor: if aggressor_sign > 0 {
+                    Side::Buy
+                } else {
+                    Side::Sell
+                },
+                trade_id: 0,
+                n_trades,
+            };
+            self.market.on_trade(&trade, &mut self.extra);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn take_print(
         &mut self,
         ts_us: i64,
         price: f64,
@@ -147,11 +201,15 @@ impl<X: MinuteStat> MinuteBuilder<X> {
             && (0.0..=MAX_VALUE).contains(&qty)
             && (aggressor_sign == 1 || aggressor_sign == -1);
         if !(usable && ts_us >= self.last_us && ts_us < self.fast_until_us) {
-            // Refused or the first trade of a minute: a few of millions.
+            // Refused or the first trade of a minute or grid interval: a few of millions.
             self.refuse_trade(ts_us, price, qty, aggressor_sign)?;
             self.roll_to(ts_us);
             self.first_event.get_or_insert(UnixMicros(ts_us));
-            self.fast_until_us = self.close_us;
+            self.fast_until_us = if X::IS_ACTIVE {
+                self.market.next_grid_us().min(self.close_us)
+            } else {
+                self.close_us
+            };
         }
         self.last_us = ts_us;
         self.last_event_us = ts_us;
@@ -181,7 +239,8 @@ impl<X: MinuteStat> MinuteBuilder<X> {
                 ts_close: bar.ts_close,
             });
         }
-        self.check_time(ts.0)?;
+        // A kline speaks of the minute being built, in which other things may have been seen already.
+        self.check_time_since(ts.0, self.open_us)?;
         for (field, value) in [
             ("open", bar.open),
             ("high", bar.high),
@@ -227,7 +286,6 @@ impl<X: MinuteStat> MinuteBuilder<X> {
                 is_filled: false,
             }
         };
-        self.extra.on_event(&Event::Bar(*bar));
         self.push_row(row);
         self.last_us = self.open_us;
         self.n_events += 1;
@@ -244,25 +302,74 @@ impl<X: MinuteStat> MinuteBuilder<X> {
         match event {
             Event::Trade(trade) => self.on_trade(trade),
             Event::Bar(bar) => self.on_bar(bar),
-            other => {
-                self.advance(other.ts_known().0)?;
-                self.extra.on_event(other);
-                Ok(())
-            }
+            Event::Quote(quote) => self.on_quote(quote),
+            Event::BookDelta(delta) => self.on_delta(delta),
+            other => self.on_other_at(other, other.ts_known()),
         }
     }
 
-    /// Takes one atomic book change; only the extra statistics see it.
+    /// Takes an event that is neither a print nor a quote nor a book level at its place in the stream, which for
+    /// state records is not their own time.
     ///
     /// # Errors
     /// `OutOfOrder` and `OtherDay`.
-    pub fn on_book(
+    pub fn on_other_at(&mut self, event: &Event, at: UnixMicros) -> Result<(), BarsError> {
+        self.advance(at.0)?;
+        if X::IS_ACTIVE {
+            self.market.on_other(event, at.0, &mut self.extra);
+        }
+        Ok(())
+    }
+
+    /// Takes one quote; only the extra statistics see it.
+    ///
+    /// # Errors
+    /// `OutOfOrder` and `OtherDay`.
+    #[inline]
+    pub fn on_quote(&mut self, quote: &Quote) -> Result<(), BarsError> {
+        self.advance(quote.ts_event.0)?;
+        if X::IS_ACTIVE {
+            self.market.on_quote(quote, &mut self.extra);
+        }
+        Ok(())
+    }
+
+    /// Takes one level of an atomic book message; the book is looked at after the last one.
+    ///
+    /// # Errors
+    /// `OutOfOrder` and `OtherDay`.
+    #[inline]
+    pub fn on_delta(&mut self, delta: &BookDelta) -> Result<(), BarsError> {
+        self.on_level_fields(
+            delta.ts_event.0,
+            delta.is_snapshot,
+            delta.side,
+            delta.level.px,
+            delta.level.qty,
+            delta.msg_end,
+        )
+    }
+
+    /// Takes one level of an atomic book message as plain columns.
+    ///
+    /// # Errors
+    /// As [`Self::on_delta`].
+    #[inline]
+    pub fn on_level_fields(
         &mut self,
-        before: Option<&BookSnapshot>,
-        after: &BookSnapshot,
+        ts_us: i64,
+        is_snapshot: bool,
+        side: Side,
+        px: f64,
+        qty: f64,
+        msg_end: bool,
     ) -> Result<(), BarsError> {
-        self.advance(after.ts_event.0)?;
-        self.extra.on_book(before, after);
+        self.advance(ts_us)?;
+        if X::IS_ACTIVE {
+            let extra = &mut self.extra;
+            self.market
+                .on_level(ts_us, is_snapshot, side, px, qty, msg_end, extra);
+        }
         Ok(())
     }
 
@@ -273,6 +380,11 @@ impl<X: MinuteStat> MinuteBuilder<X> {
             self.roll_to(now);
             self.last_us = now;
         }
+    }
+
+    /// Returns the values of the extra statistics of the minutes closed so far, row-major; NaN stands for null.
+    pub fn stat_values(&self) -> &[f64] {
+        &self.stat_values
     }
 
     /// Returns the rows of the minutes closed so far.
@@ -292,11 +404,11 @@ impl<X: MinuteStat> MinuteBuilder<X> {
             until.div_euclid(MICROS_PER_MINUTE) - self.day.start().0.div_euclid(MICROS_PER_MINUTE);
         let n_rows = usize::try_from(whole).unwrap_or(0);
         self.rows.truncate(n_rows);
-        self.stat_values.truncate(n_rows * self.stat_columns.len());
+        self.stat_values.truncate(n_rows * X::columns().len());
         DayBars {
             day: self.day,
             rows: self.rows,
-            stat_columns: self.stat_columns,
+            stat_columns: X::columns(),
             stat_values: self.stat_values,
             n_events,
             first_event: self.first_event,
@@ -305,21 +417,34 @@ impl<X: MinuteStat> MinuteBuilder<X> {
         }
     }
 
+    #[inline]
     fn advance(&mut self, ts_us: i64) -> Result<(), BarsError> {
-        self.check_time(ts_us)?;
-        self.roll_to(ts_us);
+        // The next instant at which something happens by itself is never beyond the minute's close.
+        let due = if X::IS_ACTIVE {
+            self.market.next_grid_us()
+        } else {
+            self.close_us
+        };
+        if ts_us < self.last_us || ts_us >= due {
+            self.check_time(ts_us)?;
+            self.roll_to(ts_us);
+        }
         self.last_us = ts_us;
         Ok(())
     }
 
     fn check_time(&self, ts_us: i64) -> Result<(), BarsError> {
+        self.check_time_since(ts_us, self.last_us)
+    }
+
+    fn check_time_since(&self, ts_us: i64, last_us: i64) -> Result<(), BarsError> {
         let ts = UnixMicros(ts_us);
         if !self.day.range().contains(ts) {
             return Err(BarsError::OtherDay { day: self.day, ts });
         }
-        if ts_us < self.last_us {
+        if ts_us < last_us {
             return Err(BarsError::OutOfOrder {
-                last: UnixMicros(self.last_us),
+                last: UnixMicros(last_us),
                 found: ts,
             });
         }
@@ -367,12 +492,24 @@ impl<X: MinuteStat> MinuteBuilder<X> {
                 .row(UnixMicros(self.open_us), self.source, self.previous_close);
             self.push_row(row);
         }
+        if X::IS_ACTIVE {
+            self.market.run_grid(ts_us, &mut self.extra);
+        }
+        // What was checked for the interval before is not checked for this one.
+        self.fast_until_us = i64::MIN;
     }
 
     fn push_row(&mut self, row: MinuteRow) {
         self.previous_close = row.close;
         self.rows.push(row);
-        self.extra.close(&mut RowWriter::new(&mut self.stat_values));
+        if X::IS_ACTIVE {
+            self.market.close_minute(
+                self.open_us,
+                self.close_us,
+                &mut self.extra,
+                &mut self.stat_values,
+            );
+        }
         self.n_events += self.kernel.n_prints();
         self.kernel = Ohlcv::empty();
         self.fast_until_us = i64::MIN;

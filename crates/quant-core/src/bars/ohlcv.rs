@@ -1,7 +1,6 @@
 //! The price and volume kernel of a minute: what `MinuteBuilder` adds every trade to. It knows no time.
 
-use crate::bars::{BarSource, MinuteRow, MinuteStat, RowWriter};
-use crate::market::{BookSnapshot, Event};
+use crate::bars::{BarSource, MinuteRow};
 use crate::time::UnixMicros;
 
 /// Running open, high, low, close and volumes of the current minute.
@@ -126,37 +125,4 @@ pub(crate) fn filled_row(
 pub(crate) fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
     let value = numerator / denominator;
     (denominator > 0.0 && value.is_finite()).then_some(value)
-}
-
-impl MinuteStat for Ohlcv {
-    fn columns(&self, out: &mut Vec<&'static str>) {
-        out.extend([
-            "open",
-            "high",
-            "low",
-            "close",
-            "volume",
-            "quote_volume",
-            "buy_volume",
-        ]);
-    }
-
-    fn on_event(&mut self, event: &Event) {
-        if let Event::Trade(t) = event {
-            self.add(t.price, t.qty, t.aggressor.sign() > 0, t.n_trades);
-        }
-    }
-
-    fn on_book(&mut self, _before: Option<&BookSnapshot>, _after: &BookSnapshot) {}
-
-    fn close(&mut self, out: &mut RowWriter<'_>) {
-        let price = |x: f64| (!self.is_empty()).then_some(x);
-        for value in [self.open, self.high, self.low, self.close] {
-            out.write(price(value));
-        }
-        for value in [self.volume, self.quote_volume, self.buy_volume] {
-            out.write(Some(value));
-        }
-        *self = Self::empty();
-    }
 }

@@ -4,14 +4,33 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::market::{Bar, BookSnapshot, Event, Side, Trade};
+use crate::market::book::TopBook;
+use crate::market::{Bar, BookLevel, BookSnapshot, Event, Liquidation, Quote, Side, Touch, Trade};
 use crate::time::{Day, MICROS_PER_DAY, MICROS_PER_SECOND};
+use crate::units::Micros;
 
 const DAY: Day = Day(20_000);
+const NO_STATE: OpeningState = OpeningState {
+    mark: None,
+    index: None,
+    premium: None,
+    funding: None,
+    open_interest: None,
+};
+const NO_HISTORY: Opening = Opening {
+    last_price: None,
+    last_trade_ts: None,
+    touch: None,
+    book: None,
+    state: NO_STATE,
+};
 const HISTORY: Opening = Opening {
     last_price: Some(50.0),
+    last_trade_ts: None,
+    touch: None,
+    book: None,
+    state: NO_STATE,
 };
-const NO_HISTORY: Opening = Opening { last_price: None };
 
 fn minute(m: i64) -> i64 {
     DAY.start().0 + m * MICROS_PER_MINUTE
@@ -30,7 +49,7 @@ fn trade(ts_us: i64, price: f64, qty: f64, aggressor: Side) -> Trade {
     }
 }
 
-fn build(trades: &[Trade], opening: Opening, until: i64) -> DayBars {
+fn build(trades: &[Trade], opening: &Opening, until: i64) -> DayBars {
     let mut builder = MinuteBuilder::new(DAY, BarSource::Trades, opening);
     for t in trades {
         builder.on_trade(t).unwrap();
@@ -55,7 +74,7 @@ fn trades() -> impl Strategy<Value = Vec<Trade>> {
 }
 
 /// The definition, minute by minute.
-fn naive(trades: &[Trade], opening: Opening, n_minutes: i64) -> Vec<MinuteRow> {
+fn naive(trades: &[Trade], opening: &Opening, n_minutes: i64) -> Vec<MinuteRow> {
     let mut last = opening.last_price;
     (0..n_minutes)
         .map(|m| {
@@ -93,15 +112,15 @@ proptest! {
     #[test]
     fn rows_equal_the_naive_builder(trades in trades(), known in any::<bool>()) {
         let opening = if known { HISTORY } else { NO_HISTORY };
-        let day = build(&trades, opening, minute(60));
-        prop_assert_eq!(&day.rows, &naive(&trades, opening, 60));
+        let day = build(&trades, &opening, minute(60));
+        prop_assert_eq!(&day.rows, &naive(&trades, &opening, 60));
         let last = trades.last().map(|t| t.price);
         prop_assert_eq!(day.closing_price, last.or(opening.last_price));
     }
 
     #[test]
     fn a_day_conserves_volume_and_counts(trades in trades()) {
-        let day = build(&trades, NO_HISTORY, DAY.end().0);
+        let day = build(&trades, &NO_HISTORY, DAY.end().0);
         prop_assert_eq!(day.rows.len(), 1_440);
         prop_assert_eq!(day.n_events, trades.len() as u64);
         prop_assert_eq!(day.first_event, trades.first().map(|t| t.ts_event));
@@ -124,14 +143,14 @@ proptest! {
 
     #[test]
     fn closed_minutes_do_not_know_the_future(trades in trades(), cut in 0_i64..60, poison in 1_u32..9) {
-        let whole = build(&trades, HISTORY, minute(60)).rows;
+        let whole = build(&trades, &HISTORY, minute(60)).rows;
         let kept: Vec<Trade> =
             trades.iter().copied().filter(|t| t.ts_event.0 < minute(cut)).collect();
         let n = usize::try_from(cut).unwrap();
-        let prefix = build(&kept, HISTORY, minute(cut)).rows;
+        let prefix = build(&kept, &HISTORY, minute(cut)).rows;
         prop_assert_eq!(&whole[..n], prefix.as_slice());
         // The same with another future, and while the minutes are still being built.
-        let mut other = MinuteBuilder::new(DAY, BarSource::Trades, HISTORY);
+        let mut other = MinuteBuilder::new(DAY, BarSource::Trades, &HISTORY);
         for t in &kept {
             other.on_trade(t).unwrap();
         }
@@ -143,8 +162,8 @@ proptest! {
 
     #[test]
     fn klines_of_the_trades_give_the_same_rows(trades in trades()) {
-        let expected = build(&trades, HISTORY, minute(60)).rows;
-        let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, HISTORY);
+        let expected = build(&trades, &HISTORY, minute(60)).rows;
+        let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, &HISTORY);
         for row in expected.iter().filter(|r| !r.is_filled) {
             builder.on_bar(&kline_of(row)).unwrap();
         }
@@ -158,7 +177,7 @@ proptest! {
 
     #[test]
     fn bars_of_rows_equal_bars_of_trades(trades in trades()) {
-        let rows = build(&trades, HISTORY, minute(60)).rows;
+        let rows = build(&trades, &HISTORY, minute(60)).rows;
         let mut resampler = Resampler::new(5).unwrap();
         let bars: Vec<BarN> = rows.iter().filter_map(|r| resampler.push(r)).collect();
         prop_assert_eq!(bars.len(), 12);
@@ -217,7 +236,7 @@ fn kline_of(row: &MinuteRow) -> Bar {
 fn row_at(m: i64, price: f64) -> MinuteRow {
     build(
         &[trade(minute(m), price, 1.0, Side::Buy)],
-        NO_HISTORY,
+        &NO_HISTORY,
         minute(m + 1),
     )
     .rows[usize::try_from(m).unwrap()]
@@ -230,7 +249,7 @@ fn a_trade_at_the_close_belongs_to_the_next_minute() {
             trade(minute(1) - 1, 10.0, 1.0, Side::Buy),
             trade(minute(1), 20.0, 2.0, Side::Sell),
         ],
-        NO_HISTORY,
+        &NO_HISTORY,
         minute(2),
     );
     assert_eq!(day.rows[0].close, Some(10.0));
@@ -241,13 +260,13 @@ fn a_trade_at_the_close_belongs_to_the_next_minute() {
 #[test]
 fn prices_are_null_only_before_the_first_price_of_history() {
     let first = [trade(minute(2), 10.0, 1.0, Side::Buy)];
-    let rows = build(&first, NO_HISTORY, minute(4)).rows;
+    let rows = build(&first, &NO_HISTORY, minute(4)).rows;
     let closes: Vec<_> = rows.iter().map(|r| r.close).collect();
     assert_eq!(closes, [None, None, Some(10.0), Some(10.0)]);
     assert_eq!(rows[3].volume, 0.0);
     assert!(rows[3].is_filled && rows[3].vwap.is_none());
-    assert_eq!(build(&first, HISTORY, minute(1)).rows[0].open, Some(50.0));
-    let nothing = build(&[], HISTORY, DAY.end().0);
+    assert_eq!(build(&first, &HISTORY, minute(1)).rows[0].open, Some(50.0));
+    let nothing = build(&[], &HISTORY, DAY.end().0);
     assert_eq!(
         (nothing.rows.len(), nothing.closing_price),
         (1_440, Some(50.0))
@@ -258,7 +277,7 @@ fn prices_are_null_only_before_the_first_price_of_history() {
 fn an_unfinished_minute_has_no_row_but_moves_the_closing_price() {
     let day = build(
         &[trade(minute(1) + 5, 11.0, 1.0, Side::Buy)],
-        HISTORY,
+        &HISTORY,
         minute(1) + 10,
     );
     assert_eq!(
@@ -267,7 +286,7 @@ fn an_unfinished_minute_has_no_row_but_moves_the_closing_price() {
     );
     let cut_before_seen = build(
         &[trade(minute(9), 11.0, 1.0, Side::Buy)],
-        HISTORY,
+        &HISTORY,
         minute(3),
     );
     assert_eq!(cut_before_seen.rows.len(), 3);
@@ -275,7 +294,7 @@ fn an_unfinished_minute_has_no_row_but_moves_the_closing_price() {
 
 #[test]
 fn a_refused_trade_changes_nothing() {
-    let mut builder = MinuteBuilder::new(DAY, BarSource::AggTrades, NO_HISTORY);
+    let mut builder = MinuteBuilder::new(DAY, BarSource::AggTrades, &NO_HISTORY);
     builder.on_trade_fields(minute(3), 10.0, 1.0, 1, 1).unwrap();
     let before = builder.clone().finish(DAY.end());
     let last = UnixMicros(minute(3));
@@ -317,7 +336,7 @@ fn a_refused_trade_changes_nothing() {
 #[test]
 fn a_kline_must_be_a_whole_consistent_minute_of_the_day() {
     let good = kline_of(&row_at(4, 10.0));
-    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, NO_HISTORY);
+    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, &NO_HISTORY);
     let later = good.ts_close.plus(1);
     let early = UnixMicros(DAY.start().0 - MICROS_PER_MINUTE);
     let refused = [
@@ -398,7 +417,7 @@ fn a_kline_is_filled_only_if_flat_and_without_volume() {
         high: 11.0,
         ..flat
     };
-    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, NO_HISTORY);
+    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, &NO_HISTORY);
     builder.on_bar(&flat).unwrap();
     builder.on_bar(&moved).unwrap();
     let rows = builder.finish(DAY.end()).rows;
@@ -413,7 +432,7 @@ fn klines_without_parts_keep_them_unknown() {
         taker_buy_volume: None,
         ..kline_of(&row_at(0, 10.0))
     };
-    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, NO_HISTORY);
+    let mut builder = MinuteBuilder::new(DAY, BarSource::Klines, &NO_HISTORY);
     builder.on_bar(&bar).unwrap();
     let rows = builder.finish(DAY.end()).rows;
     assert_eq!(
@@ -431,7 +450,7 @@ fn klines_without_parts_keep_them_unknown() {
 
 #[test]
 fn an_interval_with_an_absent_row_gives_no_bar() {
-    let rows = build(&[], HISTORY, minute(20)).rows;
+    let rows = build(&[], &HISTORY, minute(20)).rows;
     let mut resampler = Resampler::new(5).unwrap();
     let bars: Vec<i64> = rows
         .iter()
@@ -491,68 +510,175 @@ fn ten_quiet_minutes_are_no_gap_and_eleven_are() {
     );
 }
 
-/// Counts what reaches it.
+/// Writes down everything the driver says.
 #[derive(Default)]
-struct Counter {
-    n_events: u32,
-    n_books: u32,
+struct Log(std::rc::Rc<std::cell::RefCell<Vec<String>>>);
+
+impl Log {
+    fn say(&self, text: String) {
+        self.0.borrow_mut().push(text);
+    }
 }
 
-impl MinuteStat for Counter {
-    fn columns(&self, out: &mut Vec<&'static str>) {
-        out.extend(["n_events", "n_books"]);
+impl StatSet for Log {
+    const IS_ACTIVE: bool = true;
+    fn columns() -> &'static [&'static str] {
+        &["n", "close"]
     }
-    fn on_event(&mut self, _event: &Event) {
-        self.n_events += 1;
+    fn on_trade(&mut self, trade: &Trade) {
+        self.say(format!("trade {}", trade.price));
     }
-    fn on_book(&mut self, _before: Option<&BookSnapshot>, _after: &BookSnapshot) {
-        self.n_books += 1;
+    fn on_touch(&mut self, _ts: UnixMicros, before: Option<&Touch>, after: &Touch) {
+        self.say(format!(
+            "touch {:?} {}",
+            before.map(Touch::mid),
+            after.mid()
+        ));
     }
-    fn close(&mut self, out: &mut RowWriter<'_>) {
-        out.write(Some(f64::from(self.n_events)));
-        out.write((self.n_books > 0).then(|| f64::from(self.n_books)));
-        *self = Self::default();
+    fn hold_touch(&mut self, us: i64, touch: &Touch) {
+        self.say(format!("hold touch {us} {}", touch.mid()));
+    }
+    fn on_book(&mut self, _ts: UnixMicros, before: Option<&TopBook>, after: &TopBook) {
+        let n = |b: &TopBook| (b.bids().len(), b.asks().len());
+        self.say(format!("book {:?} {:?}", before.map(n), n(after)));
+    }
+    fn hold_book(&mut self, us: i64, book: &TopBook) {
+        self.say(format!("hold book {us} {}", book.bids().len()));
+    }
+    fn on_grid(&mut self, ts: UnixMicros, price: Option<f64>) {
+        if let Some(price) = price {
+            self.say(format!("grid {} {price}", (ts.0 - minute(0)) / 1_000_000));
+        }
+    }
+    fn on_liquidation(&mut self, order: &Liquidation) {
+        self.say(format!("liquidation {}", order.qty));
+    }
+    fn on_gap(&mut self) {
+        self.say("gap".to_owned());
+    }
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        out.write(Some(minute.touch.n_events as f64));
+        out.write(minute.touch.at_close.map(|t| t.mid()));
+    }
+}
+
+fn quote(ts_us: i64, bid_px: f64, ask_px: f64) -> Quote {
+    Quote {
+        ts_event: UnixMicros(ts_us),
+        ts_recv: None,
+        bid_px,
+        bid_qty: 1.0,
+        ask_px,
+        ask_qty: 1.0,
+        update_id: 0,
+        ts_inferred: false,
+    }
+}
+
+fn inputs(quotes: QuoteSource) -> MarketInputs {
+    MarketInputs {
+        quotes,
+        has_book: true,
+        stale_after: Micros(7_000_000),
+        ..MarketInputs::default()
     }
 }
 
 #[test]
-fn composed_statistics_see_every_event_and_agree_with_the_rows() {
-    let stats = (Ohlcv::empty(), Counter::default());
-    let mut builder = MinuteBuilder::with_stats(DAY, BarSource::Trades, NO_HISTORY, stats);
-    let beat = Event::Heartbeat(crate::market::Heartbeat {
-        ts_event: UnixMicros(minute(3)),
+fn touches_are_valid_fresh_and_cut_at_minutes_and_gaps() {
+    let log = Log::default();
+    let said = std::rc::Rc::clone(&log.0);
+    let inputs = inputs(QuoteSource::BookTicker);
+    let mut b = MinuteBuilder::with_stats(DAY, BarSource::Trades, inputs, &NO_HISTORY, log);
+    let s = |seconds: i64| minute(0) + seconds * MICROS_PER_SECOND;
+    b.on_quote(&quote(s(1), 10.0, 12.0)).unwrap();
+    b.on_quote(&quote(s(2), 10.0, 12.0)).unwrap();
+    b.on_quote(&quote(s(3), 12.0, 14.0)).unwrap();
+    b.on_quote(&quote(s(4), 14.0, 14.0)).unwrap(); // locked: nothing is in force
+    b.on_quote(&quote(s(6), 10.0, 12.0)).unwrap();
+    b.on_quote(&quote(s(20), 10.0, 14.0)).unwrap(); // the one before went stale after 7 s
+    b.on_trade(&trade(s(25), 9.0, 1.0, Side::Buy)).unwrap(); // a grid instant: the price before it counts
+    let gap = Event::Gap(crate::market::Gap {
+        from: UnixMicros(s(26)),
+        to: UnixMicros(s(26)),
     });
-    let book = BookSnapshot {
-        ts_event: UnixMicros(minute(3) + 1),
-        ts_recv: None,
-        seq: 0,
-        bids: vec![],
-        asks: vec![],
+    b.on_event(&gap).unwrap();
+    b.on_quote(&quote(s(58), 20.0, 22.0)).unwrap();
+    let day = b.finish(UnixMicros(minute(2)));
+    assert_eq!(
+        *said.borrow(),
+        [
+            "touch None 11",
+            "hold touch 2000000 11",
+            "touch Some(11.0) 13",
+            "hold touch 1000000 13",
+            "touch None 11",
+            "grid 10 11",
+            "hold touch 7000000 11",
+            "touch None 12",
+            "grid 25 12",
+            "trade 9",
+            "hold touch 6000000 12",
+            "gap",
+            "touch None 21",
+            "grid 60 21",
+            "hold touch 2000000 21",
+            "grid 65 21",
+            "hold touch 5000000 21",
+        ]
+    );
+    let values: Vec<_> = day
+        .stat_values
+        .iter()
+        .map(|v| (!v.is_nan()).then_some(*v))
+        .collect();
+    assert_eq!(values, [Some(7.0), Some(21.0), Some(0.0), None]);
+}
+
+#[test]
+fn books_are_seen_after_whole_messages_and_reset_by_snapshots() {
+    let log = Log::default();
+    let said = std::rc::Rc::clone(&log.0);
+    let inputs = inputs(QuoteSource::Book);
+    let opening = Opening {
+        book: Some(BookSnapshot {
+            ts_event: UnixMicros(minute(0) - 1_000_000),
+            ts_recv: None,
+            seq: 0,
+            bids: vec![BookLevel { px: 10.0, qty: 1.0 }],
+            asks: vec![BookLevel { px: 12.0, qty: 1.0 }],
+        }),
+        ..Opening::default()
     };
-    builder
-        .on_trade(&trade(minute(1), 10.0, 2.0, Side::Buy))
-        .unwrap();
-    builder
-        .on_event(&Event::Trade(trade(minute(1) + 9, 12.0, 1.0, Side::Sell)))
-        .unwrap();
-    builder.on_event(&beat).unwrap();
-    builder.on_book(None, &book).unwrap();
-    let error = builder.on_event(&beat).unwrap_err();
-    assert!(matches!(error, BarsError::OutOfOrder { .. }));
-    let day = builder.finish(UnixMicros(minute(5)));
-    assert_eq!((day.rows.len(), day.stat_values.len()), (5, 5 * 9));
-    assert_eq!(day.stat_columns[7..], ["n_events", "n_books"]);
-    for (row, values) in day.rows.iter().zip(day.stat_values.chunks(9)) {
-        if !row.is_filled {
-            assert_eq!(values[..4], [row.open, row.high, row.low, row.close]);
-        }
-        assert_eq!(
-            values[4..7],
-            [Some(row.volume), row.quote_volume, row.buy_volume]
-        );
-    }
-    let counts: Vec<_> = day.stat_values.chunks(9).map(|v| (v[7], v[8])).collect();
-    assert_eq!(counts[1], (Some(2.0), None));
-    assert_eq!(counts[3], (Some(1.0), Some(1.0)));
-    assert_eq!(counts[4], (Some(0.0), None));
+    let mut b = MinuteBuilder::with_stats(DAY, BarSource::Trades, inputs, &opening, log);
+    let mut level = |s: i64, is_snapshot, side, px, qty, end| {
+        let ts = minute(0) + s * 1_000_000;
+        b.on_level_fields(ts, is_snapshot, side, px, qty, end)
+            .unwrap();
+    };
+    // Crossed in between, not at the end of the message.
+    level(1, false, Side::Buy, 13.0, 1.0, false);
+    level(1, false, Side::Sell, 12.0, 0.0, false);
+    level(1, false, Side::Sell, 15.0, 1.0, true);
+    level(2, true, Side::Buy, 10.0, 1.0, false);
+    level(2, true, Side::Sell, 12.0, 1.0, true);
+    drop(b.finish(UnixMicros(minute(1))));
+    assert_eq!(
+        *said.borrow(),
+        [
+            "book None (1, 1)",
+            "touch None 11",
+            "hold book 1000000 1",
+            "book Some((1, 1)) (2, 1)",
+            "hold touch 1000000 11",
+            "touch Some(11.0) 14",
+            "hold book 1000000 2",
+            "book None (1, 1)",
+            "hold touch 1000000 14",
+            "touch None 11",
+            "grid 5 11",
+            "hold touch 7000000 11",
+            "hold book 7000000 1",
+        ]
+    );
 }

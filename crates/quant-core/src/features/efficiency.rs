@@ -1,7 +1,43 @@
 //! Efficiency ratio: how much of the path was net movement. It has no direction.
 
-use crate::features::FeatureSpec;
+use serde::{Deserialize, Serialize};
+
 use crate::features::kernels::{BAR_CAUSALITY, BarFeature, BarKernel, PriceBar, Window};
+use crate::features::{FeatureDef, FeatureSpec, ParamRules, RowFeature};
+
+/// Parameters of the net move over path length of 5-minute closes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EfficiencyRatioParams {
+    /// Number of moves n.
+    pub bars: u32,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for EfficiencyRatioParams {
+    const KIND: &'static str = "efficiency_ratio";
+    const DOC: &'static str = "net move over path length of 5-minute closes";
+
+    fn example() -> Self {
+        Self {
+            bars: 12,
+            days_back: 1,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.bars("bars", self.bars, 2);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(EfficiencyRatio::new(self.bars, self.days_back))
+    }
+}
 
 /// Net move over path length of closes.
 pub(crate) type EfficiencyRatio = BarFeature<EfficiencyKernel>;

@@ -1,9 +1,173 @@
 //! Exponential means of 5-minute closes, Wilder's average true range, and distances in units of it.
 
-use crate::features::FeatureSpec;
+use serde::{Deserialize, Serialize};
+
 use crate::features::kernels::{
     BAR_CAUSALITY, BarFeature, BarKernel, PriceBar, SHORT_WINDOW_NULLS, Window,
 };
+use crate::features::{FeatureDef, FeatureSpec, ParamRules, RowFeature};
+
+/// Parameters of the exponential mean of 5-minute closes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmaParams {
+    /// Span n; `alpha = 2 / (n + 1)`.
+    pub bars: u32,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for EmaParams {
+    const KIND: &'static str = "ema";
+    const DOC: &'static str = "exponential mean of 5-minute closes";
+
+    fn example() -> Self {
+        Self {
+            bars: 20,
+            days_back: 1,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.bars("bars", self.bars, 1);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(Ema::new(self.bars, self.days_back))
+    }
+}
+
+/// Parameters of the change of the exponential mean per bar, in average true ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmaSlopeParams {
+    /// Span of the EMA.
+    pub bars: u32,
+    /// Bars between the two EMA values.
+    pub lag: u32,
+    /// Window of the ATR.
+    pub atr_bars: u32,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for EmaSlopeParams {
+    const KIND: &'static str = "ema_slope";
+    const DOC: &'static str = "change of the exponential mean per bar, in average true ranges";
+
+    fn example() -> Self {
+        Self {
+            bars: 20,
+            lag: 3,
+            atr_bars: 14,
+            days_back: 1,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.bars("bars", self.bars, 1);
+        rules.bars("lag", self.lag, 1);
+        rules.bars("atr_bars", self.atr_bars, 1);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(EmaSlope::new(
+            self.bars,
+            self.lag,
+            self.atr_bars,
+            self.days_back,
+        ))
+    }
+}
+
+/// Parameters of the fast minus slow exponential mean, in average true ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmaGapParams {
+    /// Span of the fast EMA.
+    pub fast: u32,
+    /// Span of the slow EMA.
+    pub slow: u32,
+    /// Window of the ATR.
+    pub atr_bars: u32,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for EmaGapParams {
+    const KIND: &'static str = "ema_gap";
+    const DOC: &'static str = "fast minus slow exponential mean, in average true ranges";
+
+    fn example() -> Self {
+        Self {
+            fast: 20,
+            slow: 60,
+            atr_bars: 14,
+            days_back: 1,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.bars("slow", self.slow, 2);
+        rules.int("fast", self.fast, 1, self.slow.saturating_sub(1).max(1));
+        rules.bars("atr_bars", self.atr_bars, 1);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(EmaGap::new(
+            self.fast,
+            self.slow,
+            self.atr_bars,
+            self.days_back,
+        ))
+    }
+}
+
+/// Parameters of the Wilder's average true range of 5-minute bars.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtrParams {
+    /// Window n.
+    pub bars: u32,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for AtrParams {
+    const KIND: &'static str = "atr";
+    const DOC: &'static str = "Wilder's average true range of 5-minute bars";
+
+    fn example() -> Self {
+        Self {
+            bars: 14,
+            days_back: 1,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.bars("bars", self.bars, 1);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(Atr::new(self.bars, self.days_back))
+    }
+}
 
 /// Recursive exponential mean (`adjust=False`), seeded with the first close, null until `n` closes were seen.
 #[derive(Clone, Debug)]

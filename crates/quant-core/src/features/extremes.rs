@@ -2,10 +2,81 @@
 //!
 //! The current bar is excluded so that "beyond the extreme" and "above the median" compare it with its past.
 
-use crate::features::FeatureSpec;
+use serde::{Deserialize, Serialize};
+
 use crate::features::kernels::{
     BAR_CAUSALITY, BarFeature, BarKernel, PriceBar, SHORT_WINDOW_NULLS, Window, median,
 };
+use crate::features::{FeatureDef, FeatureSpec, ParamRules, RowFeature};
+
+/// Parameters of the highest high and lowest low of the 5-minute bars before the current one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtremesParams {
+    /// Number of bars n.
+    pub bars: u32,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for ExtremesParams {
+    const KIND: &'static str = "extremes";
+    const DOC: &'static str =
+        "highest high and lowest low of the 5-minute bars before the current one";
+
+    fn example() -> Self {
+        Self {
+            bars: 24,
+            days_back: 1,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.bars("bars", self.bars, 2);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(Extremes::new(self.bars, self.days_back))
+    }
+}
+
+/// Parameters of the median volume of the 5-minute bars before the current one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeMedianParams {
+    /// Number of bars n.
+    pub bars: u32,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for VolumeMedianParams {
+    const KIND: &'static str = "volume_median";
+    const DOC: &'static str = "median volume of the 5-minute bars before the current one";
+
+    fn example() -> Self {
+        Self {
+            bars: 24,
+            days_back: 1,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.bars("bars", self.bars, 2);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(VolumeMedian::new(self.bars, self.days_back))
+    }
+}
 
 /// Highest high and lowest low of the `n` bars before the last completed one.
 pub(crate) type Extremes = BarFeature<ExtremesKernel>;

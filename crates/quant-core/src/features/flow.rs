@@ -1,7 +1,43 @@
 //! Trade flow imbalance of minute rows. Book imbalance (`ofi`) is another thing and not here.
 
 use crate::features::kernels::{ROW_CAUSALITY, Window};
-use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
+use serde::{Deserialize, Serialize};
+
+use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+
+/// Parameters of the bought minus sold volume over both.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TfiParams {
+    /// Number of minutes n.
+    pub minutes: u32,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for TfiParams {
+    const KIND: &'static str = "tfi";
+    const DOC: &'static str = "bought minus sold volume over both";
+
+    fn example() -> Self {
+        Self {
+            minutes: 5,
+            days_back: 0,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.minutes("minutes", self.minutes, 1);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(Tfi::new(self.minutes, self.days_back))
+    }
+}
 
 /// Bought minus sold over traded volume.
 #[derive(Debug)]

@@ -16,6 +16,8 @@ use crate::units::Micros;
 const MAX_WINDOW_MINUTES: u32 = 1_440;
 /// Most 5-minute bars a rolling window may span: one day.
 const MAX_WINDOW_BARS: u32 = 288;
+/// Most days a feature may be rebuilt from.
+const MAX_DAYS_BACK: u32 = 60;
 
 /// What a condition does when one of its inputs has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,260 +29,167 @@ pub enum IfMissing {
     Skip,
 }
 
-/// Which feature, with its parameters.
+/// Parameters of one kind of feature: what a config writes, with its rules and the feature it makes.
 ///
-/// # Units
-/// `bars` are completed 5-minute bars, `minutes` are minutes, `days_back` whole UTC days of replay at each midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum FeatureParams {
-    /// Exponential mean of 5-minute closes.
-    Ema {
-        /// Span n; `alpha = 2 / (n + 1)`.
-        bars: u32,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Change of the EMA per bar, in ATR.
-    EmaSlope {
-        /// Span of the EMA.
-        bars: u32,
-        /// Bars between the two EMA values.
-        lag: u32,
-        /// Window of the ATR.
-        atr_bars: u32,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Fast minus slow EMA, in ATR.
-    EmaGap {
-        /// Span of the fast EMA.
-        fast: u32,
-        /// Span of the slow EMA.
-        slow: u32,
-        /// Window of the ATR.
-        atr_bars: u32,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Wilder's average true range of 5-minute bars.
-    Atr {
-        /// Window n.
-        bars: u32,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Volume-weighted mean price since 00:00 UTC.
-    SessionVwap {},
-    /// Net move over path length of 5-minute closes.
-    EfficiencyRatio {
-        /// Number of moves n.
-        bars: u32,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Root of the sum of squared 1-minute log returns.
-    RealisedVol {
-        /// Number of returns n.
-        minutes: u32,
-        /// Smallest share of returns into minutes that are not filled.
-        min_valid_share: f64,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Realised volatility over the median of the daily medians of the days before.
-    RvRatio {
-        /// Number of returns n of the realised volatility.
-        minutes: u32,
-        /// Days whose medians are compared with; also the replay window.
-        days: u16,
-        /// Smallest valid share of returns in a window, of minutes in a day, and of days.
-        min_valid_share: f64,
-    },
-    /// Highest high and lowest low of the bars before the current one.
-    Extremes {
-        /// Number of bars n.
-        bars: u32,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Median volume of the bars before the current one.
-    VolumeMedian {
-        /// Number of bars n.
-        bars: u32,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Trade flow imbalance.
-    Tfi {
-        /// Number of minutes n.
-        minutes: u32,
-        /// Replay window.
-        days_back: u16,
-    },
-    /// Wick shares of the last 5-minute bar.
-    Wick {
-        /// Replay window.
-        days_back: u16,
-    },
+/// The documentation, the registry and the config schema are made from this; a kind is added by implementing it in the
+/// feature's own file and by one line in [`FeatureParams`].
+pub trait FeatureDef: Sized {
+    /// Name, as in the config key `kind`; the variant's name in snake case.
+    const KIND: &'static str;
+    /// One sentence.
+    const DOC: &'static str;
+    /// Returns valid parameters to show what the kind takes; they are not defaults.
+    fn example() -> Self;
+    /// Checks every parameter but `days_back`.
+    fn check(&self, rules: &mut ParamRules<'_>);
+    /// Returns the whole days of replay.
+    fn days_back(&self) -> u16;
+    /// Returns the feature; the parameters are valid.
+    fn build(&self) -> Box<dyn RowFeature>;
 }
 
-impl FeatureParams {
-    /// Returns every rule the parameters break.
-    pub fn check(&self) -> Vec<ParamViolation> {
-        let mut c = Checker::new();
-        let kind = self.kind();
-        let mut int = |key: &str, value: u32, low: u32, high: u32| {
-            c.require(
-                (low..=high).contains(&value),
-                format!("{kind}.{key}"),
-                value,
-                format!("{low} to {high}"),
-            );
-        };
-        match *self {
-            Self::Ema { bars, .. } | Self::Atr { bars, .. } => {
-                int("bars", bars, 1, MAX_WINDOW_BARS);
-            }
-            Self::EmaSlope {
-                bars,
-                lag,
-                atr_bars,
-                ..
-            } => {
-                int("bars", bars, 1, MAX_WINDOW_BARS);
-                int("lag", lag, 1, MAX_WINDOW_BARS);
-                int("atr_bars", atr_bars, 1, MAX_WINDOW_BARS);
-            }
-            Self::EmaGap {
-                fast,
-                slow,
-                atr_bars,
-                ..
-            } => {
-                int("slow", slow, 2, MAX_WINDOW_BARS);
-                int("fast", fast, 1, slow.saturating_sub(1).max(1));
-                int("atr_bars", atr_bars, 1, MAX_WINDOW_BARS);
-            }
-            Self::EfficiencyRatio { bars, .. }
-            | Self::Extremes { bars, .. }
-            | Self::VolumeMedian { bars, .. } => int("bars", bars, 2, MAX_WINDOW_BARS),
-            Self::RealisedVol { minutes, .. } => int("minutes", minutes, 2, MAX_WINDOW_MINUTES),
-            Self::RvRatio { minutes, days, .. } => {
-                int("minutes", minutes, 2, MAX_WINDOW_MINUTES);
-                int("days", u32::from(days), 1, 60);
-            }
-            Self::Tfi { minutes, .. } => int("minutes", minutes, 1, MAX_WINDOW_MINUTES),
-            Self::SessionVwap {} | Self::Wick { .. } => {}
-        }
-        if !matches!(self, Self::RvRatio { .. }) {
-            int("days_back", u32::from(self.days_back()), 0, 60);
-        }
-        if let Self::RealisedVol {
-            min_valid_share, ..
-        }
-        | Self::RvRatio {
-            min_valid_share, ..
-        } = *self
-        {
-            c.require(
-                (0.0..=1.0).contains(&min_valid_share),
-                format!("{kind}.min_valid_share"),
-                min_valid_share,
-                "0 to 1",
-            );
-        }
-        c.into_violations()
+/// Collects what is wrong with the parameters of one kind.
+#[derive(Debug)]
+pub struct ParamRules<'a> {
+    kind: &'static str,
+    checker: &'a mut Checker,
+}
+
+impl ParamRules<'_> {
+    /// Requires an integer in `low..=high`.
+    pub fn int(&mut self, key: &str, value: u32, low: u32, high: u32) {
+        self.checker.require(
+            (low..=high).contains(&value),
+            format!("{}.{key}", self.kind),
+            value,
+            format!("{low} to {high}"),
+        );
     }
 
-    /// Returns the name of the kind, as in the config.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Ema { .. } => "ema",
-            Self::EmaSlope { .. } => "ema_slope",
-            Self::EmaGap { .. } => "ema_gap",
-            Self::Atr { .. } => "atr",
-            Self::SessionVwap {} => "session_vwap",
-            Self::EfficiencyRatio { .. } => "efficiency_ratio",
-            Self::RealisedVol { .. } => "realised_vol",
-            Self::RvRatio { .. } => "rv_ratio",
-            Self::Extremes { .. } => "extremes",
-            Self::VolumeMedian { .. } => "volume_median",
-            Self::Tfi { .. } => "tfi",
-            Self::Wick { .. } => "wick",
-        }
+    /// Requires a window of minutes: from `low` to one day.
+    pub fn minutes(&mut self, key: &str, value: u32, low: u32) {
+        self.int(key, value, low, MAX_WINDOW_MINUTES);
     }
 
-    /// Returns the whole days of replay.
-    pub const fn days_back(&self) -> u16 {
-        match *self {
-            Self::Ema { days_back, .. }
-            | Self::EmaSlope { days_back, .. }
-            | Self::EmaGap { days_back, .. }
-            | Self::Atr { days_back, .. }
-            | Self::EfficiencyRatio { days_back, .. }
-            | Self::RealisedVol { days_back, .. }
-            | Self::Extremes { days_back, .. }
-            | Self::VolumeMedian { days_back, .. }
-            | Self::Tfi { days_back, .. }
-            | Self::Wick { days_back } => days_back,
-            Self::RvRatio { days, .. } => days,
-            Self::SessionVwap {} => 0,
-        }
+    /// Requires a window of completed 5-minute bars: from `low` to one day.
+    pub fn bars(&mut self, key: &str, value: u32, low: u32) {
+        self.int(key, value, low, MAX_WINDOW_BARS);
     }
 
-    /// Returns the feature.
-    ///
-    /// # Errors
-    /// `BadParams` with every violation.
-    pub fn build(&self) -> Result<Box<dyn RowFeature>, FeatureError> {
-        let violations = self.check();
-        if !violations.is_empty() {
-            return Err(FeatureError::BadParams { violations });
-        }
-        Ok(match *self {
-            Self::Ema { bars, days_back } => Box::new(ema::Ema::new(bars, days_back)),
-            Self::EmaSlope {
-                bars,
-                lag,
-                atr_bars,
-                days_back,
-            } => Box::new(ema::EmaSlope::new(bars, lag, atr_bars, days_back)),
-            Self::EmaGap {
-                fast,
-                slow,
-                atr_bars,
-                days_back,
-            } => Box::new(ema::EmaGap::new(fast, slow, atr_bars, days_back)),
-            Self::Atr { bars, days_back } => Box::new(ema::Atr::new(bars, days_back)),
-            Self::SessionVwap {} => Box::new(vwap::SessionVwap::new()),
-            Self::EfficiencyRatio { bars, days_back } => {
-                Box::new(efficiency::EfficiencyRatio::new(bars, days_back))
-            }
-            Self::RealisedVol {
-                minutes,
-                min_valid_share,
-                days_back,
-            } => Box::new(volatility::RealisedVol::new(
-                minutes,
-                min_valid_share,
-                days_back,
-            )),
-            Self::RvRatio {
-                minutes,
-                days,
-                min_valid_share,
-            } => Box::new(volatility::RvRatio::new(minutes, days, min_valid_share)),
-            Self::Extremes { bars, days_back } => {
-                Box::new(extremes::Extremes::new(bars, days_back))
-            }
-            Self::VolumeMedian { bars, days_back } => {
-                Box::new(extremes::VolumeMedian::new(bars, days_back))
-            }
-            Self::Tfi { minutes, days_back } => Box::new(flow::Tfi::new(minutes, days_back)),
-            Self::Wick { days_back } => Box::new(wick::Wick::new(days_back)),
-        })
+    /// Requires a number in `low..=high`; NaN is never in it.
+    pub fn number(&mut self, key: &str, value: f64, low: f64, high: f64) {
+        self.checker.require(
+            (low..=high).contains(&value),
+            format!("{}.{key}", self.kind),
+            value,
+            format!("{low} to {high}"),
+        );
     }
+
+    /// Requires a share.
+    pub fn share(&mut self, key: &str, value: f64) {
+        self.number(key, value, 0.0, 1.0);
+    }
+}
+
+/// Makes the enum of all kinds and everything that depends on which kind it is.
+macro_rules! feature_kinds {
+    ($($(#[$doc:meta])* $variant:ident($params:ty)),+ $(,)?) => {
+        /// Which feature, with its parameters.
+        ///
+        /// # Units
+        /// `bars` are completed 5-minute bars, `minutes` are minutes, `days_back` whole UTC days of replay at each
+        /// midnight.
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        #[expect(missing_docs, reason = "each kind's parameters document it")]
+        pub enum FeatureParams {
+            $($variant($params)),+
+        }
+
+        impl FeatureParams {
+            /// Returns every rule the parameters break.
+            pub fn check(&self) -> Vec<ParamViolation> {
+                let mut checker = Checker::new();
+                let mut rules = ParamRules {
+                    kind: self.kind(),
+                    checker: &mut checker,
+                };
+                match self {
+                    $(Self::$variant(p) => p.check(&mut rules)),+
+                }
+                rules.int("days_back", u32::from(self.days_back()), 0, MAX_DAYS_BACK);
+                checker.into_violations()
+            }
+
+            /// Returns the name of the kind, as in the config.
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => <$params as FeatureDef>::KIND),+
+                }
+            }
+
+            /// Returns the whole days of replay.
+            pub fn days_back(&self) -> u16 {
+                match self {
+                    $(Self::$variant(p) => p.days_back()),+
+                }
+            }
+
+            /// Returns the feature.
+            ///
+            /// # Errors
+            /// `BadParams` with every violation.
+            pub fn build(&self) -> Result<Box<dyn RowFeature>, FeatureError> {
+                let violations = self.check();
+                if !violations.is_empty() {
+                    return Err(FeatureError::BadParams { violations });
+                }
+                Ok(match self {
+                    $(Self::$variant(p) => p.build()),+
+                })
+            }
+        }
+
+        /// Returns every kind, in name order.
+        pub fn kinds() -> Vec<FeatureKind> {
+            let mut kinds = vec![
+                $(FeatureKind {
+                    name: <$params as FeatureDef>::KIND,
+                    doc: <$params as FeatureDef>::DOC,
+                    example: FeatureParams::$variant(<$params as FeatureDef>::example()),
+                }),+
+            ];
+            kinds.sort_by_key(|kind| kind.name);
+            kinds
+        }
+    };
+}
+
+feature_kinds! {
+    Atr(ema::AtrParams),
+    EfficiencyRatio(efficiency::EfficiencyRatioParams),
+    Ema(ema::EmaParams),
+    EmaGap(ema::EmaGapParams),
+    EmaSlope(ema::EmaSlopeParams),
+    Extremes(extremes::ExtremesParams),
+    RealisedVol(volatility::RealisedVolParams),
+    RvRatio(volatility::RvRatioParams),
+    SessionVwap(vwap::SessionVwapParams),
+    Tfi(flow::TfiParams),
+    VolumeMedian(extremes::VolumeMedianParams),
+    Wick(wick::WickParams),
+}
+
+/// One kind of feature.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FeatureKind {
+    /// Name, as in the config key `kind`.
+    pub name: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
+    /// Valid parameters, to show what the kind takes; `example.build()` gives the full declaration.
+    pub example: FeatureParams,
 }
 
 /// Everything that defines a feature set.

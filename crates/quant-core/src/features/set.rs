@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::bars::{MinuteRow, Resampler, Segmenter};
+use crate::bars::{MinuteRow, N_STAT_COLUMNS, Resampler, Segmenter};
 use crate::features::params::set_id;
 use crate::features::{
     FeatureError, FeatureSetParams, FeatureSpec, InstrumentMinute, MinuteFrame, RowFeature,
@@ -30,6 +30,8 @@ pub struct FeatureRow {
 struct DayRows {
     day: Day,
     rows: Vec<Option<MinuteRow>>,
+    /// Statistics of the rows; empty while no minute of the day had any.
+    stats: Vec<f64>,
     /// The traded instrument has at least one real row.
     exists: bool,
 }
@@ -75,6 +77,9 @@ pub struct FeatureSet {
     row: FeatureRow,
     /// The current minute with segments counted from 00:00 UTC.
     current: Group,
+    current_stats: Vec<f64>,
+    /// Statistics of a minute without any: all null.
+    no_stats: Vec<f64>,
 }
 
 impl FeatureSet {
@@ -140,6 +145,8 @@ impl FeatureSet {
             history: VecDeque::new(),
             next_open: None,
             current: Group::new(0),
+            current_stats: vec![f64::NAN; n_instruments * N_STAT_COLUMNS],
+            no_stats: vec![f64::NAN; n_instruments * N_STAT_COLUMNS],
         })
     }
 
@@ -177,6 +184,7 @@ impl FeatureSet {
                 ts_open,
                 self.watermark_us,
                 &self.current.minutes,
+                &self.current_stats,
                 self.traded_idx,
             )
         })
@@ -199,7 +207,27 @@ impl FeatureSet {
         ts_open: UnixMicros,
         rows: &[Option<MinuteRow>],
     ) -> Result<&FeatureRow, FeatureError> {
+        self.push_with_stats(ts_open, rows, &[])
+    }
+
+    /// Takes the rows of the next minute with their statistics, `n_instruments x N_STAT_COLUMNS` with NaN for null,
+    /// or empty if no instrument has any.
+    ///
+    /// # Errors
+    /// As [`Self::push`]; `WrongWidth` also for statistics of another width.
+    pub fn push_with_stats(
+        &mut self,
+        ts_open: UnixMicros,
+        rows: &[Option<MinuteRow>],
+        stats: &[f64],
+    ) -> Result<&FeatureRow, FeatureError> {
         self.check_frame(ts_open, rows)?;
+        if !stats.is_empty() && stats.len() != self.no_stats.len() {
+            return Err(FeatureError::WrongWidth {
+                expected: self.no_stats.len(),
+                found: stats.len(),
+            });
+        }
         let day = ts_open.day();
         if ts_open == day.start() {
             self.start_day(day);
@@ -209,10 +237,22 @@ impl FeatureSet {
         self.row.ts_avail = ts_open.plus(MICROS_PER_MINUTE).plus(self.watermark_us);
         self.row.values.fill(None);
         self.current.load(rows);
+        let shown = if stats.is_empty() {
+            &self.no_stats
+        } else {
+            stats
+        };
+        self.current_stats.copy_from_slice(shown);
         for group in &mut self.groups {
             group.load(rows);
             if group.is_ready {
-                let frame = frame_of(ts_open, self.watermark_us, &group.minutes, self.traded_idx);
+                let frame = frame_of(
+                    ts_open,
+                    self.watermark_us,
+                    &group.minutes,
+                    &self.current_stats,
+                    self.traded_idx,
+                );
                 for (column, feature) in &mut group.features {
                     let width = feature.spec().columns.len();
                     feature.update(&frame, &mut self.row.values[*column..*column + width]);
@@ -223,6 +263,17 @@ impl FeatureSet {
             *value = value.filter(|v| v.is_finite());
         }
         if let Some(today) = self.history.back_mut() {
+            if !stats.is_empty() && today.stats.is_empty() {
+                // The first minute of the day with statistics: those before it had none.
+                let n_before = today.rows.len() / self.n_instruments;
+                today
+                    .stats
+                    .reserve(crate::time::MINUTES_PER_DAY * stats.len());
+                today.stats.resize(n_before * self.no_stats.len(), f64::NAN);
+            }
+            if !today.stats.is_empty() || !stats.is_empty() {
+                today.stats.extend_from_slice(&self.current_stats);
+            }
             today.rows.extend_from_slice(rows);
             today.exists |= rows[self.traded_idx].is_some_and(|r| !r.is_filled);
         }
@@ -287,9 +338,14 @@ impl FeatureSet {
             }
             for past in self.history.iter().skip(skipped) {
                 let mut ts_open = past.day.start();
-                for rows in past.rows.chunks_exact(width) {
+                for (i, rows) in past.rows.chunks_exact(width).enumerate() {
                     group.load(rows);
-                    let frame = frame_of(ts_open, watermark_us, &group.minutes, traded_idx);
+                    let n_stats = self.no_stats.len();
+                    let stats = past
+                        .stats
+                        .get(i * n_stats..(i + 1) * n_stats)
+                        .unwrap_or(&self.no_stats);
+                    let frame = frame_of(ts_open, watermark_us, &group.minutes, stats, traded_idx);
                     for (column, feature) in &mut group.features {
                         let n_columns = feature.spec().columns.len();
                         feature.update(&frame, &mut sink[*column..*column + n_columns]);
@@ -303,6 +359,7 @@ impl FeatureSet {
         self.history.push_back(DayRows {
             day,
             rows: Vec::with_capacity(crate::time::MINUTES_PER_DAY * width),
+            stats: Vec::new(),
             exists: false,
         });
     }
@@ -345,18 +402,20 @@ impl Group {
     }
 }
 
-const fn frame_of(
+const fn frame_of<'a>(
     ts_open: UnixMicros,
     watermark_us: i64,
-    minutes: &[InstrumentMinute],
+    minutes: &'a [InstrumentMinute],
+    stats: &'a [f64],
     traded_idx: usize,
-) -> MinuteFrame<'_> {
+) -> MinuteFrame<'a> {
     let ts_close = ts_open.plus(MICROS_PER_MINUTE);
     MinuteFrame {
         ts_open,
         ts_close,
         ts_avail: ts_close.plus(watermark_us),
         minutes,
+        stats,
         traded_idx,
     }
 }

@@ -91,54 +91,54 @@ fn random_rows(seed: u64, n_minutes: usize) -> Vec<Option<MinuteRow>> {
 fn every_kind() -> Vec<FeatureParams> {
     use FeatureParams as P;
     vec![
-        P::Ema {
+        P::Ema(EmaParams {
             bars: 4,
             days_back: 1,
-        },
-        P::EmaSlope {
+        }),
+        P::EmaSlope(EmaSlopeParams {
             bars: 4,
             lag: 2,
             atr_bars: 3,
             days_back: 1,
-        },
-        P::EmaGap {
+        }),
+        P::EmaGap(EmaGapParams {
             fast: 3,
             slow: 7,
             atr_bars: 5,
             days_back: 0,
-        },
-        P::Atr {
+        }),
+        P::Atr(AtrParams {
             bars: 5,
             days_back: 2,
-        },
-        P::SessionVwap {},
-        P::EfficiencyRatio {
+        }),
+        P::SessionVwap(SessionVwapParams {}),
+        P::EfficiencyRatio(EfficiencyRatioParams {
             bars: 6,
             days_back: 1,
-        },
-        P::RealisedVol {
+        }),
+        P::RealisedVol(RealisedVolParams {
             minutes: 12,
             min_valid_share: 0.6,
             days_back: 0,
-        },
-        P::RvRatio {
+        }),
+        P::RvRatio(RvRatioParams {
             minutes: 6,
             days: 2,
             min_valid_share: 0.5,
-        },
-        P::Extremes {
+        }),
+        P::Extremes(ExtremesParams {
             bars: 5,
             days_back: 1,
-        },
-        P::VolumeMedian {
+        }),
+        P::VolumeMedian(VolumeMedianParams {
             bars: 4,
             days_back: 0,
-        },
-        P::Tfi {
+        }),
+        P::Tfi(TfiParams {
             minutes: 3,
             days_back: 0,
-        },
-        P::Wick { days_back: 0 },
+        }),
+        P::Wick(WickParams { days_back: 0 }),
     ]
 }
 
@@ -215,13 +215,13 @@ proptest! {
         use FeatureParams as P;
         let rows = random_rows(seed, 600);
         let features = [
-            P::EfficiencyRatio { bars: 3, days_back: 0 },
-            P::Tfi { minutes: 2, days_back: 0 },
-            P::Wick { days_back: 0 },
-            P::SessionVwap {},
-            P::Atr { bars: 3, days_back: 0 },
-            P::RealisedVol { minutes: 5, min_valid_share: 0.0, days_back: 0 },
-            P::Extremes { bars: 3, days_back: 0 },
+            P::EfficiencyRatio(EfficiencyRatioParams { bars: 3, days_back: 0 }),
+            P::Tfi(TfiParams { minutes: 2, days_back: 0 }),
+            P::Wick(WickParams { days_back: 0 }),
+            P::SessionVwap(SessionVwapParams {}),
+            P::Atr(AtrParams { bars: 3, days_back: 0 }),
+            P::RealisedVol(RealisedVolParams { minutes: 5, min_valid_share: 0.0, days_back: 0 }),
+            P::Extremes(ExtremesParams { bars: 3, days_back: 0 }),
         ];
         let (mut low, mut high) = (f64::MAX, f64::MIN);
         for (out, row) in run(&rows, 0, &features).iter().zip(&rows) {
@@ -259,11 +259,11 @@ fn flat(m: usize, is_filled: bool) -> Option<MinuteRow> {
 #[test]
 fn a_feature_is_null_until_its_days_exist_and_while_one_of_them_is_empty() {
     let features = [
-        FeatureParams::Ema {
+        FeatureParams::Ema(EmaParams {
             bars: 1,
             days_back: 1,
-        },
-        FeatureParams::Wick { days_back: 0 },
+        }),
+        FeatureParams::Wick(WickParams { days_back: 0 }),
     ];
     let mut set = FeatureSet::new(&params(features.to_vec()), 1, 0).unwrap();
     let mut seen = Vec::new();
@@ -386,29 +386,29 @@ fn the_id_changes_with_everything_that_changes_a_value() {
     swapped.features.swap(0, 1);
     ids.push(id(&swapped));
     for changed in [
-        FeatureParams::Ema {
+        FeatureParams::Ema(EmaParams {
             bars: 5,
             days_back: 1,
-        },
-        FeatureParams::Ema {
+        }),
+        FeatureParams::Ema(EmaParams {
             bars: 4,
             days_back: 2,
-        },
-        FeatureParams::Atr {
+        }),
+        FeatureParams::Atr(AtrParams {
             bars: 4,
             days_back: 1,
-        },
+        }),
     ] {
         let mut other = base.clone();
         other.features[0] = changed;
         ids.push(id(&other));
     }
     let mut share = base.clone();
-    share.features[6] = FeatureParams::RealisedVol {
+    share.features[6] = FeatureParams::RealisedVol(RealisedVolParams {
         minutes: 12,
         min_valid_share: 0.7,
         days_back: 0,
-    };
+    });
     ids.push(id(&share));
     let n = ids.len();
     ids.sort();
@@ -423,23 +423,23 @@ fn bad_parameters_are_all_named_at_once() {
         watermark: Micros(-1),
         segment_gap_minutes: GAP,
         features: vec![
-            P::Ema {
+            P::Ema(EmaParams {
                 bars: 0,
                 days_back: 99,
-            },
-            P::EmaGap {
+            }),
+            P::EmaGap(EmaGapParams {
                 fast: 9,
                 slow: 9,
                 atr_bars: 3,
                 days_back: 0,
-            },
-            P::RealisedVol {
+            }),
+            P::RealisedVol(RealisedVolParams {
                 minutes: 60,
                 min_valid_share: f64::NAN,
                 days_back: 0,
-            },
-            P::Wick { days_back: 0 },
-            P::Wick { days_back: 1 },
+            }),
+            P::Wick(WickParams { days_back: 0 }),
+            P::Wick(WickParams { days_back: 1 }),
         ],
     };
     let FeatureError::BadParams { violations } = FeatureSet::new(&bad, 1, 0).unwrap_err() else {

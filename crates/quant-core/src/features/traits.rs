@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::bars::{BarN, MinuteRow, SegmentState};
 use crate::time::{Day, UnixMicros};
 
-pub use crate::bars::{MinuteStat, RowWriter};
+use crate::bars::N_STAT_COLUMNS;
 
 /// One instrument's part of a minute.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +37,8 @@ pub struct MinuteFrame<'a> {
     pub ts_avail: UnixMicros,
     /// One entry per instrument of the run, in the order of the run.
     pub minutes: &'a [InstrumentMinute],
+    /// Statistics of every instrument, `minutes.len() x N_STAT_COLUMNS`; NaN stands for null.
+    pub stats: &'a [f64],
     /// Index of the traded instrument in `minutes`.
     pub traded_idx: usize,
 }
@@ -45,6 +47,19 @@ impl MinuteFrame<'_> {
     /// Returns the traded instrument's minute.
     pub const fn traded(&self) -> &InstrumentMinute {
         &self.minutes[self.traded_idx]
+    }
+
+    /// Returns a tier-1 statistic of the traded instrument; `column` comes from `stat_column` in a constant.
+    ///
+    /// Null without a row, and where the row has none.
+    pub fn stat(&self, column: usize) -> Option<f64> {
+        self.stat_of(self.traded_idx, column)
+    }
+
+    /// Returns a tier-1 statistic of any instrument.
+    pub fn stat_of(&self, instrument_idx: usize, column: usize) -> Option<f64> {
+        let value = self.stats[instrument_idx * N_STAT_COLUMNS + column];
+        (!value.is_nan()).then_some(value)
     }
 
     /// Returns the UTC day of the minute.

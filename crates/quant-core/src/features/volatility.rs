@@ -1,8 +1,91 @@
 //! Realised volatility of minute closes, and its ratio to the median of past days.
 
 use crate::features::kernels::{ROW_CAUSALITY, Window, median};
-use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
+use serde::{Deserialize, Serialize};
+
+use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 use crate::time::{Day, MINUTES_PER_DAY};
+
+/// Parameters of the root of the sum of squared 1-minute log returns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RealisedVolParams {
+    /// Number of returns n.
+    pub minutes: u32,
+    /// Smallest share of returns into minutes that are not filled.
+    pub min_valid_share: f64,
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for RealisedVolParams {
+    const KIND: &'static str = "realised_vol";
+    const DOC: &'static str = "root of the sum of squared 1-minute log returns";
+
+    fn example() -> Self {
+        Self {
+            minutes: 60,
+            min_valid_share: 0.8,
+            days_back: 1,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.minutes("minutes", self.minutes, 2);
+        rules.share("min_valid_share", self.min_valid_share);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(RealisedVol::new(
+            self.minutes,
+            self.min_valid_share,
+            self.days_back,
+        ))
+    }
+}
+
+/// Parameters of the realised volatility over the median of its daily medians.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RvRatioParams {
+    /// Number of returns n of the realised volatility.
+    pub minutes: u32,
+    /// Days whose medians are compared with; also the replay window.
+    pub days: u16,
+    /// Smallest valid share of returns in a window, of minutes in a day, and of days.
+    pub min_valid_share: f64,
+}
+
+impl FeatureDef for RvRatioParams {
+    const KIND: &'static str = "rv_ratio";
+    const DOC: &'static str = "realised volatility over the median of its daily medians";
+
+    fn example() -> Self {
+        Self {
+            minutes: 60,
+            days: 7,
+            min_valid_share: 0.8,
+        }
+    }
+
+    fn check(&self, rules: &mut ParamRules<'_>) {
+        rules.minutes("minutes", self.minutes, 2);
+        rules.int("days", u32::from(self.days), 1, 60);
+        rules.share("min_valid_share", self.min_valid_share);
+    }
+
+    fn days_back(&self) -> u16 {
+        self.days
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(RvRatio::new(self.minutes, self.days, self.min_valid_share))
+    }
+}
 
 /// The last `n` one-minute log returns under the gap rule.
 #[derive(Debug)]

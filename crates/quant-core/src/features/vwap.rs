@@ -1,7 +1,33 @@
 //! Volume-weighted mean price since 00:00 UTC.
 
 use crate::features::kernels::ROW_CAUSALITY;
-use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
+use serde::{Deserialize, Serialize};
+
+use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+
+/// Parameters of the volume-weighted mean price since 00:00 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionVwapParams {}
+
+impl FeatureDef for SessionVwapParams {
+    const KIND: &'static str = "session_vwap";
+    const DOC: &'static str = "volume-weighted mean price since 00:00 UTC";
+
+    fn example() -> Self {
+        Self {}
+    }
+
+    fn check(&self, _rules: &mut ParamRules<'_>) {}
+
+    fn days_back(&self) -> u16 {
+        0
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(SessionVwap::new())
+    }
+}
 
 /// Session VWAP: quote volume where the row knows it, typical price times volume where it does not.
 #[derive(Debug)]

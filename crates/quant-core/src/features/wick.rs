@@ -1,7 +1,36 @@
 //! Wick shares of the last completed 5-minute bar.
 
-use crate::features::FeatureSpec;
+use serde::{Deserialize, Serialize};
+
 use crate::features::kernels::{BAR_CAUSALITY, BarFeature, BarKernel, PriceBar};
+use crate::features::{FeatureDef, FeatureSpec, ParamRules, RowFeature};
+
+/// Parameters of the upper and lower wick of the last 5-minute bar over its range.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WickParams {
+    /// Replay window.
+    pub days_back: u16,
+}
+
+impl FeatureDef for WickParams {
+    const KIND: &'static str = "wick";
+    const DOC: &'static str = "upper and lower wick of the last 5-minute bar over its range";
+
+    fn example() -> Self {
+        Self { days_back: 0 }
+    }
+
+    fn check(&self, _rules: &mut ParamRules<'_>) {}
+
+    fn days_back(&self) -> u16 {
+        self.days_back
+    }
+
+    fn build(&self) -> Box<dyn RowFeature> {
+        Box::new(Wick::new(self.days_back))
+    }
+}
 
 /// Upper and lower wick over the range of the last completed bar.
 pub(crate) type Wick = BarFeature<WickKernel>;

@@ -10,6 +10,7 @@ mod crc;
 mod okx;
 mod side;
 mod sync;
+mod top;
 
 pub use binance::{BinanceRule, BinanceSync};
 pub use bybit::BybitSync;
@@ -17,6 +18,7 @@ pub use crc::Crc32;
 pub use okx::{OKX_CHECKSUM_DEPTH, OkxSync, OkxTextBook, okx_checksum};
 pub use side::{Applied, Levels};
 pub use sync::{BreakKind, BreakReason, Step};
+pub use top::{TOP_LEVELS, TopBook};
 
 use self::side::SideLevels;
 use super::{BookLevel, Side};

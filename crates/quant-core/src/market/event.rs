@@ -172,15 +172,17 @@ pub struct Bar {
     pub taker_buy_volume: Option<f64>,
 }
 
-/// Mark and index price.
+/// Mark price, index price and premium index, whichever a record has; the others stay what they were.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MarkPrice {
-    /// Venue time.
+    /// Venue time; for klines the exclusive end of the period.
     pub ts_event: UnixMicros,
     /// Mark price.
-    pub mark: f64,
-    /// Index price, where sent.
+    pub mark: Option<f64>,
+    /// Index price.
     pub index: Option<f64>,
+    /// Premium index, a fraction of the index price.
+    pub premium: Option<f64>,
     /// Predicted funding rate, where sent; never the settled one.
     pub predicted_funding: Option<f64>,
 }

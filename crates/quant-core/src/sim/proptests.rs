@@ -83,8 +83,9 @@ fn event(minute: i64, step: &Step) -> Option<(usize, Event)> {
             let ts_event = UnixMicros(ts);
             let mark = MarkPrice {
                 ts_event,
-                mark: px,
+                mark: Some(px),
                 index: None,
+                premium: None,
                 predicted_funding: None,
             };
             (idx, Event::MarkPrice(mark))

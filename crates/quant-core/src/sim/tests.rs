@@ -456,8 +456,9 @@ fn funding_is_charged_to_positions_held_into_the_settlement() {
     near(settle(&held), 0.1005);
     let mark = Event::MarkPrice(MarkPrice {
         ts_event: UnixMicros(MIN),
-        mark: 200.0,
+        mark: Some(200.0),
         index: None,
+        premium: None,
         predicted_funding: None,
     });
     let marked = [mark, funding(MIN, 0.001), bar(0, FLAT), bar(1, FLAT)];

@@ -148,7 +148,7 @@ impl PaperVenue {
                 return &books.reports;
             }
             Event::MarkPrice(x) => {
-                slot.mark = Some(x.mark);
+                slot.mark = x.mark.or(slot.mark);
                 return &books.reports;
             }
             // Funding at the bar's own open counts before the bar, at its close after it.

@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::{FIRST, GAP, MinuteRow, every_kind, random_rows, run};
-use crate::features::FeatureParams;
+use crate::features::{
+    AtrParams, EfficiencyRatioParams, EmaGapParams, EmaParams, EmaSlopeParams, ExtremesParams,
+    FeatureParams, RealisedVolParams, RvRatioParams, SessionVwapParams, TfiParams,
+    VolumeMedianParams,
+};
 
 /// (open, high, low, close, volume)
 type Naive = (f64, f64, f64, f64, f64);
@@ -132,27 +136,27 @@ fn expected(
         (last >= n && !bars.is_empty()).then(|| &bars[last - n..last])
     };
     match *params {
-        P::Ema { bars: n, .. } => vec![ema(&closes, n)],
-        P::Atr { bars: n, .. } => vec![atr(&bars, n)],
-        P::EmaGap {
+        P::Ema(EmaParams { bars: n, .. }) => vec![ema(&closes, n)],
+        P::Atr(AtrParams { bars: n, .. }) => vec![atr(&bars, n)],
+        P::EmaGap(EmaGapParams {
             fast,
             slow,
             atr_bars,
             ..
-        } => vec![(|| {
+        }) => vec![(|| {
             Some((ema(&closes, fast)? - ema(&closes, slow)?) / atr(&bars, atr_bars)?)
         })()],
-        P::EmaSlope {
+        P::EmaSlope(EmaSlopeParams {
             bars: n,
             lag,
             atr_bars,
             ..
-        } => vec![(|| {
+        }) => vec![(|| {
             let then = closes.get(..closes.len().checked_sub(lag as usize)?)?;
             let change = ema(&closes, n)? - ema(then, n)?;
             Some(change / f64::from(lag) / atr(&bars, atr_bars)?)
         })()],
-        P::SessionVwap {} => {
+        P::SessionVwap(SessionVwapParams {}) => {
             let traded = || rows[..=t].iter().flatten().filter(|r| r.volume > 0.0);
             let quote: f64 = traded()
                 .map(|r| {
@@ -165,7 +169,7 @@ fn expected(
             let base: f64 = traded().map(|r| r.volume).sum();
             vec![(base > 0.0).then(|| quote / base)]
         }
-        P::EfficiencyRatio { bars: n, .. } => {
+        P::EfficiencyRatio(EfficiencyRatioParams { bars: n, .. }) => {
             let n = n as usize;
             vec![closes.len().checked_sub(n + 1).and_then(|skip| {
                 let c = &closes[skip..];
@@ -173,21 +177,21 @@ fn expected(
                 (path > 0.0).then(|| (c[n] - c[0]).abs() / path)
             })]
         }
-        P::RealisedVol {
+        P::RealisedVol(RealisedVolParams {
             minutes,
             min_valid_share,
             ..
-        } => {
+        }) => {
             vec![realised_vol(rows, 0, t, minutes as usize, min_valid_share)]
         }
-        P::Extremes { bars: n, .. } => vec![
+        P::Extremes(ExtremesParams { bars: n, .. }) => vec![
             before(n).map(|b| b.iter().map(|x| x.1).fold(f64::MIN, f64::max)),
             before(n).map(|b| b.iter().map(|x| x.2).fold(f64::MAX, f64::min)),
         ],
-        P::VolumeMedian { bars: n, .. } => {
+        P::VolumeMedian(VolumeMedianParams { bars: n, .. }) => {
             vec![before(n).and_then(|b| median(b.iter().map(|x| x.4)))]
         }
-        P::Tfi { minutes, .. } => {
+        P::Tfi(TfiParams { minutes, .. }) => {
             let n = minutes as usize;
             vec![start.filter(|s| t + 1 >= s + n).and_then(|_| {
                 let window = &rows[t + 1 - n..=t];
@@ -199,14 +203,14 @@ fn expected(
                 (all > 0.0).then(|| 2.0 * bought / all - 1.0)
             })]
         }
-        P::Wick { .. } => {
+        P::Wick(_) => {
             let wick = bars
                 .last()
                 .filter(|b| b.1 > b.2)
                 .map(|(o, h, l, c, _)| ((h - o.max(*c)) / (h - l), (o.min(*c) - l) / (h - l)));
             vec![wick.map(|w| w.0), wick.map(|w| w.1)]
         }
-        P::RvRatio { .. } => vec![],
+        P::RvRatio(_) => vec![],
     }
 }
 
@@ -220,21 +224,25 @@ fn close_to(a: Option<f64>, b: Option<f64>) -> bool {
 fn of_one_day(params: FeatureParams) -> FeatureParams {
     use FeatureParams as P;
     match params {
-        P::Ema { bars, .. } => P::Ema { bars, days_back: 0 },
-        P::EmaSlope {
+        P::Ema(EmaParams { bars, .. }) => P::Ema(EmaParams { bars, days_back: 0 }),
+        P::EmaSlope(EmaSlopeParams {
             bars,
             lag,
             atr_bars,
             ..
-        } => P::EmaSlope {
+        }) => P::EmaSlope(EmaSlopeParams {
             bars,
             lag,
             atr_bars,
             days_back: 0,
-        },
-        P::Atr { bars, .. } => P::Atr { bars, days_back: 0 },
-        P::EfficiencyRatio { bars, .. } => P::EfficiencyRatio { bars, days_back: 0 },
-        P::Extremes { bars, .. } => P::Extremes { bars, days_back: 0 },
+        }),
+        P::Atr(AtrParams { bars, .. }) => P::Atr(AtrParams { bars, days_back: 0 }),
+        P::EfficiencyRatio(EfficiencyRatioParams { bars, .. }) => {
+            P::EfficiencyRatio(EfficiencyRatioParams { bars, days_back: 0 })
+        }
+        P::Extremes(ExtremesParams { bars, .. }) => {
+            P::Extremes(ExtremesParams { bars, days_back: 0 })
+        }
         other => other,
     }
 }
@@ -247,9 +255,9 @@ proptest! {
         let rows = random_rows(seed, 260);
         let starts: Vec<_> = (0..rows.len()).map(|t| segment_start(&rows, 0, t)).collect();
         // A window longer than a gap: only the gap rule makes it null inside one.
-        let long = FeatureParams::Tfi { minutes: 15, days_back: 0 };
+        let long = FeatureParams::Tfi(TfiParams { minutes: 15, days_back: 0 });
         for params in every_kind().into_iter().map(of_one_day).chain([long]) {
-            if matches!(params, FeatureParams::RvRatio { .. }) {
+            if matches!(params, FeatureParams::RvRatio(_)) {
                 continue;
             }
             let found = run(&rows, 0, &[params]);
@@ -273,7 +281,7 @@ proptest! {
         let (n, days) = (8_usize, 2_usize);
         let rows = random_rows(seed, 4 * DAY - 900);
         let params =
-            FeatureParams::RvRatio { minutes: 8, days: 2, min_valid_share: share };
+            FeatureParams::RvRatio(RvRatioParams { minutes: 8, days: 2, min_valid_share: share });
         let found = run(&rows, 0, &[params]);
         for (t, row) in found.iter().enumerate() {
             let today = t / DAY;
@@ -319,11 +327,11 @@ proptest! {
 #[test]
 fn a_day_with_too_few_real_minutes_does_not_count_in_the_volatility_ratio() {
     const DAY: usize = 1_440;
-    let params = FeatureParams::RvRatio {
+    let params = FeatureParams::RvRatio(RvRatioParams {
         minutes: 6,
         days: 2,
         min_valid_share: 0.5,
-    };
+    });
     let mut real = random_rows(1, 60)
         .into_iter()
         .flatten()
@@ -362,7 +370,7 @@ fn random_rows_warm_every_feature_up() {
             .iter()
             .filter(|r| r.values.iter().all(Option::is_some))
             .count();
-        let is_many_days = matches!(params, FeatureParams::RvRatio { .. });
+        let is_many_days = matches!(params, FeatureParams::RvRatio(_));
         assert_eq!(n > 20, !is_many_days, "{params:?} has {n} values");
     }
 }

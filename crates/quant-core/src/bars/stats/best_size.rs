@@ -1,0 +1,39 @@
+//! Sizes of the best bid and ask.
+
+use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct BestSize {}
+
+impl BestSize {
+    pub(super) fn new(_inputs: &StatInputs) -> Self {
+        Self::default()
+    }
+}
+
+impl MinuteStat for BestSize {
+    const SPEC: StatSpec = StatSpec {
+        name: "best_size",
+        doc: "sizes of the best bid and ask",
+        columns: &[
+            StatColumn {
+                name: "bid_qty_tw",
+                formula: "time-weighted mean of the best bid size",
+                units: "base units",
+            },
+            StatColumn {
+                name: "ask_qty_tw",
+                formula: "time-weighted mean of the best ask size",
+                units: "base units",
+            },
+        ],
+        inputs: "touches",
+        nan_policy: "null without a fresh valid touch",
+        reference: "-",
+    };
+
+    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        out.write(None);
+        out.write(None);
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the statistics; each file under `tests/` belongs to one family.

