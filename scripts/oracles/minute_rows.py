@@ -43,6 +43,7 @@ Readings, where the page leaves room (kept here so that a difference can be trac
 
 import argparse
 import bisect
+import collections
 import datetime
 import json
 import math
@@ -677,13 +678,19 @@ class Lake:
         return None
 
     def rows(self, dataset, day, names):
-        """Rows as tuples, late ones left out; none if the day is absent."""
+        """Yields rows as tuples, late ones left out; none if the day is absent."""
         table = self.table("raw", dataset, day)
-        if table is None:
-            return []
-        late = lakefiles.column(table, "late")
-        columns = [lakefiles.column(table, n) for n in names]
-        return [row for row, is_late in zip(zip(*columns), late) if not is_late]
+        step = 100_000
+        for first in range(0, table.num_rows if table is not None else 0, step):
+            part = table.slice(first, step)
+            columns = [lakefiles.column(part, n) for n in names]
+            for row, late in zip(zip(*columns), lakefiles.column(part, "late")):
+                if not late:
+                    yield row
+
+    def last_row(self, dataset, day, names):
+        """The last row in a list, or none."""
+        return list(collections.deque(self.rows(dataset, day, names), maxlen=1))
 
 
 def delta_messages(lake, day, levels):
@@ -761,13 +768,13 @@ def compute(lake, date, args):
     trade_source = first("trades", "agg_trades")
     opening, levels = {}, Levels()
     if trade_source:
-        for row in lake.rows(trade_source, before, TRADE)[-1:]:
+        for row in lake.last_row(trade_source, before, TRADE):
             opening["trade"] = (row[1], row[0])
     for t, bids, asks, _ in book_stream(lake, book_source, before, levels):
         opening["raw_book"] = (bids, asks)
         opening["book"] = ((bids, asks) if bids and asks and bids[0][0] < asks[0][0] else None, t)
     if quote_source == "book_ticker":
-        for row in lake.rows("book_ticker", before, QUOTE)[-1:]:
+        for row in lake.last_row("book_ticker", before, QUOTE):
             opening["touch"] = (row[1:] if valid_touch(*row[1:]) else None, row[0])
     elif "book" in opening:
         state, t = opening["book"]
