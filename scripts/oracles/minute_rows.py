@@ -76,7 +76,9 @@ TRADE_COLUMNS = (
     "n_buys n_sells size_mean size_std size_max size_sq signed_volume signed_sqrt_quote vpin_buckets vpin_imbalance".split() + FLOWS
 )
 PRICE_COLUMNS = "rv_n rv_zero rv rv_bipower rv_med rv_min".split()
-STATES = "mark index premium funding_rate funding_interval_h open_interest".split()
+# State -> how old it may be at ts_close.
+STATES = {"mark": 10 * MINUTE, "index": 10 * MINUTE, "premium": 10 * MINUTE}
+STATES |= {"funding_rate": 1440 * MINUTE, "funding_interval_h": 1440 * MINUTE, "open_interest": 60 * MINUTE}
 STATE_COLUMNS = ["liq_buy", "liq_sell", *STATES, "band_bid", "band_ask"]
 COLUMNS = TOUCH_COLUMNS + BOOK_COLUMNS + TRADE_COLUMNS + PRICE_COLUMNS + STATE_COLUMNS
 
@@ -526,7 +528,6 @@ class Day:
         if trade_source:
             self.trades = Trades(self)
             self.trades.begin(*opening.get("trade", (None, None)))
-        self.state_now = {name: opening.get("state", {}).get(name) for name in STATES}
         self.states = []  # (time, {name: value})
         self.forced = [[0.0, 0.0] for _ in range(minutes)]
         self.band_records = {"band_bid": [], "band_ask": []}
@@ -555,7 +556,7 @@ class Day:
             self.band_records["band_bid" if percentage < 0 else "band_ask"].append((t, depth))
 
     def known(self, t, **values):
-        """State known at `t` of the stream; nulls change nothing, but an interval of funding comes with its rate."""
+        """State known at `t` of the stream, which may be before the start; nulls change nothing, but an interval of funding comes with its rate."""
         self.states.append((t, values))
 
     def gap(self, t):
@@ -627,17 +628,17 @@ class Day:
                     self.scales.setdefault(name, {})[minute] = s
 
     def slow_state(self):
-        now, i = self.state_now, 0
+        now, i = {}, 0  # name -> (time, value)
         self.states.sort(key=lambda x: x[0])
         ats = {name: [t for t, _ in records] for name, records in self.band_records.items()}
         for minute in range(self.minutes):
             close = self.start + (minute + 1) * MINUTE
             while i < len(self.states) and self.states[i][0] < close:
-                values = self.states[i][1]
-                now.update({k: v for k, v in values.items() if v is not None or k == "funding_interval_h"})
+                t, values = self.states[i]
+                now.update({k: (t, v) for k, v in values.items() if v is not None or k == "funding_interval_h"})
                 i += 1
-            for name, value in now.items():
-                self.rows[name][minute] = value
+            for name, (t, value) in now.items():
+                self.rows[name][minute] = value if close - t <= STATES[name] else None
             if self.liquidations:
                 self.rows["liq_buy"][minute], self.rows["liq_sell"][minute] = self.forced[minute]
             for name, records in self.band_records.items():

@@ -34,7 +34,7 @@ def us(seconds):
 
 def rows_of(case):
     p, o = case["params"], case["opening"]
-    levels, opening = mr.Levels(), {"state": o}
+    levels, opening = mr.Levels(), {}
     if o.get("trade"):
         opening["trade"] = (o["trade"]["price"], o["trade"]["ts"])
     if o.get("quote"):
@@ -58,7 +58,7 @@ def rows_of(case):
         opening,
     )
     message = []
-    for e in case["events"]:
+    for e in o.get("state", []) + case["events"]:
         t, kind = e["ts"], e["kind"]
         if kind == "trade":
             day.trade(t, e["price"], e["qty"], SIGN[e["aggressor"]])
@@ -96,7 +96,7 @@ class Maker:
     """Events with the ids of a venue that shares them between quotes and books."""
 
     def __init__(self, seed):
-        self.r, self.events, self.id, self.last_id, self.trade_id = random.Random(seed), [], 1000, None, 50
+        self.r, self.events, self.id, self.last_id = random.Random(seed), [], 1000, None
         self.book = {"buy": {}, "sell": {}}
 
     def qty(self, most=40):
@@ -106,8 +106,7 @@ class Maker:
         self.events.append({"kind": kind, "ts": us(seconds), **fields})
 
     def trade(self, seconds, price, qty, aggressor):
-        self.trade_id += 1
-        self.add(seconds, "trade", price=price, qty=qty, aggressor=aggressor, trade_id=self.trade_id, n_trades=1)
+        self.add(seconds, "trade", price=price, qty=qty, aggressor=aggressor, trade_id=0, n_trades=1)  # numbered at the end
 
     def quote(self, seconds, bid, bid_qty, ask, ask_qty):
         self.id += 1
@@ -177,7 +176,10 @@ class Maker:
     def ordered(self):
         rank = {"trade": 0, "quote": 1, "book_delta": 1, "book_snapshot": 1, "liquidation": 2, "mark": 3, "funding": 4, "open_interest": 5}
         rank |= {"depth_band": 6, "gap": 8}
-        return sorted(self.events, key=lambda e: (e["ts"], rank[e["kind"]]))  # stable: made in the order of their ids
+        made = sorted(self.events, key=lambda e: (e["ts"], rank[e["kind"]]))  # stable: made in the order of their ids
+        for i, e in enumerate(x for x in made if x["kind"] == "trade"):
+            e["trade_id"] = 51 + i
+        return made
 
 
 def levels_of(side, n):
@@ -199,12 +201,13 @@ def quotes_and_deltas():
             "bids": [{"px": p, "qty": q} for s, p, q in opening_book if s == "buy"],
             "asks": [{"px": p, "qty": q} for s, p, q in opening_book if s == "sell"],
         },
-        "mark": 100.25,
-        "index": 100.125,
-        "premium": None,
-        "funding_rate": 0.0001,
-        "funding_interval_h": 8,
-        "open_interest": 5000.5,
+        # Premium grows too old in the second minute; funding and open interest are as old as they may be at the first close.
+        "state": [
+            {"kind": "funding", "ts": us(60 - 86_400), "rate": 0.0001, "interval_h": 8},
+            {"kind": "open_interest", "ts": us(60 - 3600), "open_interest": 5000.5, "notional": None},
+            {"kind": "mark", "ts": us(-500), "mark": 100.0, "index": None, "premium": -0.0005},
+            {"kind": "mark", "ts": us(-0.251), "mark": 100.25, "index": 100.125, "premium": None},
+        ],
     }
     seconds, touch, once = 0.4, (100.0, 2.0, 100.5, 3.0), sorted(ONCE)
     quiet = [(184, 228), (303, 360)]  # no quotes, no books
@@ -249,10 +252,9 @@ def at_the_edge(m, seconds):
     m.quote(seconds, last["bid_px"] + TICK, last["bid_qty"], last["ask_px"] + TICK, last["ask_qty"])
 
 
-def crossed_book(m, seconds):
-    bid, ask = m.touch()
-    m.message(seconds, [("buy", ask, 1.0)])
-    m.message(seconds + 1.5, [("buy", ask, 0.0), ("sell", ask, 2.0)])
+def uncross(m, seconds):
+    price = max(m.book["buy"])
+    m.message(seconds, [("buy", price, 0.0), ("sell", price, 2.0)])
 
 
 ONCE = {
@@ -263,13 +265,14 @@ ONCE = {
     41.0: lambda m, t: m.add(t, "liquidation", side="buy", price=101.5, qty=0.125),
     41.001: lambda m, t: m.add(t, "liquidation", side="buy", price=101.5, qty=1.125),
     59.749: lambda m, t: m.add(t, "mark", mark=100.5, index=None, premium=None),
-    59.75: lambda m, t: m.add(t, "mark", mark=None, index=100.375, premium=-0.00025),
+    59.75: lambda m, t: m.add(t, "mark", mark=None, index=100.375, premium=None),
     66.0: lambda m, t: m.quote(t, 101.0, 1.0, 100.5, 1.0),
     72.0: lambda m, t: m.quote(t, 100.5, 1.0, 100.5, 1.0),
     74.5: lambda m, t: m.quote(t, 100.0, 0.0, 100.5, 1.0),
-    76.0: crossed_book,
-    90.0: lambda m, t: m.add(t, "open_interest", open_interest=5011.25, notional=None),
-    119.749: lambda m, t: m.add(t, "mark", mark=101.0, index=100.75, premium=0.000125),
+    76.0: lambda m, t: m.message(t, [("buy", m.touch()[1], 1.0)]),  # crossed: the ask was not taken away
+    77.5: uncross,
+    131.5: lambda m, t: m.add(t, "open_interest", open_interest=5011.25, notional=None),
+    179.749: lambda m, t: m.add(t, "mark", mark=101.0, index=100.75, premium=0.000125),
     120.0: at_the_edge,
     130.0: lambda m, t: m.add(t, "funding", rate=-0.00005, interval_h=4),
     140.25: lambda m, t: m.add(t, "gap", **{"from": us(t), "to": us(t)}),

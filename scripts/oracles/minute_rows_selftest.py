@@ -265,7 +265,10 @@ def prices():
 
 
 def slow():
-    day = mr.Day(START, 3, None, None, None, True, True, 60_000_000, None, {"state": {"mark": 10.0, "open_interest": 7.0}})
+    day = mr.Day(START, 3, None, None, None, True, True, 60_000_000)
+    day.known(at(-1), mark=10.0)
+    day.known(at(60 - 3600), open_interest=7.0)  # an hour old at the first close, too old at the second
+    day.known(at(-541), premium=0.5)  # too old at once
     day.known(at(60) - 1, mark=11.0)
     day.known(at(120), premium=0.001, index=12.0)
     day.known(at(61), funding_rate=1e-4, funding_interval_h=8)
@@ -276,9 +279,9 @@ def slow():
     for percentage in (-5.0, -1.0, 1.0, 5.0):
         day.band(at(30), percentage, 10 + percentage)
     rows = day.finish()
-    expect("state", rows, 0, mark=11, index=None, open_interest=7, liq_buy=200, liq_sell=300, band_bid=9, band_ask=11, funding_rate=None)
-    expect("state", rows, 1, mark=11, premium=None, funding_rate=1e-4, funding_interval_h=8, liq_buy=0, liq_sell=50, band_bid=None)
-    expect("state", rows, 2, premium=0.001, index=12, open_interest=7, liq_buy=0, liq_sell=0)
+    expect("state", rows, 0, mark=11, index=None, open_interest=7, liq_buy=200, liq_sell=300, band_bid=9, band_ask=11, funding_rate=None, premium=None)
+    expect("state", rows, 1, mark=11, premium=None, open_interest=None, funding_rate=1e-4, funding_interval_h=8, liq_buy=0, liq_sell=50, band_bid=None)
+    expect("state", rows, 2, premium=0.001, index=12, open_interest=None, liq_buy=0, liq_sell=0)
     expect("no datasets", replay([]), liq_buy=None, liq_sell=None, mark=None, band_bid=None)
 
 
