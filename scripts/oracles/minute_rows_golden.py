@@ -23,6 +23,7 @@ import minute_rows as mr
 START = 1_709_510_400_000_000  # 2024-03-04
 SIGN = {"buy": 1, "sell": -1}
 TICK = 0.5
+NAMES = (("buy", "bids"), ("sell", "asks"))
 
 
 def us(seconds):
@@ -41,10 +42,11 @@ def rows_of(case):
         q = o["quote"]
         opening["touch"] = ((q["bid_px"], q["bid_qty"], q["ask_px"], q["ask_qty"]), q["ts"])
     if o.get("book"):
-        sides = [(side, x["px"], x["qty"]) for side, name in ((1, "bids"), (-1, "asks")) for x in o["book"][name]]
-        levels.apply(True, sides)
+        levels.apply(True, [(SIGN[side], x["px"], x["qty"]) for side, name in NAMES for x in o["book"][name]])
         opening["raw_book"] = levels.top()
         opening["book"] = (levels.top(), o["book"]["ts"])
+        if p["quote_source"] == p["book_source"]:
+            opening["touch"] = ((*levels.top()[0][0], *levels.top()[1][0]), o["book"]["ts"])
     day = mr.Day(
         p["start"],
         case["minutes"],
@@ -182,10 +184,6 @@ class Maker:
         return made
 
 
-def levels_of(side, n):
-    return [{"px": p, "qty": q} for p, q in side[:n]]
-
-
 def quotes_and_deltas():
     """Quotes and deltas of their own, trades in volume buckets, all states; a gap, resets, stale stretches."""
     m, r = Maker(11), random.Random(12)
@@ -198,8 +196,7 @@ def quotes_and_deltas():
         "quote": {"ts": us(-1.25), "bid_px": 100.0, "bid_qty": 2.0, "ask_px": 100.5, "ask_qty": 3.0},
         "book": {
             "ts": us(-0.5),
-            "bids": [{"px": p, "qty": q} for s, p, q in opening_book if s == "buy"],
-            "asks": [{"px": p, "qty": q} for s, p, q in opening_book if s == "sell"],
+            **{name: [{"px": p, "qty": q} for s, p, q in opening_book if s == side] for side, name in NAMES},
         },
         # Premium grows too old in the second minute; funding and open interest are as old as they may be at the first close.
         "state": [
@@ -210,7 +207,7 @@ def quotes_and_deltas():
         ],
     }
     seconds, touch, once = 0.4, (100.0, 2.0, 100.5, 3.0), sorted(ONCE)
-    quiet = [(184, 228), (303, 360)]  # no quotes, no books
+    quiet = [(206, 247), (303, 360)]  # no quotes, no books
     while seconds < 358:
         seconds = round(seconds + r.choice([0.05, 0.3, 0.9, 1.5, 2.4]), 3)
         while once and once[0] <= seconds:
@@ -279,6 +276,7 @@ ONCE = {
     142.5: lambda m, t: m.image(t, m.touch()[0], 12, 12),
     162.0: lambda m, t: m.add(t, "depth_band", percentage=-1.0, depth=805.0, notional=80100.0),
     200.0: lambda m, t: m.add(t, "liquidation", side="sell", price=98.0, qty=4.0),
+    240.0: lambda m, t: m.add(t, "mark", mark=102.0, index=None, premium=None),  # known at the close of a minute: not in it
     245.0: lambda m, t: m.image(t, m.touch()[0], 11, 7, 2),
     275.0: lambda m, t: m.message(t, [("sell", p, 0.0) for p in m.book["sell"]]),
     279.0: lambda m, t: m.image(t, max(m.book["buy"]), 12, 6),
@@ -333,6 +331,44 @@ def images():
     }
 
 
+def touch_of_the_book():
+    """Touch from deltas: messages that leave it alone, a reset that moves it, a gap between two grid instants while a depletion is pending."""
+    m, r = Maker(41), random.Random(42)
+    book = m.ladder(300.0, 12, 12, 2)
+    m.book = {side: {p: q for s, p, q in book if s == side} for side in ("buy", "sell")}
+    m.last_id = m.id
+    opening = {"book": {"ts": us(-7)} | {name: [{"px": p, "qty": q} for s, p, q in book if s == side] for side, name in NAMES}}
+    once = {
+        60.6: lambda t: m.message(t, [("buy", max(m.book["buy"]), 0.0)]),
+        61.2: lambda t: m.add(t, "gap", **{"from": us(t), "to": us(t)}),
+        61.9: lambda t: m.image(t, max(m.book["buy"]) + 2 * TICK, 12, 12),
+        95.0: lambda t: m.image(t, max(m.book["buy"]) - TICK, 12, 12, 2),
+        # A refill as late as it may be, and a depletion given up.
+        120.0: lambda t: m.image(t, 300.0, 12, 12),
+        121.0: lambda t: m.message(t, [("buy", 300.0, 0.0)]),
+        131.0: lambda t: m.message(t, [("buy", 300.0, 1.5)]),
+        132.0: lambda t: m.message(t, [("sell", 300.5, 0.0)]),
+        143.0: lambda t: m.message(t, [("sell", 300.5, 2.5)]),
+    }
+    seconds = 3.0
+    while seconds < 176:
+        seconds = round(seconds + r.choice([0.4, 1.0, 1.7, 2.6]), 3)
+        while once and min(once) <= seconds:
+            when = min(once)
+            once.pop(when)(when)
+        if not 60 < seconds < 61.9 and not 118 < seconds < 144:
+            m.step(seconds)
+        if r.random() < 0.3 and seconds != 120:
+            m.trade(seconds, r.choice(m.touch()), m.qty(), r.choice(["buy", "sell"]))
+    return {
+        "name": "touch_of_the_book",
+        "params": params("l2_deltas", "l2_deltas", "trades", False, False, 60_000_000, 5.0),
+        "opening": opening,
+        "events": m.ordered(),
+        "minutes": 3,
+    }
+
+
 def trades_only():
     """Neither touch nor book: grid prices are last trades. One minute without a trade, one print in another, one over several buckets."""
     m, r = Maker(31), random.Random(32)
@@ -343,7 +379,9 @@ def trades_only():
             continue
         price += r.choice([-TICK, 0, 0, TICK])
         m.trade(seconds, price, m.qty(30), r.choice(["buy", "sell"]))
-    m.trade(150.0, 51.0, 21.0, "buy")  # at a grid instant: the price before it counts there
+    # At a grid instant: the price before it counts there. It fills its last bucket exactly.
+    before = sum(e["qty"] for e in m.events if e["ts"] < us(150))
+    m.trade(150.0, 51.0, 16 + -before % 8, "buy")
     return {
         "name": "trades_only",
         "params": params(None, None, "trades", True, False, 30_000_000, 8.0),
@@ -355,7 +393,7 @@ def trades_only():
 
 def text():
     lines = []
-    for case in (quotes_and_deltas(), images(), trades_only()):
+    for case in (quotes_and_deltas(), touch_of_the_book(), images(), trades_only()):
         rows = rows_of(case)
         compact = lambda x: json.dumps(x, separators=(",", ":"), allow_nan=False)  # noqa: E731
         head = ",\n".join(f'"{key}": {compact(case[key])}' for key in ("name", "params", "opening", "minutes"))

@@ -143,7 +143,7 @@ def depletion():
     expect("too late", rows, n_depletions=1, n_refills=0, refill_secs=0)
     rows = replay(quotes(q(0, 100.0), q(1, 99.0), q(13, 98.0), q(14, 99.0)))
     expect("the next one", rows, n_depletions=2, n_refills=1, refill_secs=1)
-    rows = replay(quotes(q(0, 100.0, 110.0), q(1, 99.0, 111.0), q(3, 99.0, 109.0)))
+    rows = replay(quotes(q(0, 100.0, 110.0), q(1, 99.0, 111.0), q(3, 99.0, 110.0)))
     expect("both sides", rows, n_depletions=2, n_refills=1, refill_secs=2)
     rows = replay(quotes(q(50, 100.0), q(55, 99.0), q(62, 101.0)), minutes=2)
     expect("over the edge", rows, 0, n_depletions=1, n_refills=0)
