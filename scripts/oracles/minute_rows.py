@@ -29,14 +29,15 @@ Readings, where the page leaves room (kept here so that a difference can be trac
  6. Opening: of the dataset that the day itself uses, from the day before only; books are the whole book, not K levels. Its touch, book
     and trade keep their own times. Grid prices exist at 00:00 too, from the opening; the first return of a day pairs with none before.
     States (mark ... open interest) of the day before count also if the day has no partition of them; depth bands have no opening.
- 7. Gaps (events only: a lake has none) stand at their `to`. One between two grid instants takes returns and flow intervals over it; it also
-    ends the last trade price as a grid price. It does not end depth bands.
+ 7. Gaps (events only: a lake has none) stand at their `to`; the next message of the book is in force again, without a before. One between
+    two grid instants takes returns and flow intervals over it; it also ends the last trade price as a grid price. Depth bands outlive it.
  8. Depletion: a fall needs a before and a valid touch after. A pending price is given up when more than 10 s old, before the event at hand
     is looked at (which may then start the next). Only a valid touch refills; an invalid one and a reset leave it pending.
  9. `price` of a forced order is its average price where the lake has one above 0, else the order's price.
 10. Lags: `metrics` 300 s (docs/formats.md), all else 0, unless --lag. `open_interest` of that dataset if the day or the day before has it, else of
     `metrics` (rows without a value are passed over). `ts_published` is not used. Bands: percentage -1 and +1.
 11. `mlofi`: "no book in force": at no time of the minute. Deltas before the first image (nothing known) count as updates, no book is in force.
+    A stream of images only (every message a snapshot: Hyperliquid, partial depth) is resets throughout: its OFI columns are 0.
 12. Volume buckets: a bucket closes when what it still needs, V - (sum of its prints in order), is <= what is left of the print at hand.
 13. `trades` before `agg_trades`, rows are prints in both. `l2_deltas` before `l2_snapshots`. Rows flagged `late` are left out.
 """
