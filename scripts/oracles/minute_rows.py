@@ -16,8 +16,7 @@ flow_yy; vpin_imbalance (1 per bucket), obi_tw, obi_close (1), size_std (size_ma
 subtracted). The figure printed is |a - b| / max(|a|, |b|, S / 1000).
 
 Readings, where the page leaves room (kept here so that a difference can be traced to one):
- 1. In force and fresh are two things: a stale touch (book) is still a *before*, `ofi` is not null for it, `quote_age` goes on rising
-    (STALE_ENDS = True is the other reading).
+ 1. What is stale is not in force: it is no *before*, and alone it leaves `ofi` null; its age goes on rising.
     Fresh means age <= stale_after at the instant, both for closes and for the start of a minute.
  2. "At ts_open", "just before ts_close": before the events stamped exactly so. Such an event belongs to the minute that it opens.
  3. A change needs a valid state before and after. Book: some price or quantity of the first K levels of either side differs.
@@ -57,7 +56,7 @@ import lakefiles
 
 MINUTE, GRID, FLOW, GIVE_UP = 60_000_000, 5_000_000, 10_000_000, 10_000_000
 K = 10
-STALE_ENDS = False  # reading 1; True: what is stale is not in force either
+STALE_ENDS = True  # reading 1; False: what is stale is in force all the same
 
 TOUCH_COLUMNS = (
     "mid_open mid_high mid_low mid_close spread_tw spread_bps_tw spread_close imbalance_close imbalance_bucket imbalance_tw wmid_close wmid_tw "
@@ -261,7 +260,7 @@ class Touch(InForce):
         self.put("ofi_depth", self.depth / self.events if self.events else None)
         self.put("n_quotes", self.n_quotes)
         self.put("quote_coverage", self.total / MINUTE)
-        self.put("quote_age", (t - self.last) / 1e6 if self.in_force(t) is not None else None)
+        self.put("quote_age", (t - self.last) / 1e6 if self.state is not None else None)
         self.put("n_depletions", self.depletions)
         self.put("n_refills", self.refills)
         self.put("refill_secs", self.secs)
@@ -400,7 +399,7 @@ class Book(InForce):
             self.put(name, self.moved[i], self.moved_scale[i // 2])
         self.put("n_book_updates", self.n_updates)
         self.put("book_coverage", self.total / MINUTE)
-        self.put("book_age", (t - self.last) / 1e6 if self.in_force(t) is not None else None)
+        self.put("book_age", (t - self.last) / 1e6 if self.state is not None else None)
 
 
 class Levels:

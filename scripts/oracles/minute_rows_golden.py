@@ -59,7 +59,7 @@ def rows_of(case):
         p["vpin_bucket"],
         opening,
     )
-    message = []
+    message, is_void = [], False
     for e in o.get("state", []) + case["events"]:
         t, kind = e["ts"], e["kind"]
         if kind == "trade":
@@ -71,11 +71,13 @@ def rows_of(case):
             if e["msg_end"]:
                 levels.apply(e["is_snapshot"], message)
                 message = []
-                day.book_message(t, *levels.top(), e["is_snapshot"])
+                is_void &= not e["is_snapshot"]  # after a gap the book is unknown until a snapshot
+                day.book_message(t, *((None, None) if is_void else levels.top()), e["is_snapshot"])
         elif kind == "book_snapshot":
             day.book_message(t, *(tuple((x["px"], x["qty"]) for x in e[side][: mr.K]) for side in ("bids", "asks")))
         elif kind == "gap":
             day.gap(t)
+            is_void = bool(p["book_source"])
         elif kind == "mark":
             day.known(t, mark=e["mark"], index=e["index"], premium=e["premium"])
         elif kind == "funding":

@@ -114,16 +114,18 @@ def touch():
     rows = replay(quotes((0, 100.0, 10.0, 102.0, 10.0)), minutes=3)
     expect("stale", rows, 0, mid_close=101, quote_coverage=1, quote_age=60)
     expect("stale", rows, 1, mid_open=101, mid_close=None, spread_tw=None, quote_coverage=0, quote_age=120, ofi=0)
-    expect("stale", rows, 2, mid_open=None, mid_high=None, ofi=0, rv_n=0)
+    expect("stale", rows, 2, mid_open=None, mid_high=None, ofi=None, rv_n=0)
     rows = replay(quotes((0, 100.0, 10.0, 102.0, 10.0), (30, 100.0, 10.0, 102.0, 10.0)), minutes=2)
     expect("renewed", rows, 0, n_quotes=2, ofi_events=0)
     expect("renewed", rows, 1, quote_coverage=0.5, spread_tw=2, mid_close=None, rv_n=6)
     # The opening is a before; its own time decides whether it is fresh. Extremes of the mid hold the one at the open.
     opening = {"touch": ((100.0, 10.0, 102.0, 10.0), at(-50))}
+    rows = replay(quotes((5, 98.0, 15.0, 102.0, 10.0)), opening=opening)
+    expect("opening", rows, mid_open=101, mid_high=101, mid_low=100, ofi=-10, ofi_events=1, quote_coverage=1, spread_tw=(2 * 5 + 4 * 55) / 60)
     rows = replay(quotes((30, 98.0, 15.0, 102.0, 10.0)), opening=opening)
-    expect("opening", rows, mid_open=101, mid_high=101, mid_low=100, ofi=-10, ofi_events=1, quote_coverage=40 / 60, spread_tw=(2 * 10 + 4 * 30) / 40)
+    expect("opening gone stale", rows, mid_open=101, mid_low=100, ofi=0, ofi_events=0, quote_coverage=40 / 60)
     rows = replay(quotes((30, 98.0, 15.0, 102.0, 10.0)), opening={"touch": (opening["touch"][0], at(-61))})
-    expect("stale opening", rows, mid_open=100, mid_high=100, ofi_events=1, quote_coverage=0.5)
+    expect("stale opening", rows, mid_open=100, mid_high=100, ofi_events=0, quote_coverage=0.5)
     # An event at the start of a minute belongs to it, and mid_open is the mid before it.
     rows = replay(quotes((10, 100.0, 10.0, 102.0, 10.0), (60, 102.0, 10.0, 104.0, 10.0)), minutes=2)
     expect("edge", rows, 0, mid_close=101, ofi_events=0, n_quotes=1, quote_age=50)
