@@ -5,6 +5,6 @@
 
 pub mod causality;
 pub mod cut;
-pub mod mutants;
+pub mod published;
 pub mod scratch;
 pub mod table;
