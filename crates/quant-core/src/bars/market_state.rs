@@ -191,7 +191,7 @@ impl MarketState {
                 .last_price
                 .zip(opening.last_trade_ts)
                 .map(|(px, ts)| (ts.0, px)),
-            next_grid_us: start + GRID_US,
+            next_grid_us: start,
             mark: state.mark.map(|(ts, x)| (ts.0, x)),
             index: state.index.map(|(ts, x)| (ts.0, x)),
             premium: state.premium.map(|(ts, x)| (ts.0, x)),
@@ -238,6 +238,8 @@ impl MarketState {
                 stats.on_touch(UnixMicros(start), None, &touch);
             }
         }
+        // The first return and the first interval of the day start from what the day before left in force.
+        self.run_grid(start, stats);
     }
 
     /// Returns the first instant at which prices are to be sampled again: no event at or after it may be taken before

@@ -668,6 +668,7 @@ fn books_are_seen_after_whole_messages_and_reset_by_snapshots() {
         [
             "book None (1, 1)",
             "touch None 11",
+            "grid 0 11",
             "hold book 1000000 1",
             "book Some((1, 1)) (2, 1)",
             "hold touch 1000000 11",
