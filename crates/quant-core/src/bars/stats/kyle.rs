@@ -1,8 +1,6 @@
 //! Sums of the regression of price changes on signed volume.
 
-use crate::bars::{
-    GRID_US, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
-};
+use crate::bars::{GRID_US, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Trade;
 use crate::time::UnixMicros;
 
