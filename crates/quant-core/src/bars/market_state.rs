@@ -309,6 +309,10 @@ impl MarketState {
 
     /// Takes one level of an atomic message; the book is looked at after the last one only.
     #[inline]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the columns of one row of a book dataset: a struct would be filled per level to be taken apart at once"
+    )]
     pub(super) fn on_level<X: StatSet>(
         &mut self,
         ts_us: i64,

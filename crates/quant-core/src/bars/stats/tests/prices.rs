@@ -12,8 +12,8 @@ const RV: [&str; 6] = ["rv_n", "rv_zero", "rv", "rv_bipower", "rv_med", "rv_min"
 fn sums(returns: &[Option<f64>], first: usize) -> [f64; 6] {
     let mut sums = [0.0; 6];
     let before = |i: usize, k: usize| i.checked_sub(k).and_then(|j| returns[j]);
-    for i in first..returns.len() {
-        let Some(c) = returns[i] else { continue };
+    for (i, c) in returns.iter().enumerate().skip(first) {
+        let Some(c) = *c else { continue };
         sums[0] += 1.0;
         sums[1] += f64::from(u8::from(c == 0.0));
         sums[2] += c * c;
