@@ -275,6 +275,7 @@ impl MarketState {
     #[inline]
     pub(super) fn on_quote<X: StatSet>(&mut self, quote: &Quote, stats: &mut X) {
         if self.inputs.quotes == QuoteSource::BookTicker {
+            self.touch_use.n_events += 1;
             self.set_touch(quote.ts_event.0, Touch::of_quote(quote), false, stats);
         }
     }
@@ -286,7 +287,6 @@ impl MarketState {
         is_reset: bool,
         stats: &mut X,
     ) {
-        self.touch_use.n_events += 1;
         let was_fresh = self.touch_use.is_fresh(ts_us, self.stale_us);
         if was_fresh && !is_reset && new == Some(self.touch) {
             self.touch_use.last_us = ts_us;
@@ -366,8 +366,11 @@ impl MarketState {
             let before = has_before.then_some(&self.tops[self.current]);
             stats.on_book(UnixMicros(ts_us), before, &self.tops[next]);
         }
+        let is_first_level_new = !self.tops[next].has_same_best(&self.tops[self.current]);
         self.current = next;
         if self.inputs.quotes == QuoteSource::Book {
+            // A message that leaves the first level alone confirms the touch, but is no event of it.
+            self.touch_use.n_events += u64::from(is_first_level_new);
             self.set_touch(ts_us, touch, is_reset, stats);
         }
     }
