@@ -7,6 +7,7 @@ use crate::bars::Opening;
 
 const ALL: Has = Has {
     quotes: true,
+    book: true,
     trades: true,
     liquidations: true,
     bucket: Some(2.5),

@@ -6,7 +6,10 @@ use crate::bars::{
     BarSource, DayBars, MarketInputs, Microstructure, MinuteBuilder, Opening, QuoteSource,
     StatInputs, stat_column,
 };
-use crate::market::{Event, Gap, Liquidation, Quote, Side, Touch, TouchAt, Trade};
+use crate::market::{
+    BookDelta, BookLevel, DepthBands, Event, Gap, Liquidation, MarkPrice, Quote, Side, Touch,
+    TouchAt, Trade,
+};
 use crate::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 use crate::units::Micros;
 
@@ -68,6 +71,22 @@ pub(super) fn liquidation(ts: i64, price: f64, qty: f64, side: Side) -> Event {
     })
 }
 
+/// A whole message.
+pub(super) fn level(ts: i64, is_snapshot: bool, side: Side, px: f64, qty: f64) -> Event {
+    Event::BookDelta(BookDelta {
+        ts_event: UnixMicros(ts),
+        ts_recv: None,
+        msg_seq: 0,
+        is_snapshot,
+        side,
+        level: BookLevel { px, qty },
+        first_id: 0,
+        last_id: 0,
+        prev_id: None,
+        msg_end: true,
+    })
+}
+
 /// What was in force before the day: a mid and a last trade, both `age_s` old at 00:00 UTC.
 pub(super) fn opening(price: f64, age_s: i64) -> Opening {
     let ts = UnixMicros(s(-age_s));
@@ -87,10 +106,30 @@ pub(super) fn opening(price: f64, age_s: i64) -> Opening {
     }
 }
 
+pub(super) fn mark(ts: i64, mark: Option<f64>, index: Option<f64>, premium: Option<f64>) -> Event {
+    Event::MarkPrice(MarkPrice {
+        ts_event: UnixMicros(ts),
+        mark,
+        index,
+        premium,
+        predicted_funding: Some(9.0),
+    })
+}
+
+pub(super) fn band(ts: i64, percentage: f64, depth: f64) -> Event {
+    Event::DepthBands(DepthBands {
+        ts_event: UnixMicros(ts),
+        percentage,
+        depth,
+        notional: 3.0,
+    })
+}
+
 /// What a day of these tests has; stale after 20 s.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Has {
     pub(super) quotes: bool,
+    pub(super) book: bool,
     pub(super) trades: bool,
     pub(super) liquidations: bool,
     pub(super) bucket: Option<f64>,
@@ -98,6 +137,7 @@ pub(super) struct Has {
 
 pub(super) const TRADES: Has = Has {
     quotes: false,
+    book: false,
     trades: true,
     liquidations: false,
     bucket: None,
@@ -113,9 +153,12 @@ pub(super) fn builder(has: Has, opening: &Opening) -> MinuteBuilder<Microstructu
     let inputs = MarketInputs {
         quotes: if has.quotes {
             QuoteSource::BookTicker
+        } else if has.book {
+            QuoteSource::Book
         } else {
             QuoteSource::None
         },
+        has_book: has.book,
         has_trades: has.trades,
         has_liquidations: has.liquidations,
         stale_after: Micros(STALE_S * 1_000_000),
@@ -171,11 +214,11 @@ pub(super) fn ts_of(event: &Event) -> i64 {
     event.ts_known().0
 }
 
-/// Random events in the order of a stream: trades, valid and crossed quotes, forced orders, gaps; several at an instant.
-/// Quantities are eighths, so their sums are exact.
+/// Random events in the order of a stream: trades, valid and crossed quotes, messages of one level, forced orders, state
+/// records, gaps; several at an instant. Quantities are eighths, so their sums are exact.
 pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
     let wait = prop_oneof![10 => 0_i64..9, 2 => 9_i64..60, 1 => 100_i64..200];
-    let one = (wait, 0_u8..20, 800_u32..1_200, 1_u32..64, any::<bool>());
+    let one = (wait, 0_u8..30, 800_u32..1_200, 1_u32..64, any::<bool>());
     prop::collection::vec(one, 0..150).prop_map(|steps| {
         let mut at = 0;
         let mut events: Vec<Event> = steps
@@ -190,6 +233,16 @@ pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
                     10..17 => quote(ts, price, 0.5),
                     17 => quote(ts, price, -0.5),
                     18 => liquidation(ts, price, qty, side),
+                    19 => band(ts, if is_buy { -1.0 } else { 1.0 }, qty),
+                    20 => mark(ts, is_buy.then_some(price), Some(price), None),
+                    21 => level(ts, is_buy, BUY, 240.0, qty),
+                    22..28 => level(
+                        ts,
+                        false,
+                        side,
+                        price.round(),
+                        if is_buy { qty } else { 0.0 },
+                    ),
                     _ => gap(ts),
                 }
             })
@@ -202,8 +255,10 @@ pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
 const fn rank(event: &Event) -> u8 {
     match event {
         Event::Trade(_) => 0,
-        Event::Quote(_) => 1,
+        Event::Quote(_) | Event::BookDelta(_) => 1,
         Event::Liquidation(_) => 2,
+        Event::MarkPrice(_) => 3,
+        Event::DepthBands(_) => 6,
         _ => 8,
     }
 }

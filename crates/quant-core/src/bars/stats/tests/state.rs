@@ -2,7 +2,7 @@
 
 use super::day::*;
 use crate::bars::{Opening, OpeningState};
-use crate::market::{DepthBands, Event, Funding, MarkPrice, OpenInterest};
+use crate::market::{Event, Funding, OpenInterest};
 use crate::time::UnixMicros;
 
 const STATE: [&str; 8] = [
@@ -15,16 +15,6 @@ const STATE: [&str; 8] = [
     "band_bid",
     "band_ask",
 ];
-
-fn mark(mark: Option<f64>, index: Option<f64>, premium: Option<f64>) -> Event {
-    Event::MarkPrice(MarkPrice {
-        ts_event: UnixMicros(0),
-        mark,
-        index,
-        premium,
-        predicted_funding: Some(9.0),
-    })
-}
 
 fn funding(rate: f64, interval_h: u32) -> Event {
     Event::Funding(Funding {
@@ -42,15 +32,6 @@ fn open_interest(open_interest: f64) -> Event {
     })
 }
 
-fn band(percentage: f64, depth: f64) -> Event {
-    Event::DepthBands(DepthBands {
-        ts_event: UnixMicros(0),
-        percentage,
-        depth,
-        notional: 3.0,
-    })
-}
-
 /// Takes records at their places, which are not their own times.
 fn day(opening: &Opening, records: &[(i64, Event)], n_minutes: i64) -> Rows {
     let mut builder = builder(TRADES, opening);
@@ -63,16 +44,16 @@ fn day(opening: &Opening, records: &[(i64, Event)], n_minutes: i64) -> Rows {
 #[test]
 fn a_row_holds_the_last_record_placed_before_its_close() {
     let records = [
-        (s(10), mark(Some(100.0), Some(101.0), None)),
-        (s(20), mark(None, None, Some(-0.001))), // the others stay what they were
-        (s(50), band(-1.0, 5.0)),
-        (s(50), band(1.0, 6.0)),
-        (s(50), band(0.2, 1.0)),
-        (s(50), band(-5.0, 50.0)),
+        (s(10), mark(0, Some(100.0), Some(101.0), None)),
+        (s(20), mark(0, None, None, Some(-0.001))), // the others stay what they were
+        (s(50), band(0, -1.0, 5.0)),
+        (s(50), band(0, 1.0, 6.0)),
+        (s(50), band(0, 0.2, 1.0)),
+        (s(50), band(0, -5.0, 50.0)),
         (s(55), funding(0.0001, 8)),
         (s(59), open_interest(70.0)),
-        (s(60), mark(Some(200.0), None, None)), // at the close: of the next row
-        (s(60), funding(-0.0002, 0)),           // an interval nobody knows
+        (s(60), mark(0, Some(200.0), None, None)), // at the close: of the next row
+        (s(60), funding(-0.0002, 0)),              // an interval nobody knows
     ];
     let rows = day(&Opening::default(), &records, 2);
     assert_eq!(
@@ -100,11 +81,11 @@ fn records_are_null_when_they_are_too_old() {
     // Placed 20 s into the second minute (bands as late as still counts); a row is null from the first close on at which it is older.
     let at = s(80);
     let records = [
-        (at, mark(Some(1.0), Some(2.0), Some(3.0))),
+        (at, mark(0, Some(1.0), Some(2.0), Some(3.0))),
         (at, funding(4.0, 8)),
         (at, open_interest(5.0)),
-        (s(100), band(-1.0, 6.0)),
-        (s(100), band(1.0, 7.0)),
+        (s(100), band(0, -1.0, 6.0)),
+        (s(100), band(0, 1.0, 7.0)),
     ];
     let rows = day(&Opening::default(), &records, 1_440);
     let minutes_of = |column| {
@@ -129,7 +110,7 @@ fn records_are_null_when_they_are_too_old() {
 #[test]
 fn ages_at_the_limit_count() {
     let exactly = [
-        (s(60), mark(Some(1.0), None, None)),
+        (s(60), mark(0, Some(1.0), None, None)),
         (s(60), open_interest(5.0)),
     ];
     let rows = day(&Opening::default(), &exactly, 70);
@@ -177,8 +158,8 @@ fn the_opening_grows_old_like_any_record() {
 #[test]
 fn a_gap_does_not_end_state() {
     let records = [
-        (s(10), mark(Some(1.0), None, None)),
-        (s(45), band(1.0, 2.0)),
+        (s(10), mark(0, Some(1.0), None, None)),
+        (s(45), band(0, 1.0, 2.0)),
         (s(50), gap(s(50))),
     ];
     let rows = day(&Opening::default(), &records, 1);
