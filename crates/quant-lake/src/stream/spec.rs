@@ -26,6 +26,8 @@ pub const STATE_DATASETS: [Dataset; 6] = [
 pub struct MicroSpec {
     /// Version of the stream and of the statistics; raised when their numbers change.
     pub version: &'static str,
+    /// Hash of the declarations of the statistics.
+    pub stats_sha256: String,
     /// Sources of the best bid and ask in order of preference; a book source means the first level of the day's book.
     pub quotes: Vec<Dataset>,
     /// Sources of the book in order of preference.

@@ -309,7 +309,15 @@ fn ids_reach_back_over_messages_without_levels() {
                 book_levels: 1,
                 watermark_us: None,
             },
-            ParseOptions::default(),
+            &ParseOptions {
+                file: "script".to_owned(),
+                range: TimeRange {
+                    start: UnixMicros(0),
+                    end: UnixMicros(i64::MAX),
+                },
+                max_quarantine_share: 0.0,
+                collect: Vec::new(),
+            },
         ),
     );
     let bid = level(10.0);
