@@ -147,7 +147,7 @@ impl Timing {
     }
 }
 
-fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
+pub(crate) fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
     config
         .raw
         .instruments
