@@ -19,6 +19,7 @@ pub mod quality;
 pub mod read;
 pub mod schema;
 pub mod sniff;
+pub mod stream;
 pub mod table;
 pub mod truth;
 pub mod universe;
