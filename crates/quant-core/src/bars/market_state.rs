@@ -307,6 +307,10 @@ impl MarketState {
 
     /// Takes one level of an atomic message; the book is looked at after the last one only.
     #[inline]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the columns of a level as the lake has them; called per level"
+    )]
     pub(super) fn on_level<X: StatSet>(
         &mut self,
         ts_us: i64,
