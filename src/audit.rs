@@ -4,10 +4,15 @@
 //! in several ways. Both work in a scratch copy of the lake and go through the functions the commands use; neither
 //! computes a feature.
 
+pub mod arrivals;
 pub mod causality;
 pub mod cut;
+pub mod decode;
+pub mod live;
 pub mod mutants;
+pub mod parity;
 pub mod pipeline;
 pub mod published;
+pub mod rows;
 pub mod scratch;
 pub mod table;

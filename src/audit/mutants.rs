@@ -147,9 +147,7 @@ impl Leak {
                 (Dataset::PremiumKlines, -60_000),
             ],
             Self::FundingBeforeSettlement => &[(Dataset::Funding, -8 * 3_600_000)],
-            Self::OpenInterestAtCreateTime => {
-                &[(Dataset::OpenInterest, 0), (Dataset::Metrics, 0)]
-            }
+            Self::OpenInterestAtCreateTime => &[(Dataset::OpenInterest, 0), (Dataset::Metrics, 0)],
             _ => &[],
         };
         micro.lags_ms.extend(early.iter().copied());

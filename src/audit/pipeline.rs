@@ -154,7 +154,9 @@ fn feature_table(config: &Config, bars: &[StatRows]) -> CommandResult<Table> {
             let shown = &mut stats[i * N_STAT_COLUMNS..(i + 1) * N_STAT_COLUMNS];
             shown.fill(f64::NAN);
             if row.is_some() {
-                let stored = bars.stats.get(at * N_STAT_COLUMNS..(at + 1) * N_STAT_COLUMNS);
+                let stored = bars
+                    .stats
+                    .get(at * N_STAT_COLUMNS..(at + 1) * N_STAT_COLUMNS);
                 if let Some(stored) = stored {
                     shown.copy_from_slice(stored);
                 }

@@ -12,9 +12,11 @@ use serde::Serialize;
 
 use super::args::ConfigArgs;
 use super::ui::Ui;
+use crate::audit::arrivals::Sockets;
 use crate::audit::causality::{AuditOptions, CausalityReport, Probes, audit};
 use crate::audit::cut::Availability;
 use crate::audit::mutants::{Leak, Mutant};
+use crate::audit::parity::{self, ParityParams, ParityReport};
 use crate::audit::pipeline::Product;
 use crate::audit::published::{PublishedRow, check_published};
 use crate::config::Config;
@@ -31,6 +33,41 @@ pub(crate) struct AuditArgs {
 pub(crate) enum What {
     /// No look-ahead: cut and falsify whatever was not available yet, rebuild, and compare what was known bit by bit
     Causality(Causality),
+    /// Live equals backtest: build the same days in several ways and compare them bit by bit
+    Parity(Parity),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Parity {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Raw recording of the traded instrument, through the decoder; may be given several times, in order
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recording: Vec<PathBuf>,
+    /// Leave out the way over two sockets with delays, disconnections and late rows
+    #[arg(long)]
+    pub(crate) no_sockets: bool,
+    /// Longest delay of a socket; beyond the watermark rows come too late
+    #[arg(long, value_name = "MS", default_value_t = 400)]
+    pub(crate) max_delay_ms: u32,
+    /// Disconnections of each socket on each day
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) disconnects: u32,
+    /// Length of a disconnection
+    #[arg(long, value_name = "S", default_value_t = 45)]
+    pub(crate) down_s: u32,
+    /// Kills of the stream on each day
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) kills: u32,
+    /// Seed of delays, losses and kills
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Accept columns without any value to compare
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    /// Worker threads in total
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +116,7 @@ struct Answer {
 pub(crate) fn run(args: &AuditArgs, ui: Ui) -> CommandResult<ExitCode> {
     match &args.what {
         What::Causality(args) => causality(args, ui),
+        What::Parity(args) => parity(args, ui),
     }
 }
 
@@ -89,34 +127,39 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
-        .map_err(|e| CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}")))?;
+        .map_err(|e| {
+            CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}"))
+        })?;
     let availability = availability(&config);
     let probes = Probes {
         every_minutes: args.every,
         random: args.random,
         seed: args.seed,
     };
-    let probe = |what: &'static str, pipeline: &dyn crate::audit::causality::Pipeline, stop_at_first| {
-        let bar = ui.progress(0, what);
-        let options = AuditOptions {
-            availability: &availability,
-            on_probe: &|done, all| {
-                bar.set_length(all);
-                bar.set_position(done);
-            },
-            stop_at_first,
-            stop: &stop,
+    let probe =
+        |what: &'static str, pipeline: &dyn crate::audit::causality::Pipeline, stop_at_first| {
+            let bar = ui.progress(0, what);
+            let options = AuditOptions {
+                availability: &availability,
+                on_probe: &|done, all| {
+                    bar.set_length(all);
+                    bar.set_position(done);
+                },
+                stop_at_first,
+                stop: &stop,
+            };
+            let report = pool.install(|| audit(&config, pipeline, probes, &options));
+            bar.finish_and_clear();
+            report
         };
-        let report = pool.install(|| audit(&config, pipeline, probes, &options));
-        bar.finish_and_clear();
-        report
-    };
     let product = probe("causality", &Product, false)?;
     let mut mutants = Vec::new();
     if args.mutants {
         let held = held_datasets(&config)?;
         for leak in Leak::ALL {
-            mutants.push(mutant(leak, &held, |m| probe(leak.name(), m, leak != Leak::None))?);
+            mutants.push(mutant(leak, &held, |m| {
+                probe(leak.name(), m, leak != Leak::None)
+            })?);
         }
     }
     let days: Vec<Day> = config.read_range().days().collect();
@@ -190,7 +233,10 @@ fn held_datasets(config: &Config) -> CommandResult<Vec<Dataset>> {
                 dataset,
             };
             let spec = PartitionSetSpec::raw(&key, quant_lake::schema::DEFAULT_BOOK_LEVELS);
-            if PartitionSet::open_if_present(&lake, &spec).data_error()?.is_some() {
+            if PartitionSet::open_if_present(&lake, &spec)
+                .data_error()?
+                .is_some()
+            {
                 held.push(dataset);
             }
         }
@@ -289,11 +335,100 @@ fn verdict(answer: &Answer) -> CommandResult<ExitCode> {
             &format!("raise availability.{}.lag_ms in the config", row.dataset),
         );
     }
-    if let Some(row) = answer.mutants.iter().find(|r| r.outcome == "MISSED" || r.outcome == "NOT CLEAN") {
+    if let Some(row) = answer
+        .mutants
+        .iter()
+        .find(|r| r.outcome == "MISSED" || r.outcome == "NOT CLEAN")
+    {
         return failed(
             &format!("planted leak `{}`: {}", row.leak, row.outcome),
             "probe more rows (--every, --random), or a range in which the leaked data varies",
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
+    let config = Config::load(&args.config.config, &args.config.set)?;
+    let threads = worker_threads(args.jobs)?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| {
+            CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}"))
+        })?;
+    let sockets = Sockets {
+        seed: args.seed,
+        max_delay_us: i64::from(args.max_delay_ms) * 1_000,
+        n_disconnects: args.disconnects,
+        down_us: i64::from(args.down_s) * 1_000_000,
+    };
+    let kills = (0..args.kills).map(|i| {
+        // Spread over the day, and elsewhere for another seed.
+        let step = (f64::from(i) + 1.0) / (f64::from(args.kills) + 1.0);
+        (step + (args.seed % 97) as f64 / 997.0).fract()
+    });
+    let params = ParityParams {
+        recordings: args.recording.clone(),
+        sockets: (!args.no_sockets).then_some(sockets),
+        kills: kills.collect(),
+    };
+    let report = pool
+        .install(|| parity::audit(&config, &params, &|way| ui.note(&format!("parity: {way}"))))?;
+    ui.answer(&report, &parity_text(&report))?;
+    if let Some(way) = report.ways.iter().find(|w| w.comparison.n_differences > 0) {
+        return Err(CommandError::text(
+            ErrorKind::Internal,
+            &format!(
+                "`{}` differs from the batch in {} values",
+                way.name, way.comparison.n_differences
+            ),
+        )
+        .hint("the first differences are listed above"));
+    }
+    let empty = report.empty_columns();
+    if !empty.is_empty() && !args.allow_empty {
+        return Err(CommandError::text(
+            ErrorKind::Data,
+            &format!(
+                "nothing was compared in {} columns: {}",
+                empty.len(),
+                empty.join(", ")
+            ),
+        )
+        .hint("choose days and datasets that fill them, or accept it with --allow-empty"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parity_text(report: &ParityReport) -> String {
+    let mut out = String::new();
+    let all = report.ways.iter().map(|w| &w.comparison);
+    let columns: Vec<&str> = (all.clone().next())
+        .map(|c| c.non_null.iter().map(|(name, _)| name.as_str()).collect())
+        .unwrap_or_default();
+    for (i, name) in columns.iter().enumerate() {
+        let counts: Vec<String> = all
+            .clone()
+            .map(|c| c.non_null.get(i).map_or(0, |(_, n)| *n).to_string())
+            .collect();
+        _ = writeln!(out, "{name}: {} values compared", counts.join(" / "));
+    }
+    for way in &report.ways {
+        let found = &way.comparison;
+        _ = writeln!(
+            out,
+            "{} ({}): {} rows, {} differences",
+            way.name, way.detail, found.rows, found.n_differences
+        );
+        for d in &found.first {
+            let at = quant_core::time::UnixMicros(d.ts_open);
+            _ = writeln!(
+                out,
+                "  {} {}: {at}: batch {:?}, {} {:?}",
+                d.table, d.column, d.expected, way.name, d.found
+            );
+        }
+    }
+    out.trim_end().to_owned()
 }

@@ -40,7 +40,9 @@ pub enum StreamError {
         source: BarsError,
     },
     /// The plan names a dataset that is not open.
-    #[error("stream of {day}: the lake has no `{dataset}` of that day any more\nhint: run the same command again")]
+    #[error(
+        "stream of {day}: the lake has no `{dataset}` of that day any more\nhint: run the same command again"
+    )]
     Gone {
         /// Day being opened.
         day: Day,
@@ -56,4 +58,3 @@ pub enum StreamError {
         source: std::io::Error,
     },
 }
-
