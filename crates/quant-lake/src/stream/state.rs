@@ -125,14 +125,15 @@ pub(super) fn read_day(
         for dataset in datasets_of(sets, day) {
             read_state(sets, spec, dataset, day.range(), memo, &mut out)?;
         }
-        let columns = ["ts_event", "side", "price", "qty"];
+        let columns = ["ts_event", "side", "price", "qty", "average_price"];
         each(sets, Dataset::Liquidations, day.range(), &columns, memo, |row| {
             let ts_event = row.time(0);
             let sign = row.batch.column(1).as_primitive::<Int8Type>().value(row.at);
             let event = Event::Liquidation(Liquidation {
                 ts_event,
                 side: if sign > 0 { Side::Buy } else { Side::Sell },
-                price: row.float(2),
+                // What was paid, where the venue tells it; else the price of the order.
+                price: row.optional(4).filter(|px| *px > 0.0).unwrap_or(row.float(2)),
                 qty: row.float(3),
             });
             out.push(Placed::new(ts_event.0, event));
