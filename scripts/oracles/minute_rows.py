@@ -60,7 +60,7 @@ STALE_ENDS = True  # reading 1; False: what is stale is in force all the same
 
 TOUCH_COLUMNS = (
     "mid_open mid_high mid_low mid_close spread_tw spread_bps_tw spread_close imbalance_close imbalance_bucket imbalance_tw wmid_close wmid_tw "
-    "bid_qty_tw ask_qty_tw ofi ofi_events ofi_depth n_quotes quote_coverage quote_age n_depletions n_refills refill_secs"
+    "bid_qty_tw ask_qty_tw ofi ofi_events ofi_depth n_quotes quote_coverage quote_age is_stale n_depletions n_refills refill_secs"
 ).split()
 MLOFI = [f"mlofi_{m:02d}" for m in range(1, K + 1)]
 CHANGED = ["book_added_bid", "book_removed_bid", "book_added_ask", "book_removed_ask"]
@@ -260,6 +260,7 @@ class Touch(InForce):
         self.put("ofi_depth", self.depth / self.events if self.events else None)
         self.put("n_quotes", self.n_quotes)
         self.put("quote_coverage", self.total / MINUTE)
+        self.put("is_stale", 0 if self.fresh(t) else 1)
         self.put("quote_age", (t - self.last) / 1e6 if self.state is not None else None)
         self.put("n_depletions", self.depletions)
         self.put("n_refills", self.refills)

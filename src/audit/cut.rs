@@ -152,14 +152,20 @@ fn cut_day(
     let writer = DatasetWriter::open(lake, set.spec().clone(), options).data_error()?;
     let mut staged = writer.begin(day).data_error()?;
     for batch in &batches {
-        staged.write(batch).map_err(CommitError::from).data_error()?;
+        staged
+            .write(batch)
+            .map_err(CommitError::from)
+            .data_error()?;
     }
     let meta = PartitionMeta {
         sources: partition.sources,
         rows_in: staged.rows(),
         quality: Quality::default(),
     };
-    let staged = staged.finish(meta).map_err(CommitError::from).data_error()?;
+    let staged = staged
+        .finish(meta)
+        .map_err(CommitError::from)
+        .data_error()?;
     writer.commit(staged).data_error()?;
     Ok(touched)
 }

@@ -79,8 +79,7 @@ fn copy_tree(from: &Path, to: &Path) -> CommandResult<()> {
         let kind = entry.file_type().map_err(io_error("look at", &source))?;
         if kind.is_dir() {
             copy_tree(&source, &target)?;
-        } else if is_published(&name.to_string_lossy())
-            && fs::hard_link(&source, &target).is_err()
+        } else if is_published(&name.to_string_lossy()) && fs::hard_link(&source, &target).is_err()
         {
             fs::copy(&source, &target).map_err(io_error("copy", &source))?;
         }

@@ -54,7 +54,11 @@ impl Comparison {
         if self.non_null.is_empty() {
             self.non_null = core::mem::take(&mut other.non_null);
         } else {
-            for (sum, (_, n)) in self.non_null.iter_mut().zip(core::mem::take(&mut other.non_null)) {
+            for (sum, (_, n)) in self
+                .non_null
+                .iter_mut()
+                .zip(core::mem::take(&mut other.non_null))
+            {
                 sum.1 += n;
             }
         }

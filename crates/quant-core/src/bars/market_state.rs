@@ -198,7 +198,7 @@ impl MarketState {
                 .last_price
                 .zip(opening.last_trade_ts)
                 .map(|(px, ts)| (ts.0, px)),
-            next_grid_us: start + GRID_US,
+            next_grid_us: start,
             mark: state.mark.map(|(ts, x)| (ts.0, x)),
             index: state.index.map(|(ts, x)| (ts.0, x)),
             premium: state.premium.map(|(ts, x)| (ts.0, x)),
@@ -245,6 +245,8 @@ impl MarketState {
                 stats.on_touch(UnixMicros(start), None, &touch);
             }
         }
+        // The first return and the first interval of the day start from what the day before left in force.
+        self.run_grid(start, stats);
     }
 
     /// Returns the first instant at which prices are to be sampled again: no event at or after it may be taken before
@@ -315,6 +317,10 @@ impl MarketState {
 
     /// Takes one level of an atomic message; the book is looked at after the last one only.
     #[inline]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the columns of one row of a book dataset: a struct would be filled per level to be taken apart at once"
+    )]
     pub(super) fn on_level<X: StatSet>(
         &mut self,
         ts_us: i64,
@@ -407,14 +413,13 @@ impl MarketState {
             let before = has_before.then_some(&self.tops[self.current]);
             stats.on_book(UnixMicros(ts_us), before, &self.tops[next]);
         }
+        let is_first_level_new = !self.tops[next].has_same_best(&self.tops[self.current]);
+        self.current = next;
         if self.inputs.quotes == QuoteSource::Book {
-            // A message that leaves the first level alone renews it, but says nothing new.
-            let first = |top: &TopBook| (top.bids().first().copied(), top.asks().first().copied());
-            let is_news = first(&self.tops[next]) != first(&self.tops[self.current]);
-            self.touch_use.n_events += u64::from(is_news);
+            // A message that leaves the first level alone confirms the touch, but is no event of it.
+            self.touch_use.n_events += u64::from(is_first_level_new);
             self.set_touch(ts_us, touch, is_reset, stats);
         }
-        self.current = next;
     }
 
     /// Takes what is neither a trade nor a quote nor a book level; `at_us` is its place in the stream.

@@ -33,6 +33,11 @@ impl MinuteStat for Quotes {
                 formula: "seconds from the last valid touch event to the close",
                 units: "s",
             },
+            StatColumn {
+                name: "is_stale",
+                formula: "1 without a fresh valid touch at the close, else 0",
+                units: "0 or 1",
+            },
         ],
         inputs: "touches",
         nan_policy: "null without a quote source; quote_age also while nothing is in force",
@@ -46,5 +51,7 @@ impl MinuteStat for Quotes {
         out.write(used.is_known.then_some(share));
         let seconds = |us| us as f64 / MICROS_PER_SECOND as f64;
         out.write(used.age_us.map(seconds));
+        let is_stale = u8::from(used.at_close.is_none());
+        out.write(used.is_known.then(|| f64::from(is_stale)));
     }
 }

@@ -229,7 +229,7 @@ fn invalid_books_resets_and_gaps_are_no_before() {
     );
     // In force 2..5, 6..8, 9..10, 12..60.
     let use_of = of(&day, 0, &["n_book_updates", "book_coverage", "book_age"]);
-    assert_eq!(use_of, [Some(9.0), Some(54.0 / 60.0), Some(48.0)]);
+    assert_eq!(use_of, [Some(11.0), Some(54.0 / 60.0), Some(48.0)]);
 }
 
 #[test]
@@ -328,7 +328,8 @@ fn obi(book: &NaiveBook) -> f64 {
 fn expected(tape: &Tape<NaiveBook>, m: i64) -> Vec<(&'static str, Option<f64>)> {
     let close = tape.fresh(minute(m + 1));
     let at_close = |f: fn(&NaiveBook) -> f64| close.as_ref().map(f);
-    let changes = tape.changes(m);
+    let mut changes = tape.changes(m);
+    changes.retain(|(before, after)| before != after);
     let is_known = !tape.states(m).is_empty();
     let ranks: Vec<Option<f64>> = (0..10)
         .map(|rank| {
@@ -496,6 +497,13 @@ fn tape_of(steps: &[(i64, Step)], opening: Option<&BookSnapshot>, stale_s: i64) 
             is_ready = true;
         }
         if !is_ready {
+            // Without a snapshot it only counts.
+            seen.push(Seen {
+                ts: *ts,
+                what: None,
+                is_gap: false,
+                is_reset,
+            });
             continue;
         }
         for (side, tick, n) in levels {
@@ -541,6 +549,49 @@ fn touches(books: &Tape<NaiveBook>) -> Tape<Touch> {
     }
 }
 
+/// Messages of a minute that change the first level of a side, as last known.
+fn n_first_levels(steps: &[(i64, Step)], opening: Option<&BookSnapshot>, m: i64) -> f64 {
+    let mut sides = [BTreeMap::new(), BTreeMap::new()];
+    let best = |[bids, asks]: &[BTreeMap<i32, u32>; 2]| {
+        let is_there = |level: &(&i32, &u32)| *level.1 > 0;
+        let own = |(tick, n): (&i32, &u32)| (*tick, *n);
+        let bid = bids.iter().rev().find(is_there).map(own);
+        (bid, asks.iter().find(is_there).map(own))
+    };
+    if let Some(image) = opening {
+        for (side, levels) in sides.iter_mut().zip([&image.bids, &image.asks]) {
+            let own = |l: &BookLevel| {
+                let tick = (0..1_000).find(|tick| price(*tick) == l.px).unwrap();
+                (tick, (0..1_000).find(|n| size(*n) == l.qty).unwrap())
+            };
+            side.extend(levels.iter().map(own));
+        }
+    }
+    let (mut is_ready, mut last, mut count) = (opening.is_some(), best(&sides), 0.0);
+    for (ts, step) in steps {
+        let Step::Levels(is_snapshot, levels) = step else {
+            is_ready = false;
+            continue;
+        };
+        if *is_snapshot {
+            sides = [BTreeMap::new(), BTreeMap::new()];
+            is_ready = true;
+        }
+        if !is_ready {
+            continue;
+        }
+        for (side, tick, n) in levels {
+            sides[usize::from(*side == Side::Sell)].insert(*tick, *n);
+        }
+        let now = best(&sides);
+        count += f64::from(u8::from(
+            now != last && minute(m) <= *ts && *ts < minute(m + 1),
+        ));
+        last = now;
+    }
+    count
+}
+
 const MINUTES: i64 = 10;
 
 fn kept(steps: &[(i64, Step)], before: i64) -> Vec<(i64, Step)> {
@@ -571,7 +622,11 @@ proptest! {
         let touches = touches(&books);
         for m in 0..MINUTES {
             check(&day, m, &BOOK_COLUMNS, &expected(&books, m));
-            check(&day, m, &TOUCH_COLUMNS, &touch::expected(&touches, m));
+            let mut of_touch = touch::expected(&touches, m);
+            let events = Some(n_first_levels(&steps, opening.book.as_ref(), m));
+            let n_quotes = of_touch.iter_mut().find(|(column, _)| *column == "n_quotes");
+            n_quotes.unwrap().1 = events;
+            check(&day, m, &TOUCH_COLUMNS, &of_touch);
         }
     }
 

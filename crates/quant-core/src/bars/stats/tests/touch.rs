@@ -63,7 +63,7 @@ fn of(day: &DayBars, m: i64, names: &[&str]) -> Vec<Option<f64>> {
 
 const OFI: [&str; 3] = ["ofi", "ofi_events", "ofi_depth"];
 const REFILLS: [&str; 3] = ["n_depletions", "n_refills", "refill_secs"];
-const QUOTES: [&str; 3] = ["n_quotes", "quote_coverage", "quote_age"];
+const QUOTES: [&str; 4] = ["n_quotes", "quote_coverage", "quote_age", "is_stale"];
 
 #[test]
 fn published_order_flow_numbers() {
@@ -150,6 +150,7 @@ fn time_weights_hold_over_the_pieces_in_force() {
             ("n_quotes", Some(2.0)),
             ("quote_coverage", Some(0.75)),
             ("quote_age", Some(15.0)),
+            ("is_stale", Some(0.0)),
             ("n_depletions", Some(1.0)),
             ("n_refills", Some(0.0)),
             ("refill_secs", Some(0.0)),
@@ -181,12 +182,21 @@ fn imbalance_buckets_are_ten() {
 fn stale_touches_have_an_age_but_no_values() {
     let day = day_of(4, &[(30, (100.0, 1.0, 102.0, 1.0))]);
     let value = ["imbalance_close", "spread_close", "wmid_close"];
-    assert_eq!(of(&day, 0, &QUOTES), [Some(1.0), Some(0.5), Some(30.0)]);
+    assert_eq!(
+        of(&day, 0, &QUOTES),
+        [Some(1.0), Some(0.5), Some(30.0), Some(0.0)]
+    );
     assert_eq!(of(&day, 0, &value), [Some(0.5), Some(2.0), Some(101.0)]);
-    assert_eq!(of(&day, 1, &QUOTES), [Some(0.0), Some(0.5), Some(90.0)]);
+    assert_eq!(
+        of(&day, 1, &QUOTES),
+        [Some(0.0), Some(0.5), Some(90.0), Some(1.0)]
+    );
     assert_eq!(of(&day, 1, &value), [None; 3]);
     assert_eq!(of(&day, 1, &["spread_tw"]), [Some(2.0)]);
-    assert_eq!(of(&day, 2, &QUOTES), [Some(0.0), Some(0.0), Some(150.0)]);
+    assert_eq!(
+        of(&day, 2, &QUOTES),
+        [Some(0.0), Some(0.0), Some(150.0), Some(1.0)]
+    );
     assert_eq!(of(&day, 2, &["spread_tw"]), [None]);
 }
 
@@ -388,6 +398,7 @@ pub(super) fn expected(tape: &Tape<Touch>, m: i64) -> Vec<(&'static str, Option<
         ("n_quotes", Some(tape.n_events(m))),
         ("quote_coverage", Some(tape.coverage(m))),
         ("quote_age", tape.age(m)),
+        ("is_stale", Some(if close.is_none() { 1.0 } else { 0.0 })),
         ("n_depletions", Some(bid.0 + ask.0)),
         ("n_refills", Some(bid.1 + ask.1)),
         ("refill_secs", Some(bid.2 + ask.2)),
