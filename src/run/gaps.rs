@@ -88,7 +88,10 @@ pub fn assess(
     let has_funding = sets.get(Dataset::Funding).is_some();
     let (memo, scans) = (HashMemo::default(), Scans::default());
     let days: Vec<Day> = range.days().collect();
-    let first_held = days.iter().copied().find(|d| sets.choose(sources, *d).is_some());
+    let first_held = days
+        .iter()
+        .copied()
+        .find(|d| sets.choose(sources, *d).is_some());
     let found: Vec<(Option<Dataset>, Vec<Finding>)> = days
         .par_iter()
         .map(|day| {

@@ -40,7 +40,9 @@ pub enum StreamError {
         source: BarsError,
     },
     /// The plan names a dataset that is not open.
-    #[error("stream of {day}: the lake has no `{dataset}` of that day any more\nhint: run the same command again")]
+    #[error(
+        "stream of {day}: the lake has no `{dataset}` of that day any more\nhint: run the same command again"
+    )]
     Gone {
         /// Day being opened.
         day: Day,
@@ -57,3 +59,7 @@ pub enum StreamError {
     },
 }
 
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,7 @@
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
-use quant_core::bars::{
-    DayBars, Microstructure, MinuteBuilder, MinuteRow, Opening, StatInputs,
-};
+use quant_core::bars::{DayBars, Microstructure, MinuteBuilder, MinuteRow, Opening, StatInputs};
 use quant_core::time::{TimeRange, UnixMicros};
 use quant_lake::bars::{MicroSources, write_bar_day, write_stat_day};
 use quant_lake::commit::DatasetWriter;
@@ -55,8 +53,7 @@ impl Shared<'_> {
         if self.is_current(plan, &sources) {
             return Ok(false);
         }
-        let mut builder: MinuteBuilder =
-            MinuteBuilder::new(plan.day, plan.bar_source(), &opening);
+        let mut builder: MinuteBuilder = MinuteBuilder::new(plan.day, plan.bar_source(), &opening);
         DayStream::open(self.sets, plan, None, None, self.memo)
             .and_then(|stream| stream.drive(&mut builder))
             .data_error()?;

@@ -56,11 +56,7 @@ impl BarSetSpec {
             out.microstructure = Some(MicroSpec {
                 version: MICRO_VERSION,
                 stats_sha256: sha256_hex(stats.as_bytes()),
-                quotes: vec![
-                    Dataset::BookTicker,
-                    Dataset::L2Deltas,
-                    Dataset::L2Snapshots,
-                ],
+                quotes: vec![Dataset::BookTicker, Dataset::L2Deltas, Dataset::L2Snapshots],
                 book: vec![Dataset::L2Deltas, Dataset::L2Snapshots],
                 stale_after_ms: micro.stale_after_ms,
                 watermark_ms: core_params::watermark(raw).0 / 1_000,
