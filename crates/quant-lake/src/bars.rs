@@ -110,7 +110,9 @@ pub fn micro_bar_set_spec(
         ty,
         nullable: true,
     };
-    let stats = STAT_COLUMNS.iter().map(|name| column(name, ColumnType::F64));
+    let stats = STAT_COLUMNS
+        .iter()
+        .map(|name| column(name, ColumnType::F64));
     spec.columns.extend(stats);
     let sources = SOURCE_COLUMNS.iter();
     spec.columns

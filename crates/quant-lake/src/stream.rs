@@ -58,3 +58,8 @@ pub enum StreamError {
         source: std::io::Error,
     },
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,13 @@ impl DayOpening {
             }
             if let Some(link) = self.link {
                 let is_snapshot = f64::from(u8::from(link.is_snapshot));
-                put(K::BookId, book.ts_event, link.last_id, None, Some(is_snapshot));
+                put(
+                    K::BookId,
+                    book.ts_event,
+                    link.last_id,
+                    None,
+                    Some(is_snapshot),
+                );
             }
         }
         let s = &o.state;
@@ -82,9 +88,8 @@ impl DayOpening {
 
     /// Returns what rows say; kinds of other bar sets have no meaning here and are left out.
     pub fn from_rows(rows: &[OpeningRow]) -> Self {
-        let first = |kind: OpeningKind, seq: i64| {
-            rows.iter().find(move |r| r.kind == kind && r.seq == seq)
-        };
+        let first =
+            |kind: OpeningKind, seq: i64| rows.iter().find(move |r| r.kind == kind && r.seq == seq);
         let known = |kind| first(kind, 0).and_then(|r| Some((r.ts_event, r.px?)));
         let level = |r: &OpeningRow| {
             Some(BookLevel {

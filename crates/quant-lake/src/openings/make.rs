@@ -93,7 +93,10 @@ impl OpeningPlan<'_> {
     pub fn sources(&self, made: &Partition) -> Vec<Source> {
         let n_days = self.deltas().map_or(0, |set| {
             let prefix = format!("{}/", set.spec().dir);
-            made.sources.iter().filter(|s| s.name.starts_with(&prefix)).count()
+            made.sources
+                .iter()
+                .filter(|s| s.name.starts_with(&prefix))
+                .count()
         });
         self.sources_with(n_days.max(1))
     }
@@ -381,5 +384,8 @@ fn time(batch: &RecordBatch, row: usize) -> UnixMicros {
 }
 
 fn float(batch: &RecordBatch, column: usize, row: usize) -> f64 {
-    batch.column(column).as_primitive::<Float64Type>().value(row)
+    batch
+        .column(column)
+        .as_primitive::<Float64Type>()
+        .value(row)
 }

@@ -21,19 +21,34 @@ pub(super) const END: Key = (i64::MAX, i64::MAX);
 
 fn times(batch: &RecordBatch, column: usize) -> ScalarBuffer<i64> {
     let array = batch.column(column);
-    array.as_primitive::<TimestampMicrosecondType>().values().clone()
+    array
+        .as_primitive::<TimestampMicrosecondType>()
+        .values()
+        .clone()
 }
 
 fn floats(batch: &RecordBatch, column: usize) -> ScalarBuffer<f64> {
-    batch.column(column).as_primitive::<Float64Type>().values().clone()
+    batch
+        .column(column)
+        .as_primitive::<Float64Type>()
+        .values()
+        .clone()
 }
 
 fn ints(batch: &RecordBatch, column: usize) -> ScalarBuffer<i64> {
-    batch.column(column).as_primitive::<Int64Type>().values().clone()
+    batch
+        .column(column)
+        .as_primitive::<Int64Type>()
+        .values()
+        .clone()
 }
 
 fn signs(batch: &RecordBatch, column: usize) -> ScalarBuffer<i8> {
-    batch.column(column).as_primitive::<Int8Type>().values().clone()
+    batch
+        .column(column)
+        .as_primitive::<Int8Type>()
+        .values()
+        .clone()
 }
 
 /// Returns which rows came too late, if any did.
@@ -75,7 +90,13 @@ struct TradeRows {
 
 impl TradeCursor {
     const COLUMNS: [&str; 7] = [
-        "ts_event", "price", "qty", "aggressor", "late", "first_id", "last_id",
+        "ts_event",
+        "price",
+        "qty",
+        "aggressor",
+        "late",
+        "first_id",
+        "last_id",
     ];
 
     /// Returns the columns to open a partition with.
@@ -184,7 +205,13 @@ struct QuoteRows {
 
 impl QuoteCursor {
     pub(super) const COLUMNS: [&str; 7] = [
-        "ts_event", "update_id", "bid_px", "bid_qty", "ask_px", "ask_qty", "late",
+        "ts_event",
+        "update_id",
+        "bid_px",
+        "bid_qty",
+        "ask_px",
+        "ask_qty",
+        "late",
     ];
 
     pub(super) const fn new(batches: Option<Batches>, shares_ids: bool) -> Self {
@@ -301,7 +328,16 @@ pub(crate) struct LevelRows {
 
 impl LevelRows {
     pub(crate) const COLUMNS: [&str; 10] = [
-        "ts_event", "is_snapshot", "side", "price", "qty", "first_id", "last_id", "prev_id", "msg_end", "late",
+        "ts_event",
+        "is_snapshot",
+        "side",
+        "price",
+        "qty",
+        "first_id",
+        "last_id",
+        "prev_id",
+        "msg_end",
+        "late",
     ];
 
     pub(crate) fn of(batch: &RecordBatch) -> Self {
@@ -436,7 +472,14 @@ impl LevelCursor {
             }
             let is_end = rows.msg_end.value(i);
             let side = side_of(side[i]);
-            builder.on_level_fields(ts[i], rows.is_snapshot.value(i), side, price[i], qty[i], is_end)?;
+            builder.on_level_fields(
+                ts[i],
+                rows.is_snapshot.value(i),
+                side,
+                price[i],
+                qty[i],
+                is_end,
+            )?;
             self.at_start = is_end;
             i += 1;
         }

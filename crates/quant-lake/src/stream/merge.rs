@@ -6,7 +6,9 @@ use quant_core::time::{Day, UnixMicros};
 
 use super::StreamError;
 use super::chain::{ChainRule, Link};
-use super::columns::{END, ImageCursor, ImageRows, Key, LevelCursor, LevelRows, QuoteCursor, TradeCursor};
+use super::columns::{
+    END, ImageCursor, ImageRows, Key, LevelCursor, LevelRows, QuoteCursor, TradeCursor,
+};
 use super::plan::{BookKind, DayPlan, StreamSets};
 use super::prefetch::Batches;
 use super::spec::MicroSpec;

@@ -76,7 +76,9 @@ impl StreamSets {
         if first.1 > 0 {
             return Some(first.0);
         }
-        held.find(|(_, rows)| *rows > 0).or(Some(first)).map(|c| c.0)
+        held.find(|(_, rows)| *rows > 0)
+            .or(Some(first))
+            .map(|c| c.0)
     }
 
     /// Returns those of `datasets` that hold the day.

@@ -125,32 +125,50 @@ pub(super) fn read_day(
         for dataset in datasets_of(sets, day) {
             read_state(sets, spec, dataset, day.range(), memo, &mut out)?;
         }
-        let columns = ["ts_event", "side", "price", "qty"];
-        each(sets, Dataset::Liquidations, day.range(), &columns, memo, |row| {
-            let ts_event = row.time(0);
-            let sign = row.batch.column(1).as_primitive::<Int8Type>().value(row.at);
-            let event = Event::Liquidation(Liquidation {
-                ts_event,
-                side: if sign > 0 { Side::Buy } else { Side::Sell },
-                price: row.float(2),
-                qty: row.float(3),
-            });
-            out.push(Placed::new(ts_event.0, event));
-        })?;
-        let columns = ["ts_event", "percentage", "depth", "notional"];
-        each(sets, Dataset::DepthBands, day.range(), &columns, memo, |row| {
-            let percentage = row.float(1);
-            if (percentage.abs() - BAND_PERCENT).abs() < f64::EPSILON {
+        let columns = ["ts_event", "side", "price", "qty", "average_price"];
+        each(
+            sets,
+            Dataset::Liquidations,
+            day.range(),
+            &columns,
+            memo,
+            |row| {
                 let ts_event = row.time(0);
-                let event = Event::DepthBands(DepthBands {
+                let sign = row.batch.column(1).as_primitive::<Int8Type>().value(row.at);
+                let event = Event::Liquidation(Liquidation {
                     ts_event,
-                    percentage,
-                    depth: row.float(2),
-                    notional: row.float(3),
+                    side: if sign > 0 { Side::Buy } else { Side::Sell },
+                    // What was paid, where the venue tells it; else the price of the order.
+                    price: row
+                        .optional(4)
+                        .filter(|px| *px > 0.0)
+                        .unwrap_or(row.float(2)),
+                    qty: row.float(3),
                 });
                 out.push(Placed::new(ts_event.0, event));
-            }
-        })?;
+            },
+        )?;
+        let columns = ["ts_event", "percentage", "depth", "notional"];
+        each(
+            sets,
+            Dataset::DepthBands,
+            day.range(),
+            &columns,
+            memo,
+            |row| {
+                let percentage = row.float(1);
+                if (percentage.abs() - BAND_PERCENT).abs() < f64::EPSILON {
+                    let ts_event = row.time(0);
+                    let event = Event::DepthBands(DepthBands {
+                        ts_event,
+                        percentage,
+                        depth: row.float(2),
+                        notional: row.float(3),
+                    });
+                    out.push(Placed::new(ts_event.0, event));
+                }
+            },
+        )?;
     }
     if klines {
         read_klines(sets, day, memo, &mut out)?;
@@ -242,24 +260,31 @@ fn read_klines(
         "n_trades",
         "taker_buy_volume",
     ];
-    each(sets, Dataset::Klines1m, day.range(), &columns, memo, |row| {
-        let n_trades = row.batch.column(8).as_primitive::<Int64Type>();
-        let bar = Bar {
-            ts_open: row.time(0),
-            ts_close: row.time(1),
-            open: row.float(2),
-            high: row.float(3),
-            low: row.float(4),
-            close: row.float(5),
-            volume: row.float(6),
-            quote_volume: row.optional(7),
-            n_trades: n_trades
-                .is_valid(row.at)
-                .then(|| u64::try_from(n_trades.value(row.at)).unwrap_or(0)),
-            taker_buy_volume: row.optional(9),
-        };
-        out.push(Placed::new(bar.ts_close.0 - 1, Event::Bar(bar)));
-    })
+    each(
+        sets,
+        Dataset::Klines1m,
+        day.range(),
+        &columns,
+        memo,
+        |row| {
+            let n_trades = row.batch.column(8).as_primitive::<Int64Type>();
+            let bar = Bar {
+                ts_open: row.time(0),
+                ts_close: row.time(1),
+                open: row.float(2),
+                high: row.float(3),
+                low: row.float(4),
+                close: row.float(5),
+                volume: row.float(6),
+                quote_volume: row.optional(7),
+                n_trades: n_trades
+                    .is_valid(row.at)
+                    .then(|| u64::try_from(n_trades.value(row.at)).unwrap_or(0)),
+                taker_buy_volume: row.optional(9),
+            };
+            out.push(Placed::new(bar.ts_close.0 - 1, Event::Bar(bar)));
+        },
+    )
 }
 
 /// One row of a batch.
@@ -271,11 +296,18 @@ struct Row<'a> {
 impl Row<'_> {
     fn time(&self, column: usize) -> UnixMicros {
         let times = self.batch.column(column);
-        UnixMicros(times.as_primitive::<TimestampMicrosecondType>().value(self.at))
+        UnixMicros(
+            times
+                .as_primitive::<TimestampMicrosecondType>()
+                .value(self.at),
+        )
     }
 
     fn float(&self, column: usize) -> f64 {
-        self.batch.column(column).as_primitive::<Float64Type>().value(self.at)
+        self.batch
+            .column(column)
+            .as_primitive::<Float64Type>()
+            .value(self.at)
     }
 
     fn is_null(&self, column: usize) -> bool {
