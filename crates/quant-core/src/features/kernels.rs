@@ -1,9 +1,17 @@
 //! What 5-minute-bar features share: the gap rule, rolling windows and the median. No feature is defined here.
 
 use core::fmt;
-use std::collections::VecDeque;
 
 use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
+
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "shared by families of features; drop once every part has a user"
+    )
+)]
+pub(crate) mod rolling;
 
 /// Null policy of every feature whose window is shorter than a day.
 pub(crate) const SHORT_WINDOW_NULLS: &str =
@@ -81,11 +89,14 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
     }
 }
 
-/// The last `n` values, oldest first.
+/// The last `n` values, oldest first, side by side in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Window<T> {
     n: usize,
-    values: VecDeque<T>,
+    /// Where the window begins in `values`; what is before has left it.
+    start: usize,
+    /// At most `2 n` values: moved to the front once per `n` pushes.
+    values: Vec<T>,
 }
 
 impl<T: Copy> Window<T> {
@@ -93,31 +104,46 @@ impl<T: Copy> Window<T> {
         let n = n as usize;
         Self {
             n,
-            values: VecDeque::with_capacity(n),
+            start: 0,
+            values: Vec::with_capacity(2 * n),
         }
     }
 
     pub(crate) fn clear(&mut self) {
+        self.start = 0;
         self.values.clear();
     }
 
-    pub(crate) fn push(&mut self, value: T) {
-        if self.values.len() == self.n {
-            self.values.pop_front();
+    /// Takes the next value and returns the one that leaves a full window.
+    pub(crate) fn push(&mut self, value: T) -> Option<T> {
+        let mut gone = None;
+        if self.is_full() {
+            gone = self.oldest();
+            self.start += 1;
         }
-        self.values.push_back(value);
+        if self.values.len() == 2 * self.n {
+            self.values.copy_within(self.start.., 0);
+            self.values.truncate(self.values.len() - self.start);
+            self.start = 0;
+        }
+        self.values.push(value);
+        gone
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.values.len() == self.n
+        self.values.len() - self.start == self.n
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        &self.values[self.start..]
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = T> + '_ {
-        self.values.iter().copied()
+        self.as_slice().iter().copied()
     }
 
     pub(crate) fn oldest(&self) -> Option<T> {
-        self.values.front().copied()
+        self.as_slice().first().copied()
     }
 }
 
