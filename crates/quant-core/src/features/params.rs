@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::features::error::Checker;
-use crate::features::{
-    FeatureError, ParamViolation, RowFeature, efficiency, ema, extremes, flow, volatility, vwap,
-    wick,
-};
+use crate::features::{FeatureError, ParamViolation, RowFeature, flow, price};
 use crate::units::Micros;
 
 /// Most minutes a rolling window may span: one day; longer memory comes from per-day summaries.
@@ -167,18 +164,18 @@ macro_rules! feature_kinds {
 }
 
 feature_kinds! {
-    Atr(ema::AtrParams),
-    EfficiencyRatio(efficiency::EfficiencyRatioParams),
-    Ema(ema::EmaParams),
-    EmaGap(ema::EmaGapParams),
-    EmaSlope(ema::EmaSlopeParams),
-    Extremes(extremes::ExtremesParams),
-    RealisedVol(volatility::RealisedVolParams),
-    RvRatio(volatility::RvRatioParams),
-    SessionVwap(vwap::SessionVwapParams),
+    Atr(price::AtrParams),
+    EfficiencyRatio(price::EfficiencyRatioParams),
+    Ema(price::EmaParams),
+    EmaGap(price::EmaGapParams),
+    EmaSlope(price::EmaSlopeParams),
+    Extremes(price::ExtremesParams),
+    RealisedVol(price::RealisedVolParams),
+    RvRatio(price::RvRatioParams),
+    SessionVwap(price::SessionVwapParams),
     Tfi(flow::TfiParams),
-    VolumeMedian(extremes::VolumeMedianParams),
-    Wick(wick::WickParams),
+    VolumeMedian(price::VolumeMedianParams),
+    Wick(price::WickParams),
 }
 
 /// One kind of feature.
