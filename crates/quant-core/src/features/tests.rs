@@ -190,16 +190,32 @@ fn params(features: Vec<FeatureParams>) -> FeatureSetParams {
     }
 }
 
-/// Values of every minute of `rows[from..]`, `from` being a midnight.
+/// Values of every minute of `rows[from..]` with random statistics, `from` being a midnight.
 fn run(rows: &[Option<MinuteRow>], from: usize, features: &[FeatureParams]) -> Vec<FeatureRow> {
+    run_with(rows, from, features, random_stats)
+}
+
+/// The same without statistics.
+fn run_plain(
+    rows: &[Option<MinuteRow>],
+    from: usize,
+    features: &[FeatureParams],
+) -> Vec<FeatureRow> {
+    run_with(rows, from, features, |_, _| vec![])
+}
+
+fn run_with(
+    rows: &[Option<MinuteRow>],
+    from: usize,
+    features: &[FeatureParams],
+    stats: impl Fn(usize, Option<&MinuteRow>) -> Vec<f64>,
+) -> Vec<FeatureRow> {
     let mut set = FeatureSet::new(&params(features.to_vec()), 1, 0).unwrap();
     rows.iter()
         .enumerate()
         .skip(from)
         .map(|(m, row)| {
-            let ts_open = minute_at(m);
-            let stats = random_stats(m, row.as_ref());
-            set.push_with_stats(ts_open, &[*row], &stats)
+            set.push_with_stats(minute_at(m), &[*row], &stats(m, row.as_ref()))
                 .unwrap()
                 .clone()
         })

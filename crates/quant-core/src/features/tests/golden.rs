@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{FIRST, GAP, MinuteRow, first_kinds, random_rows, run};
+use super::{FIRST, GAP, MinuteRow, first_kinds, random_rows, run_plain as run};
 use crate::features::{
     AtrParams, EfficiencyRatioParams, EmaGapParams, EmaParams, EmaSlopeParams, ExtremesParams,
     FeatureParams, RealisedVolParams, RvRatioParams, SessionVwapParams, TfiParams,
