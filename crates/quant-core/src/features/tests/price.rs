@@ -318,7 +318,7 @@ fn bad_parameters_are_refused_by_name() {
     ];
     let keys: Vec<String> = bad
         .iter()
-        .flat_map(|p| p.check())
+        .flat_map(FeatureParams::check)
         .map(|violation| violation.key)
         .collect();
     assert_eq!(

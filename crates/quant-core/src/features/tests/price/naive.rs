@@ -1,5 +1,7 @@
 //! The definitions of the page, recomputed for one minute from all rows before it.
 
+use core::cmp::Ordering;
+
 use super::super::golden::{Naive, bars, ema, segment_start};
 use super::super::{MinuteRow, random_stats};
 use crate::bars::stat_column;
@@ -14,13 +16,17 @@ pub(super) struct World<'a> {
     bars: Vec<Vec<Naive>>,
 }
 
+fn same(a: f64, b: f64) -> bool {
+    a.partial_cmp(&b) == Some(Ordering::Equal)
+}
+
 fn mean(x: &[f64]) -> f64 {
     x.iter().sum::<f64>() / x.len() as f64
 }
 
 /// Sample covariance; exactly 0 for equal values.
 fn cov(x: &[f64], y: &[f64]) -> f64 {
-    if x.iter().all(|v| *v == x[0]) || y.iter().all(|v| *v == y[0]) {
+    if x.iter().all(|v| same(*v, x[0])) || y.iter().all(|v| same(*v, y[0])) {
         return 0.0;
     }
     let (mx, my) = (mean(x), mean(y));
@@ -152,7 +158,7 @@ impl<'a> World<'a> {
                 let usual = mean(&before.iter().map(|x| x.4).collect::<Vec<_>>());
                 (usual > 0.0).then(|| now.4 / usual)
             })],
-            P::EmaTrend(p) => vec![self.ema_trend(bars, p)],
+            P::EmaTrend(p) => vec![Self::ema_trend(bars, p)],
             P::Jump(p) => self.jump(t, p),
             P::Roll(p) => {
                 let n = p.minutes as usize;
@@ -193,7 +199,7 @@ impl<'a> World<'a> {
                     rate(p.short_minutes)
                         .zip(rate(p.long_minutes))
                         .filter(|(_, long)| *long > 0.0)
-                        .map(|(short, long)| (short / long).max(0.25).min(4.0))
+                        .map(|(short, long)| (short / long).clamp(0.25, 4.0))
                 } else {
                     Some(1.0)
                 }]
@@ -214,7 +220,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn ema_trend(&self, bars: &[Naive], p: EmaTrendParams) -> Option<f64> {
+    fn ema_trend(bars: &[Naive], p: EmaTrendParams) -> Option<f64> {
         let closes: Vec<f64> = bars.iter().map(|b| b.3).collect();
         let back = |n: u32, lag: usize| ema(closes.get(..closes.len().checked_sub(lag)?)?, n);
         let state = |lag: usize| {
@@ -271,7 +277,7 @@ impl<'a> World<'a> {
             .iter()
             .map(|(p, v)| (p - vwap) * (p - vwap) * v)
             .sum();
-        let all_equal = traded.iter().all(|x| x.0 == traded[0].0);
+        let all_equal = traded.iter().all(|x| same(x.0, traded[0].0));
         (traded.len() >= min_minutes && !all_equal)
             .then(|| (self.close(0, t).unwrap() - vwap) / (squares / weight).sqrt())
     }
@@ -348,7 +354,7 @@ pub(super) fn yang_zhang(bars: &[Naive]) -> f64 {
 
 /// Deviation with explicit weights and the correction of pandas.
 fn ewma_std(r: &[f64], span: u32) -> f64 {
-    if r.iter().all(|x| *x == r[0]) {
+    if r.iter().all(|x| same(*x, r[0])) {
         return 0.0;
     }
     let decay = 1.0 - 2.0 / (f64::from(span) + 1.0);
@@ -390,15 +396,15 @@ fn edge(bars: &[Naive]) -> Option<f64> {
     let r3 = of(&|i| m[i] - c[i - 1]);
     let r4 = of(&|i| c[i - 1] - m[i - 1]);
     let r5 = of(&|i| o[i] - c[i - 1]);
-    let tau = of(&|i| yes(h[i] != l[i] || l[i] != c[i - 1]));
+    let tau = of(&|i| 1.0 - yes(same(h[i], l[i]) && same(l[i], c[i - 1])));
     let po = mean(&of(&|i| {
-        tau[i - 1] * (yes(o[i] != h[i]) + yes(o[i] != l[i]))
+        tau[i - 1] * (2.0 - yes(same(o[i], h[i])) - yes(same(o[i], l[i])))
     }));
     let pc = mean(&of(&|i| {
-        tau[i - 1] * (yes(c[i - 1] != h[i - 1]) + yes(c[i - 1] != l[i - 1]))
+        tau[i - 1] * (2.0 - yes(same(c[i - 1], h[i - 1])) - yes(same(c[i - 1], l[i - 1])))
     }));
     let pt = mean(&tau);
-    if tau.iter().sum::<f64>() < 2.0 || po == 0.0 || pc == 0.0 {
+    if tau.iter().sum::<f64>() < 2.0 || po <= 0.0 || pc <= 0.0 {
         return None;
     }
     let demean = |r: &[f64]| -> Vec<f64> {
