@@ -57,14 +57,30 @@ enum Scale {
 const fn placed(params: &FeatureParams) -> (Group, Scale) {
     use FeatureParams as P;
     match params {
-        P::Tfi(_) => (Group::Flow, Scale::AsIs),
-        P::VolumeMedian(_) => (Group::Volume, Scale::AsIs),
+        P::FlowToxicity(_)
+        | P::Kyle(_)
+        | P::KyleMinute(_)
+        | P::KyleSlope(_)
+        | P::LiquidationPressure(_)
+        | P::MicroAlpha(_)
+        | P::Ofi(_)
+        | P::OfiWeighted(_)
+        | P::OfiZ(_)
+        | P::Tfi(_)
+        | P::TfiThreshold(_)
+        | P::Vpin(_)
+        | P::VpinBvc(_) => (Group::Flow, Scale::AsIs),
+        P::Absorption(_) | P::Obi(_) | P::Replenishment(_) | P::WmidDev(_) => {
+            (Group::Book, Scale::AsIs)
+        }
+        P::SizeConcentration(_) | P::VolumeMedian(_) => (Group::Volume, Scale::AsIs),
         P::SessionVwap(_) => (Group::Volume, Scale::LogDistance),
         P::Ema(_) | P::Extremes(_) => (Group::Price, Scale::LogDistance),
         P::Atr(_) => (Group::Price, Scale::OverMid),
         P::EmaSlope(_)
         | P::EmaGap(_)
         | P::EfficiencyRatio(_)
+        | P::Hawkes(_)
         | P::RealisedVol(_)
         | P::RvRatio(_)
         | P::Wick(_) => (Group::Price, Scale::AsIs),

@@ -167,18 +167,36 @@ macro_rules! feature_kinds {
 }
 
 feature_kinds! {
+    Absorption(flow::AbsorptionParams),
     Atr(ema::AtrParams),
     EfficiencyRatio(efficiency::EfficiencyRatioParams),
     Ema(ema::EmaParams),
     EmaGap(ema::EmaGapParams),
     EmaSlope(ema::EmaSlopeParams),
     Extremes(extremes::ExtremesParams),
+    FlowToxicity(flow::FlowToxicityParams),
+    Hawkes(flow::HawkesParams),
+    Kyle(flow::KyleParams),
+    KyleMinute(flow::KyleMinuteParams),
+    KyleSlope(flow::KyleSlopeParams),
+    LiquidationPressure(flow::LiquidationPressureParams),
+    MicroAlpha(flow::MicroAlphaParams),
+    Obi(flow::ObiParams),
+    Ofi(flow::OfiParams),
+    OfiWeighted(flow::OfiWeightedParams),
+    OfiZ(flow::OfiZParams),
     RealisedVol(volatility::RealisedVolParams),
+    Replenishment(flow::ReplenishmentParams),
     RvRatio(volatility::RvRatioParams),
     SessionVwap(vwap::SessionVwapParams),
+    SizeConcentration(flow::SizeConcentrationParams),
     Tfi(flow::TfiParams),
+    TfiThreshold(flow::TfiThresholdParams),
     VolumeMedian(extremes::VolumeMedianParams),
+    Vpin(flow::VpinParams),
+    VpinBvc(flow::VpinBvcParams),
     Wick(wick::WickParams),
+    WmidDev(flow::WmidDevParams),
 }
 
 /// One kind of feature.
