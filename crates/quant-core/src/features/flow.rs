@@ -1,7 +1,6 @@
 //! Features of order flow and of the book, one file each; `docs/row_features.md` defines every column.
 //!
-//! Here is only what they share: the gap rule, a windowed statistic with its score, closes of consecutive minutes and
-//! the least-squares line. Composite kinds own the kernels of the simple ones, so each definition exists once.
+//! Here is only what they share: a windowed statistic with its score, and the least-squares line. Composite kinds own the kernels of the simple ones, so each definition exists once.
 
 mod absorption;
 mod flow_toxicity;
@@ -44,57 +43,11 @@ pub use vpin::VpinParams;
 pub use vpin_bvc::VpinBvcParams;
 pub use wmid_dev::WmidDevParams;
 
-use core::fmt;
-
 use crate::features::kernels::rolling::{RollingZ, ValidSum};
-use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
 
 /// Null policy of windows of statistics.
 const STAT_NULLS: &str = "null until warm, in and after gaps until warm, below min_valid_share of known minutes, and \
                           where a denominator is 0";
-
-/// The arithmetic of a feature of minutes of the traded instrument.
-trait MinuteKernel: fmt::Debug + Send {
-    /// Forgets everything.
-    fn clear(&mut self);
-    /// Takes the next minute of a segment and writes the values; `out` holds nulls.
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]);
-}
-
-/// A feature of minutes: a kernel under the gap rule.
-#[derive(Debug)]
-struct MinuteFeature<K> {
-    spec: FeatureSpec,
-    kernel: K,
-}
-
-impl<K: MinuteKernel + 'static> MinuteFeature<K> {
-    fn boxed(spec: FeatureSpec, kernel: K) -> Box<dyn RowFeature> {
-        Box::new(Self { spec, kernel })
-    }
-}
-
-impl<K: MinuteKernel> RowFeature for MinuteFeature<K> {
-    fn spec(&self) -> &FeatureSpec {
-        &self.spec
-    }
-
-    fn reset(&mut self) {
-        self.kernel.clear();
-    }
-
-    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        out.fill(None);
-        let segment = frame.traded().segment;
-        if segment.in_gap {
-            return;
-        }
-        if segment.started {
-            self.kernel.clear();
-        }
-        self.kernel.push(frame, out);
-    }
-}
 
 /// How a window becomes one value.
 #[derive(Clone, Copy, Debug)]
@@ -151,31 +104,6 @@ impl Scored {
 
     fn zmad(&self) -> Option<f64> {
         finite(self.score.zmad())
-    }
-}
-
-/// Closes of consecutive minutes; a filled or absent minute has the close before it.
-#[derive(Debug, Default)]
-struct Closes {
-    last: Option<f64>,
-}
-
-impl Closes {
-    fn clear(&mut self) {
-        self.last = None;
-    }
-
-    /// Takes the next minute and returns the close before it and its own; `None` for the first of a segment.
-    fn push(&mut self, frame: &MinuteFrame<'_>) -> Option<(f64, f64)> {
-        let row = frame.traded().row.as_ref();
-        let own = row.and_then(|r| r.close);
-        let close = if row.is_some_and(|r| !r.is_filled) {
-            own
-        } else {
-            self.last.or(own)
-        };
-        let before = core::mem::replace(&mut self.last, close);
-        before.zip(close)
     }
 }
 

@@ -1,9 +1,13 @@
-//! What 5-minute-bar features share: the gap rule, rolling windows and the median. No feature is defined here.
+//! What features share: the gap rule of bars and minutes, rolling windows and the median. No feature is defined here.
 
 use core::fmt;
 
 use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
 
+pub(crate) mod atr;
+pub(crate) mod day_medians;
+pub(crate) mod ema;
+pub(crate) mod returns;
 #[cfg_attr(
     not(test),
     expect(
@@ -47,11 +51,22 @@ pub(crate) trait BarKernel: fmt::Debug + Send {
 pub(crate) struct BarFeature<K> {
     spec: FeatureSpec,
     kernel: K,
+    /// What the kernel wrote when it last changed.
+    held: Vec<Option<f64>>,
 }
 
 impl<K: BarKernel> BarFeature<K> {
-    pub(crate) const fn of(spec: FeatureSpec, kernel: K) -> Self {
-        Self { spec, kernel }
+    pub(crate) fn of(spec: FeatureSpec, kernel: K) -> Self {
+        Self {
+            held: vec![None; spec.columns.len()],
+            spec,
+            kernel,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.kernel.clear();
+        self.held.fill(None);
     }
 }
 
@@ -61,7 +76,7 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
     }
 
     fn reset(&mut self) {
-        self.kernel.clear();
+        self.clear();
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
@@ -71,7 +86,7 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
             return;
         }
         if minute.segment.started {
-            self.kernel.clear();
+            self.clear();
         }
         if let Some(bar) = &minute.bar_5m
             && let (Some(open), Some(high), Some(low), Some(close)) =
@@ -84,8 +99,52 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
                 close,
                 volume: bar.volume,
             });
+            self.kernel.write(&mut self.held);
         }
-        self.kernel.write(out);
+        out.copy_from_slice(&self.held);
+    }
+}
+
+/// The arithmetic of a feature of the traded instrument's minutes.
+pub(crate) trait MinuteKernel: fmt::Debug + Send {
+    /// Forgets everything.
+    fn clear(&mut self);
+    /// Takes the next minute outside of gaps, absent ones included, and writes its values; `out` is null before.
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]);
+}
+
+/// A feature of minutes: a kernel under the gap rule.
+#[derive(Debug)]
+pub(crate) struct MinuteFeature<K> {
+    spec: FeatureSpec,
+    kernel: K,
+}
+
+impl<K: MinuteKernel> MinuteFeature<K> {
+    pub(crate) const fn of(spec: FeatureSpec, kernel: K) -> Self {
+        Self { spec, kernel }
+    }
+}
+
+impl<K: MinuteKernel> RowFeature for MinuteFeature<K> {
+    fn spec(&self) -> &FeatureSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self) {
+        self.kernel.clear();
+    }
+
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        out.fill(None);
+        let minute = frame.traded();
+        if minute.segment.in_gap {
+            return;
+        }
+        if minute.segment.started {
+            self.kernel.clear();
+        }
+        self.kernel.update(frame, out);
     }
 }
 

@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::features::error::Checker;
-use crate::features::{
-    FeatureError, ParamViolation, RowFeature, efficiency, ema, extremes, flow, volatility, vwap,
-    wick,
-};
+use crate::features::{FeatureError, ParamViolation, RowFeature, flow, price};
 use crate::units::Micros;
 
 /// Most minutes a rolling window may span: one day; longer memory comes from per-day summaries.
@@ -168,12 +165,12 @@ macro_rules! feature_kinds {
 
 feature_kinds! {
     Absorption(flow::AbsorptionParams),
-    Atr(ema::AtrParams),
-    EfficiencyRatio(efficiency::EfficiencyRatioParams),
-    Ema(ema::EmaParams),
-    EmaGap(ema::EmaGapParams),
-    EmaSlope(ema::EmaSlopeParams),
-    Extremes(extremes::ExtremesParams),
+    Atr(price::AtrParams),
+    EfficiencyRatio(price::EfficiencyRatioParams),
+    Ema(price::EmaParams),
+    EmaGap(price::EmaGapParams),
+    EmaSlope(price::EmaSlopeParams),
+    Extremes(price::ExtremesParams),
     FlowToxicity(flow::FlowToxicityParams),
     Hawkes(flow::HawkesParams),
     Kyle(flow::KyleParams),
@@ -185,17 +182,17 @@ feature_kinds! {
     Ofi(flow::OfiParams),
     OfiWeighted(flow::OfiWeightedParams),
     OfiZ(flow::OfiZParams),
-    RealisedVol(volatility::RealisedVolParams),
+    RealisedVol(price::RealisedVolParams),
     Replenishment(flow::ReplenishmentParams),
-    RvRatio(volatility::RvRatioParams),
-    SessionVwap(vwap::SessionVwapParams),
+    RvRatio(price::RvRatioParams),
+    SessionVwap(price::SessionVwapParams),
     SizeConcentration(flow::SizeConcentrationParams),
     Tfi(flow::TfiParams),
     TfiThreshold(flow::TfiThresholdParams),
-    VolumeMedian(extremes::VolumeMedianParams),
+    VolumeMedian(price::VolumeMedianParams),
     Vpin(flow::VpinParams),
     VpinBvc(flow::VpinBvcParams),
-    Wick(wick::WickParams),
+    Wick(price::WickParams),
     WmidDev(flow::WmidDevParams),
 }
 

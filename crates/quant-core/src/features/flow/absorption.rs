@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::features::flow::kyle::KyleSums;
 use crate::features::flow::ofi_z::OfiScore;
 use crate::features::flow::replenishment::RefillShare;
-use crate::features::flow::{MinuteFeature, MinuteKernel};
-use crate::features::kernels::ROW_CAUSALITY;
+
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// A score beyond this is as unusual as can be.
@@ -73,14 +73,14 @@ impl FeatureDef for AbsorptionParams {
             days_back: self.days_back,
         };
         let share = self.min_valid_share;
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
                 ofi: OfiScore::new(n, m, share),
                 kyle: KyleSums::new(n, share),
                 refills: RefillShare::new(n, share),
             },
-        )
+        ))
     }
 }
 
@@ -98,7 +98,7 @@ impl MinuteKernel for Kernel {
         self.refills.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let z = self.ofi.push(frame);
         let r2 = self.kyle.push(frame).and_then(|lambda| lambda.line.r2);
         let refill = self.refills.push(frame).unwrap_or(1.0);

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::flow::{Closes, MinuteFeature, MinuteKernel};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::kernels::returns::LastClose;
 use crate::features::kernels::rolling::ValidSum;
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// Parameters of the intensity of large moves.
@@ -69,17 +69,17 @@ impl FeatureDef for HawkesParams {
             reference: "Hawkes (1971), Spectra of Some Self-exciting and Mutually Exciting Point Processes",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
                 threshold: self.threshold,
                 decay: libm::exp(-1.0 / self.decay_minutes),
                 jump: self.jump,
-                closes: Closes::default(),
+                closes: LastClose::new(),
                 returns: ValidSum::new(m, 1.0),
                 excitement: 0.0,
             },
-        )
+        ))
     }
 }
 
@@ -89,7 +89,7 @@ struct Kernel {
     /// What is left of the excitement after a minute.
     decay: f64,
     jump: f64,
-    closes: Closes,
+    closes: LastClose,
     /// The returns before the current one.
     returns: ValidSum,
     /// L.
@@ -103,11 +103,10 @@ impl MinuteKernel for Kernel {
         self.excitement = 0.0;
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        let Some((before, close)) = self.closes.push(frame) else {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        let Some(r) = self.closes.push(frame.traded()) else {
             return;
         };
-        let r = libm::log(close / before);
         if let Some((_, s)) = self.returns.mean_std() {
             self.excitement *= self.decay;
             if libm::fabs(r) > self.threshold * s {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
 use crate::features::flow::line::{Line, Moments};
-use crate::features::flow::{MinuteFeature, MinuteKernel};
-use crate::features::kernels::{ROW_CAUSALITY, Window};
+
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// n, x, y, xx, xy, yy.
@@ -81,7 +81,10 @@ impl FeatureDef for KyleParams {
             reference: "Kyle (1985), Continuous Auctions and Insider Trading",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(spec, Kernel(KyleSums::new(n, self.min_valid_share)))
+        Box::new(MinuteFeature::of(
+            spec,
+            Kernel(KyleSums::new(n, self.min_valid_share)),
+        ))
     }
 }
 
@@ -155,7 +158,7 @@ impl MinuteKernel for Kernel {
         self.0.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         if let Some(Lambda { line, t }) = self.0.push(frame) {
             out[0] = Some(line.slope);
             out[1] = line.r2;

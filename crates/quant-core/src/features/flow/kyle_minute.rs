@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
 use crate::features::flow::line::Moments;
-use crate::features::flow::{MinuteFeature, MinuteKernel};
+
 use crate::features::kernels::rolling::min_count;
-use crate::features::kernels::{ROW_CAUSALITY, Window};
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 const MID: usize = stat_column("mid_close");
@@ -82,7 +82,7 @@ impl FeatureDef for KyleMinuteParams {
                         Positive Semi-definite, Heteroskedasticity and Autocorrelation Consistent Covariance Matrix",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(spec, Kernel::new(self))
+        Box::new(MinuteFeature::of(spec, Kernel::new(self)))
     }
 }
 
@@ -161,7 +161,7 @@ impl MinuteKernel for Kernel {
         self.minutes.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let mid = frame.stat(MID);
         let before = core::mem::replace(&mut self.last_mid, mid);
         let y = before.zip(mid).map(|(before, mid)| mid - before);

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::flow::kyle::KyleSums;
-use crate::features::flow::{MinuteFeature, MinuteKernel};
-use crate::features::kernels::{ROW_CAUSALITY, Window};
+
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// Parameters of the change of Kyle's lambda.
@@ -66,14 +66,14 @@ impl FeatureDef for KyleSlopeParams {
             reference: "Kyle (1985), Continuous Auctions and Insider Trading",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
                 lag: f64::from(k),
                 kyle: KyleSums::new(n, self.min_valid_share),
                 lambdas: Window::new(k + 1),
             },
-        )
+        ))
     }
 }
 
@@ -90,7 +90,7 @@ impl MinuteKernel for Kernel {
         self.lambdas.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let lambda = self.kyle.push(frame).map(|l| l.line.slope);
         if self.kyle.is_full() {
             self.lambdas.push(lambda);

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::{MinuteFeature, MinuteKernel, Of, STAT_NULLS, Scored};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::flow::{Of, STAT_NULLS, Scored};
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 const BUY: usize = stat_column("liq_buy");
@@ -67,10 +67,10 @@ impl FeatureDef for LiquidationPressureParams {
             reference: "z-score of liquidation notional",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel(Scored::new(Of::Sum, n, m, self.min_valid_share)),
-        )
+        ))
     }
 }
 
@@ -82,7 +82,7 @@ impl MinuteKernel for Kernel {
         self.0.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let both = frame.stat(BUY).zip(frame.stat(SELL));
         self.0.push(both.map(|(buy, sell)| buy + sell));
         out[0] = self.0.z();

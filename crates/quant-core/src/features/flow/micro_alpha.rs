@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::features::flow::finite;
 use crate::features::flow::obi::ObiScore;
 use crate::features::flow::ofi_weighted::WeightedScore;
 use crate::features::flow::ofi_z::OfiScore;
 use crate::features::flow::tfi::TfiSums;
 use crate::features::flow::wmid_dev::WmidScore;
-use crate::features::flow::{MinuteFeature, MinuteKernel, finite};
-use crate::features::kernels::ROW_CAUSALITY;
 use crate::features::kernels::rolling::RollingZ;
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// One score may not outweigh the others.
@@ -79,7 +79,7 @@ impl FeatureDef for MicroAlphaParams {
             days_back: self.days_back,
         };
         let share = self.min_valid_share;
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
                 weighted: WeightedScore::new(n, m, share),
@@ -89,7 +89,7 @@ impl FeatureDef for MicroAlphaParams {
                 tfi_score: RollingZ::new(m, share),
                 wmid: WmidScore::new(m, share),
             },
-        )
+        ))
     }
 }
 
@@ -123,7 +123,7 @@ impl MinuteKernel for Kernel {
         self.wmid.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let best = self.ofi.push(frame);
         let parts = [
             self.weighted.push(frame).1.or(best),

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::{MinuteFeature, MinuteKernel, Of, STAT_NULLS, Scored};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::flow::{Of, STAT_NULLS, Scored};
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 const OBI_TW: usize = stat_column("obi_tw");
@@ -66,7 +66,10 @@ impl FeatureDef for ObiParams {
             reference: "Cartea, Donnelly and Jaimungal (2018), Enhancing Trading Strategies with Order Book Signals",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(spec, ObiScore::new(n, m, self.min_valid_share))
+        Box::new(MinuteFeature::of(
+            spec,
+            ObiScore::new(n, m, self.min_valid_share),
+        ))
     }
 }
 
@@ -95,7 +98,7 @@ impl MinuteKernel for ObiScore {
         self.0.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        (out[0], out[1]) = Self::push(self, frame);
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        (out[0], out[1]) = self.push(frame);
     }
 }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::{MinuteFeature, MinuteKernel, STAT_NULLS, ratio};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::flow::{STAT_NULLS, ratio};
 use crate::features::kernels::rolling::ValidSum;
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// The statistic that every kind of this name is made of.
@@ -66,14 +66,14 @@ impl FeatureDef for OfiParams {
             days_back: self.days_back,
         };
         let window = || ValidSum::new(n, self.min_valid_share);
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
                 ofi: window(),
                 depth: window(),
                 events: window(),
             },
-        )
+        ))
     }
 }
 
@@ -92,7 +92,7 @@ impl MinuteKernel for Kernel {
         self.events.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         self.ofi.push(frame.stat(OFI));
         let both = frame.stat(DEPTH).zip(frame.stat(EVENTS));
         self.depth.push(both.map(|(depth, events)| depth * events));

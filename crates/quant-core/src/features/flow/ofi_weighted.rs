@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::{MinuteFeature, MinuteKernel, Of, STAT_NULLS, Scored};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::flow::{Of, STAT_NULLS, Scored};
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 const OFI_WEIGHTED: usize = stat_column("ofi_weighted");
@@ -69,7 +69,10 @@ impl FeatureDef for OfiWeightedParams {
             reference: "Xu, Gould and Howison (2018), Multi-Level Order-Flow Imbalance in a Limit Order Book",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(spec, WeightedScore::new(n, m, self.min_valid_share))
+        Box::new(MinuteFeature::of(
+            spec,
+            WeightedScore::new(n, m, self.min_valid_share),
+        ))
     }
 }
 
@@ -98,7 +101,7 @@ impl MinuteKernel for WeightedScore {
         self.0.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        (out[0], out[1]) = Self::push(self, frame);
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        (out[0], out[1]) = self.push(frame);
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::features::flow::ofi::OFI;
-use crate::features::flow::{MinuteFeature, MinuteKernel, Of, STAT_NULLS, Scored};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::flow::{Of, STAT_NULLS, Scored};
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// Parameters of the scores of the order flow imbalance.
@@ -64,7 +64,10 @@ impl FeatureDef for OfiZParams {
             reference: "Cont, Kukanov and Stoikov (2014), The Price Impact of Order Book Events",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(spec, OfiScore::with_mad(n, m, self.min_valid_share))
+        Box::new(MinuteFeature::of(
+            spec,
+            OfiScore::with_mad(n, m, self.min_valid_share),
+        ))
     }
 }
 
@@ -102,8 +105,8 @@ impl MinuteKernel for OfiScore {
         self.0.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        out[0] = Self::push(self, frame);
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        out[0] = self.push(frame);
         out[1] = self.0.zmad();
     }
 }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::{MinuteFeature, MinuteKernel, STAT_NULLS, ratio};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::flow::{STAT_NULLS, ratio};
 use crate::features::kernels::rolling::ValidSum;
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 const DEPLETIONS: usize = stat_column("n_depletions");
@@ -77,7 +77,7 @@ impl FeatureDef for ReplenishmentParams {
             days_back: self.days_back,
         };
         let pair = || Pair::new(n, self.min_valid_share);
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
                 refills: RefillShare::new(n, self.min_valid_share),
@@ -86,7 +86,7 @@ impl FeatureDef for ReplenishmentParams {
                 cancel_ask: pair(),
                 added: pair(),
             },
-        )
+        ))
     }
 }
 
@@ -156,7 +156,7 @@ impl MinuteKernel for Kernel {
         self.added.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let split = frame
             .traded()
             .row

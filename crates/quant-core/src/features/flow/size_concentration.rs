@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::{MinuteFeature, MinuteKernel, STAT_NULLS, ratio};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::flow::{STAT_NULLS, ratio};
 use crate::features::kernels::rolling::ValidSum;
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 const SIZE_SQ: usize = stat_column("size_sq");
@@ -63,13 +63,13 @@ impl FeatureDef for SizeConcentrationParams {
             days_back: self.days_back,
         };
         let window = || ValidSum::new(n, self.min_valid_share);
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
                 squares: window(),
                 volume: window(),
             },
-        )
+        ))
     }
 }
 
@@ -86,7 +86,7 @@ impl MinuteKernel for Kernel {
         self.volume.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let volume = frame.traded().row.map(|r| r.volume);
         let both = frame.stat(SIZE_SQ).zip(volume);
         self.squares.push(both.map(|(squares, _)| squares));

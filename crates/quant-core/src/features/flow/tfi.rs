@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::flow::{MinuteFeature, MinuteKernel};
-use crate::features::kernels::{ROW_CAUSALITY, Window};
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// Parameters of the bought minus sold volume over both.
@@ -52,7 +51,7 @@ impl FeatureDef for TfiParams {
             reference: "signed trade volume over volume",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(spec, TfiSums::new(minutes))
+        Box::new(MinuteFeature::of(spec, TfiSums::new(minutes)))
     }
 }
 
@@ -102,7 +101,7 @@ impl MinuteKernel for TfiSums {
         self.rows.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        out[0] = Self::push(self, frame);
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        out[0] = self.push(frame);
     }
 }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::{MinuteFeature, MinuteKernel};
+
 use crate::features::kernels::rolling::SortedWindow;
-use crate::features::kernels::{ROW_CAUSALITY, Window};
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 const BUCKETS: usize = stat_column("vpin_buckets");
@@ -72,7 +72,7 @@ impl FeatureDef for VpinParams {
             reference: "Easley, Lopez de Prado and O'Hara (2012), Flow Toxicity and Liquidity in a High-frequency World",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
                 needed: f64::from(b),
@@ -80,7 +80,7 @@ impl FeatureDef for VpinParams {
                 closed: Window::new(DAY_MINUTES),
                 rank: SortedWindow::new(m, self.min_valid_share),
             },
-        )
+        ))
     }
 }
 
@@ -120,7 +120,7 @@ impl MinuteKernel for Kernel {
         self.rank.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         self.minute += 1;
         if let Some((buckets, imbalance)) = frame.stat(BUCKETS).zip(frame.stat(IMBALANCE))
             && buckets > 0.0

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::flow::{Closes, MinuteFeature, MinuteKernel};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::kernels::returns::LastClose;
 use crate::features::kernels::rolling::ValidSum;
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 /// Parameters of VPIN from price changes.
@@ -68,21 +68,21 @@ impl FeatureDef for VpinBvcParams {
             days_back: self.days_back,
         };
         let window = || ValidSum::new(n, self.min_valid_share);
-        MinuteFeature::boxed(
+        Box::new(MinuteFeature::of(
             spec,
             Kernel {
-                closes: Closes::default(),
+                closes: LastClose::new(),
                 changes: ValidSum::new(self.sigma_minutes, 1.0),
                 imbalance: window(),
                 volume: window(),
             },
-        )
+        ))
     }
 }
 
 #[derive(Debug)]
 struct Kernel {
-    closes: Closes,
+    closes: LastClose,
     changes: ValidSum,
     /// Imbalance and volume of the minutes that have both.
     imbalance: ValidSum,
@@ -92,7 +92,7 @@ struct Kernel {
 impl Kernel {
     /// Returns the share of the current minute's volume on its heavier side less that on the other.
     fn split(&mut self, frame: &MinuteFrame<'_>) -> Option<f64> {
-        let (before, close) = self.closes.push(frame)?;
+        let (before, close) = self.closes.step(frame.traded())?;
         let change = close - before;
         self.changes.push(Some(change));
         let (_, s) = self.changes.mean_std()?;
@@ -110,7 +110,7 @@ impl MinuteKernel for Kernel {
         self.volume.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let volume = frame.traded().row.map(|r| r.volume).filter(|v| *v > 0.0);
         let both = self.split(frame).zip(volume);
         self.imbalance.push(both.map(|(share, v)| share * v));

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::{MinuteFeature, MinuteKernel, STAT_NULLS, finite};
-use crate::features::kernels::ROW_CAUSALITY;
+use crate::features::flow::{STAT_NULLS, finite};
 use crate::features::kernels::rolling::RollingZ;
+use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
 const WMID: usize = stat_column("wmid_close");
@@ -63,7 +63,10 @@ impl FeatureDef for WmidDevParams {
             reference: "Gatheral and Oomen (2010), Zero-intelligence Realized Variance Estimation (size-weighted mid)",
             days_back: self.days_back,
         };
-        MinuteFeature::boxed(spec, WmidScore::new(m, self.min_valid_share))
+        Box::new(MinuteFeature::of(
+            spec,
+            WmidScore::new(m, self.min_valid_share),
+        ))
     }
 }
 
@@ -97,7 +100,7 @@ impl MinuteKernel for WmidScore {
         self.0.clear();
     }
 
-    fn push(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        (out[0], out[1]) = Self::push(self, frame);
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        (out[0], out[1]) = self.push(frame);
     }
 }
