@@ -7,6 +7,8 @@ use crate::features::{FeatureDef, FeatureSpec, ParamRules, RowFeature};
 
 /// Fewest bars that count.
 const MIN_SAMPLES: u32 = 3;
+/// A deviation of at most this share of the mean is rounding, and counts as 0.
+const ROUNDING: f64 = 1e-12;
 
 /// Parameters of price moves per unit of relative volume.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +61,7 @@ impl FeatureDef for FlowToxicityParams {
                 ("volume_bars", self.volume_bars.to_string()),
                 ("min_ratio", self.min_ratio.to_string()),
             ],
-            formula: "mean(x) / std(x) with ddof 0, 0 if all x are equal, rounded half away from zero to 2 decimals; mean(x) 1e4; x_i = |c_i / c_(i-1) - 1| / u_i of the bars with u_i = v_i / mean(v of the volume_bars bars before it) > min_ratio",
+            formula: "mean(x) / std(x) with ddof 0, 0 if std is 0, rounded half away from zero to 2 decimals; mean(x) 1e4; x_i = |c_i / c_(i-1) - 1| / u_i of the bars with u_i = v_i / mean(v of the volume_bars bars before it) > min_ratio",
             units: "number; bp per unit of relative volume",
             window: format!("{n} bars, each with the {} before it", self.volume_bars),
             warmup: format!("{} bars", n + self.volume_bars),
@@ -129,13 +131,10 @@ impl BarKernel for Kernel {
         let n = x.len() as f64;
         let mean = x.iter().sum::<f64>() / n;
         let squares: f64 = x.iter().map(|x| (x - mean) * (x - mean)).sum();
-        // Equal values have no deviation, whatever rounding makes of their mean.
-        let std = if x.iter().all(|v| *v == x[0]) {
-            0.0
-        } else {
-            (squares / n).sqrt()
-        };
-        let literal = if std > 0.0 { mean / std } else { 0.0 };
+        let std = (squares / n).sqrt();
+        // Equal moves have no deviation, whatever rounding makes of their mean.
+        let varies = std > ROUNDING * mean;
+        let literal = if varies { mean / std } else { 0.0 };
         out[0] = Some((literal * 100.0).round() / 100.0);
         out[1] = Some(mean * 1e4);
     }

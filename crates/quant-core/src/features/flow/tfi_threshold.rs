@@ -116,10 +116,14 @@ impl TfiThreshold {
 }
 
 /// Returns the percentile of sorted values, linear between order statistics (numpy `linear`).
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "p is checked to be in [0, 100], so the place is in the slice"
+)]
 fn percentile(sorted: &[f64], p: f64) -> f64 {
     let last = sorted.len() - 1;
     let at = p / 100.0 * last as f64;
-    // `p` is checked to be in [0, 100], so the place is in the slice.
     let low = (libm::floor(at) as usize).min(last);
     let high = (low + 1).min(last);
     sorted[low] + (sorted[high] - sorted[low]) * (at - low as f64)

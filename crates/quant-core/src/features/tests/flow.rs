@@ -22,6 +22,7 @@ static COLUMNS: LazyLock<BTreeMap<&str, usize>> =
     LazyLock::new(|| STAT_COLUMNS.iter().copied().zip(0..).collect());
 
 /// Every kind of the family but `tfi`, with short windows; all but the threshold need the current day only.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn flow_kinds() -> Vec<FeatureParams> {
     use FeatureParams as P;
     let (minutes, lookback, min_valid_share, days_back) = (5, 12, 0.6, 0);
@@ -426,7 +427,8 @@ fn nothing_is_ever_nan_or_infinite() {
     let mut world = World::random(11, n, Oddity::Nothing);
     let mut dice = Dice(12);
     for (m, row) in world.rows.iter_mut().enumerate() {
-        let wild = |dice: &mut Dice| [1e-300, 1e300, 1e155, 0.0][dice.below(4) as usize];
+        let wild =
+            |dice: &mut Dice| [1e-300, 1e300, 1e155, 0.0][usize::try_from(dice.below(4)).unwrap()];
         if let Some(r) = row {
             r.close = Some(if m.is_multiple_of(2) { 1e200 } else { 1e-200 });
             r.volume = wild(&mut dice);

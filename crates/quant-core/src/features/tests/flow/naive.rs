@@ -17,7 +17,7 @@ fn mean(x: &[f64]) -> f64 {
 
 fn std(x: &[f64], ddof: usize) -> f64 {
     // Equal values: what rounding makes of them is not a deviation.
-    if x.iter().all(|v| *v == x[0]) {
+    if x.iter().all(|v| v.total_cmp(&x[0]).is_eq()) {
         return 0.0;
     }
     let m = mean(x);
@@ -58,12 +58,12 @@ impl Past<'_> {
         }
     }
 
-    /// Minutes of W_n, if the segment has as many.
+    /// Minutes of `W_n`, if the segment has as many.
     fn window(&self, n: usize) -> Option<std::ops::RangeInclusive<usize>> {
         (self.t + 1 - self.start >= n).then(|| self.t + 1 - n..=self.t)
     }
 
-    /// Known values over W_n, if they are enough.
+    /// Known values over `W_n`, if they are enough.
     fn known(&self, n: usize, share: f64, f: impl Fn(usize) -> Option<f64>) -> Option<Vec<f64>> {
         let x: Vec<f64> = self.window(n)?.filter_map(f).collect();
         (x.len() >= at_least(share, n)).then_some(x)
@@ -208,7 +208,8 @@ pub(super) fn tfi_threshold(
     }
     x.sort_by(f64::total_cmp);
     let place = (x.len() - 1) as f64 * percentile / 100.0;
-    let (low, part) = (place as usize, place.fract());
+    let low = (0..x.len()).rfind(|i| *i as f64 <= place).unwrap();
+    let part = place - low as f64;
     x[low] * (1.0 - part) + x[(low + 1).min(x.len() - 1)] * part
 }
 
@@ -221,7 +222,7 @@ pub(super) struct Fit {
 
 /// `(X'X)^-1 X'y`, as in the textbook; `None` if x is constant.
 pub(super) fn normal_equations(points: &[(f64, f64)]) -> Option<Fit> {
-    if points.iter().all(|p| p.0 == points[0].0) {
+    if points.iter().all(|p| p.0.total_cmp(&points[0].0).is_eq()) {
         return None;
     }
     let n = points.len() as f64;
@@ -305,6 +306,7 @@ fn toxicity(
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm per kind, as on the page")]
 /// The values of one kind at minute t of a segment that began at `start`.
 pub(super) fn values(
     world: &World,
