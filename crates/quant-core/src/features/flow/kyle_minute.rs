@@ -93,8 +93,9 @@ struct Kernel {
     last_mid: Option<f64>,
     /// (x, y); `None` where the minute is not known.
     minutes: Window<Option<(f64, f64)>>,
-    /// The known ones, then their scores; kept to allocate nothing.
-    known: Vec<(f64, f64)>,
+    /// x and y of the known ones, then less their means, and their scores; kept to allocate nothing.
+    xs: Vec<f64>,
+    ys: Vec<f64>,
     scores: Vec<f64>,
 }
 
@@ -106,53 +107,55 @@ impl Kernel {
             min_known: min_count(params.min_valid_share, params.minutes).max(MIN_POINTS) as usize,
             last_mid: None,
             minutes: Window::new(params.minutes),
-            known: Vec::with_capacity(n),
+            xs: Vec::with_capacity(n),
+            ys: Vec::with_capacity(n),
             scores: Vec::with_capacity(n),
         }
     }
 
-    /// Returns means and centred sums of the known minutes.
-    fn moments(&self) -> Moments {
-        let n = self.known.len() as f64;
-        let (mut x, mut y) = (0.0, 0.0);
-        for point in &self.known {
-            x += point.0;
-            y += point.1;
-        }
-        let (mean_x, mean_y) = (x / n, y / n);
-        let (mut sxx, mut sxy, mut syy) = (0.0, 0.0, 0.0);
-        for point in &self.known {
-            let (dx, dy) = (point.0 - mean_x, point.1 - mean_y);
-            sxx += dx * dx;
-            sxy += dx * dy;
-            syy += dy * dy;
-        }
+    /// Turns the known minutes into deviations from their means and returns their moments.
+    fn moments(&mut self) -> Moments {
+        let n = self.xs.len() as f64;
+        let [mean_x, mean_y] = [&mut self.xs, &mut self.ys].map(|values| {
+            let mean = values.iter().sum::<f64>() / n;
+            for value in values.iter_mut() {
+                *value -= mean;
+            }
+            mean
+        });
         Moments {
             n,
             mean_x,
             mean_y,
-            sxx,
-            sxy,
-            syy,
+            sxx: dot(&self.xs, &self.xs),
+            sxy: dot(&self.xs, &self.ys),
+            syy: dot(&self.ys, &self.ys),
         }
     }
 
     /// Returns the long-run sum of squares of the scores: `sum s^2 + 2 sum_l (1 - l / (L + 1)) sum_t s_t s_(t-l)`.
     fn long_run(&self) -> f64 {
-        let mut sums = [0.0; MAX_LAG as usize + 1];
-        let sums = &mut sums[..=self.lag];
-        for (t, score) in self.scores.iter().enumerate() {
-            // Lag by lag the sums are independent, so the processor adds them side by side.
-            let past = self.scores[..=t].iter().rev();
-            for (sum, before) in sums.iter_mut().zip(past) {
-                *sum += score * before;
-            }
-        }
+        let s = &self.scores;
         let n_lags = self.lag as f64 + 1.0;
-        let weighted = |l: usize, sum: f64| 2.0 * (1.0 - l as f64 / n_lags) * sum;
-        let tail: f64 = (1..).zip(&sums[1..]).map(|(l, s)| weighted(l, *s)).sum();
-        sums[0] + tail
+        let lags = 1..=self.lag.min(s.len() - 1);
+        let products = lags.map(|l| (1.0 - l as f64 / n_lags) * dot(&s[l..], &s[..s.len() - l]));
+        dot(s, s) + 2.0 * products.sum::<f64>()
     }
+}
+
+/// Returns the sum of products of two samples of one length.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    // Eight sums that do not wait for one another; which product goes where depends on the length alone.
+    let mut lanes = [0.0; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest = a.remainder().iter().zip(b.remainder());
+    let rest: f64 = rest.map(|(x, y)| x * y).sum();
+    for (x, y) in a.zip(b) {
+        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
+            *lane += x * y;
+        }
+    }
+    lanes.iter().sum::<f64>() + rest
 }
 
 impl MinuteKernel for Kernel {
@@ -170,9 +173,13 @@ impl MinuteKernel for Kernel {
         if !self.minutes.is_full() {
             return;
         }
-        self.known.clear();
-        self.known.extend(self.minutes.iter().flatten());
-        if self.known.len() < self.min_known {
+        self.xs.clear();
+        self.ys.clear();
+        for (x, y) in self.minutes.iter().flatten() {
+            self.xs.push(x);
+            self.ys.push(y);
+        }
+        if self.xs.len() < self.min_known {
             return;
         }
         let m = self.moments();
@@ -180,15 +187,15 @@ impl MinuteKernel for Kernel {
         out[0] = Some(line.slope);
         out[1] = line.r2;
         let Some(rss) = line.rss else { return };
-        let residual = |(x, y): (f64, f64)| (y - m.mean_y) - line.slope * (x - m.mean_x);
         self.scores.clear();
-        self.scores.extend(
-            self.known
-                .iter()
-                .map(|point| (point.0 - m.mean_x) * residual(*point)),
-        );
+        let points = self.xs.iter().zip(&self.ys);
+        self.scores
+            .extend(points.map(|(dx, dy)| dx * (dy - line.slope * dx)));
         let long_run = self.long_run();
         out[2] = (long_run > 0.0).then(|| line.slope * m.sxx / long_run.sqrt());
-        out[3] = own.map(|point| residual(point) / (rss / (m.n - 2.0)).sqrt());
+        out[3] = own.map(|(x, y)| {
+            let residual = (y - m.mean_y) - line.slope * (x - m.mean_x);
+            residual / (rss / (m.n - 2.0)).sqrt()
+        });
     }
 }
