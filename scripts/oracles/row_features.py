@@ -5,10 +5,10 @@
     row_features.py --self-test
     row_features.py --golden OUT.json
 
-SET_DIR is `LAKE/features/<universe id>/<set id>`. Its manifest holds the specification of the set under its parameters: watermark,
-segment_gap_minutes, features [{kind, parameters ...}], instruments (the traded one: `role: traded`, else the first) and the bar set id;
-`--spec FILE` is a JSON with the same content instead. Prints one line per column: kind, column, cells, values, nulls, largest
-difference, ok or FAILED; exits with 1 if a column FAILED. A column without any value FAILED unless --allow-empty.
+SET_DIR is `LAKE/features/<universe id>/<set id>`. Its manifest holds, anywhere in it, `universe` [{instrument, role}] (one of them `traded`), `bar_set`
+and the specification of the set: `watermark`, `segment_gap_minutes`, `features` [{kind, parameters ...}]. What it lacks is taken from `--spec FILE`,
+a JSON with such keys, which wins. Prints one line per column: kind, column, cells, values, nulls, largest
+difference, ok or FAILED; exits with 1 if a column FAILED. A column without any value FAILED unless --allow-empty. `ts_avail` is compared too.
 Written from docs/row_features.md, docs/minute_rows.md and docs/features.md alone; definitions are in `row_features/`.
 
 Tolerance: |a - b| <= max(tol |b|, tol / 1000 * S), nulls must be equal. S is |b| but for columns that are differences, there it is
@@ -20,7 +20,7 @@ Readings, where the pages leave room (kept here so that a difference can be trac
  1. Before the first real minute of a replay: a piece of its own, at most segment_gap_minutes long; the first real minute clears it.
  2. The first minute of a segment has no return, price change or mid change. A minute is valid for amihud, hasbrouck, kyle_minute and vpin_bvc only
     with one. roll_n and realised_vol_n need n returns, so n + 1 minutes; vpin_bvc a full window of sigma_minutes changes.
- 3. An absent minute has volume 0 (volume_rate, activity_ratio, vpin_bvc, funding_volume), an unknown split, and the close before it.
+ 3. An absent minute has volume 0 (volume_rate, activity_ratio, vpin_bvc), an unknown split, and the close before it; it makes funding_volume null.
  4. A 5m bar belongs to the segment of its last minute, also if the segment began in the midst of it. None ends in a gap.
  5. Equal values have a deviation of exactly 0, whatever rounding says. A z needs 2 valid values, a window at least 1.
  6. jump: only M decides, no further count of valid minutes. ofi_norm: ofi_n decides; its divisor runs over minutes with a known ofi_depth. kyle: only N.
@@ -31,7 +31,8 @@ Readings, where the pages leave room (kept here so that a difference can be trac
 11. micro_alpha_count is null where micro_alpha is. hawkes: null until sigma_minutes returns *before* t.
 12. tfi_threshold: samples are of the last segment begun before midnight (a segment clears them), of the day before only.
 13. basis, premium, funding, oi_change, correlation, session_* are null in gaps too; only their memory outlives them.
-14. correlation: both instruments have their own gaps; a bar that ends in one does not exist. A pair needs the bars 5 minutes before of both.
+14. correlation: both instruments have their own gaps. A pair needs the bars 5 minutes before of both, and no segment of either to begin or end
+    between the two last minutes: two bars of filled minutes within one gap do count, with a return of 0.
 15. flow_toxicity: a bar whose mean volume before is 0 does not count. days_back of kinds without one: days, else 0 of session_*, oi_change 8, 1.
 """
 
@@ -79,11 +80,17 @@ class History:
             return None
         return Context([concatenate(p) for p in parts], self.traded_idx, self.gap)
 
+    def columns(self, feature):
+        """Names of the columns, from a day of equal rows."""
+        flat = {k: np.ones(DAY_MINUTES) for k in ("open", "high", "low", "close", "volume")}
+        flat = Minutes(flat, np.ones(DAY_MINUTES, bool), np.zeros(DAY_MINUTES, bool))
+        return list(KINDS[feature["kind"]](Context([flat] * self.n, self.traded_idx, self.gap), feature))
+
     def compute(self, day, feature):
-        """{column: (values, scales)} of the 1,440 minutes of a day; empty if the day is null as a whole."""
+        """{column: (values, scales)} of the 1,440 minutes of a day."""
         ctx = self.context(day, days_back(feature))
         if ctx is None:
-            return {}
+            return {name: (nulls(DAY_MINUTES),) * 2 for name in self.columns(feature)}
         out = {}
         for name, cells in KINDS[feature["kind"]](ctx, feature).items():
             value = np.where(ctx.in_gap | ~np.isfinite(cells.value), np.nan, cells.value)
@@ -148,17 +155,21 @@ def find_key(tree, key):
 
 def instrument_paths(lake, spec):
     """(bar set folders, index of the traded one)."""
-    entries = find_key(spec, "instruments")
-    bar_set = find_key(spec, "bar_set_id") or find_key(spec, "bar_set")
-    folders, traded = [], 0
-    for i, entry in enumerate(entries):
-        entry = entry if isinstance(entry, dict) else {"instrument": entry}
-        name = entry.get("instrument") or entry.get("id") or entry.get("name")
-        traded = i if entry.get("role") in ("traded", "trade") else traded
-        own = entry.get("bar_set_id") or entry.get("bar_set") or bar_set
-        exchange, market, symbol = name.split(":", 2)
-        folders.append(lake / "bars" / exchange / market / symbol.replace(":", "%3A") / own)
-    return folders, traded
+    members = find_key(spec, "universe")
+    folders = []
+    for member in members:
+        exchange, market, symbol = member["instrument"].split(":", 2)
+        folders.append(lake / "bars" / exchange / market / symbol.replace(":", "%3A") / find_key(spec, "bar_set"))
+    return folders, [m["role"] for m in members].index("traded")
+
+
+def check_times(path, day, watermark):
+    """Every minute of the day once, known at its end plus the watermark."""
+    table = pq.read_table(path, columns=["ts_open", "ts_avail"], partitioning=None)
+    opens, known = (np.array(table[k].cast("int64")) for k in ("ts_open", "ts_avail"))
+    expected = (day * DAY_MINUTES + np.arange(DAY_MINUTES)) * MINUTE_US
+    if not np.array_equal(opens, expected) or (known != opens + MINUTE_US + watermark).any():
+        sys.exit(f"FAILED: {path}: not the 1,440 minutes of its day, or `ts_avail` is not `ts_close` + {watermark} us")
 
 
 class Column:
@@ -192,26 +203,24 @@ class Column:
 
 def compare(lake, set_dir, spec, args):
     folders, traded = instrument_paths(lake, spec)
-    listed = [partitions(f) for f in folders]
+    listed = [partitions(f) if f.is_dir() else {} for f in folders]  # an instrument without bars has no rows
     history = History(
         lambda i, d: minutes_of(listed[i][d]) if d in listed[i] else None, traded, len(folders), find_key(spec, "segment_gap_minutes")
     )
     features = [f for f in find_key(spec, "features") if not args.kinds or f["kind"] in args.kinds.split(",")]
-    seen, missing, written_names, spent = {}, {}, set(), {}
+    seen, written_names, spent = {}, set(), {}
     for day, path in sorted(partitions(set_dir).items()):
         if args.days and date_of(day) not in args.days.split(","):
             continue
         at, columns = read_columns(path)
         written_names |= set(columns)
+        check_times(path, day, find_key(spec, "watermark"))
         for feature in features:
             began = time.monotonic()
             computed = history.compute(day, feature)
             spent[feature["kind"]] = spent.get(feature["kind"], 0.0) + time.monotonic() - began
-            if not computed:  # null all day: its columns are those of other days
-                missing.setdefault(json.dumps(feature), []).append((day, columns, at))
             for name, (value, scale) in computed.items():
                 column = seen.setdefault(name, Column(feature["kind"]))
-                column.feature = json.dumps(feature)
                 ours = nulls(DAY_MINUTES)
                 if name in columns:
                     ours[at] = columns[name]
@@ -219,11 +228,6 @@ def compare(lake, set_dir, spec, args):
                     column.first = column.first or "no such column"
                     column.bad_nulls += 1
                 column.add(day, ours, value, scale, args.tol)
-    for name, column in seen.items():
-        for day, columns, at in missing.get(column.feature, []):
-            ours = nulls(DAY_MINUTES)
-            ours[at] = columns.get(name, np.nan)
-            column.add(day, ours, nulls(DAY_MINUTES), nulls(DAY_MINUTES), args.tol)
     return report(seen, written_names if not args.kinds else set(seen), spent, args)
 
 
@@ -271,7 +275,10 @@ def main():
         return
     if not args.lake or not args.set_dir:
         parser.error("LAKE and SET_DIR are needed")
-    spec = json.loads((args.spec or args.set_dir / "manifest.json").read_text())
+    spec = [json.loads(p.read_text()) for p in (args.spec, args.set_dir / "manifest.json") if p]
+    lacking = [k for k in ("universe", "bar_set", "watermark", "segment_gap_minutes", "features") if find_key(spec, k) is None]
+    if lacking:
+        parser.error(f"neither the manifest nor --spec has {', '.join(lacking)}")
     np.seterr(invalid="ignore", divide="ignore")
     sys.exit(0 if compare(args.lake, args.set_dir, spec, args) else 1)
 

@@ -172,6 +172,17 @@ def segments(minutes, gap_minutes):
     return pieces, in_gap
 
 
+def segment_of(minutes, gap_minutes):
+    """(number of the segment, in a gap) of every minute: two minutes with the same have no beginning or end of one between them."""
+    _, in_gap = segments(minutes, gap_minutes)
+    number, missing, out = 0, 0, []
+    for t, real in enumerate(minutes.real):
+        number += bool(real and (number == 0 or missing > gap_minutes))
+        missing = 0 if real else missing + 1
+        out.append((number, bool(in_gap[t])))
+    return out
+
+
 class Bars:
     """Completed 5m bars with prices: `end` is the last minute of each."""
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .context import Bars, Cells, nulls, over, per_segment, ratio, segments
+from .context import Bars, Cells, nulls, over, per_segment, ratio, segment_of
 
 
 def basis(ctx, p):
@@ -31,7 +31,7 @@ def back(x, k):
 def funding(ctx, p):
     c = ctx.traded.stat("funding_rate")
     f4, f8 = back(c, 240), back(c, 480)
-    v = np.where(ctx.traded.present, ctx.traded.stat("volume"), 0.0)
+    v = np.where(ctx.traded.present, ctx.traded.stat("volume"), np.nan)
     total = lambda n: over(v, n, lambda w: w.sum(axis=1))
     size = np.abs(c) + np.abs(f4) + np.nan_to_num(np.abs(f8))
     return {
@@ -59,11 +59,10 @@ def oi_change(ctx, p):
 def paired_returns(ctx, other):
     """(end minute, return of traded, return of other) of the 5m bars that both follow a bar of 5 minutes before."""
     found = []
-    for m, gaps in ((ctx.traded, ctx.in_gap), (other, segments(other, ctx.gap_minutes)[1])):
-        bars = Bars(m, 0)
-        bars = bars.select(~gaps[bars.end])
+    for m in (ctx.traded, other):
+        bars, where = Bars(m, 0), segment_of(m, ctx.gap_minutes)
         closes = dict(zip(bars.end.tolist(), bars.c))
-        found.append({t: np.log(c / closes[t - 5]) for t, c in closes.items() if t - 5 in closes})
+        found.append({t: np.log(c / closes[t - 5]) for t, c in closes.items() if t - 5 in closes and where[t] == where[t - 5]})
     ends = sorted(set(found[0]) & set(found[1]))
     return np.array([(t, found[0][t], found[1][t]) for t in ends]).reshape(-1, 3)
 

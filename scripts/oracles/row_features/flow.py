@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy.stats import norm
 
-from .context import Cells, DAY_MINUTES, need, nulls, over, per_segment, ratio, wmean, wsum, z_cells, zmad_cells
+from .context import DAY_MINUTES, Cells, need, nulls, over, per_segment, ratio, wmean, wsum, z_cells, zmad_cells
 from .older import tfi_of
 
 # ---- order flow imbalance, book imbalance ----------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def kyle_cells(s, n, share):
     ok = N >= max(3.0, share * 6 * n)
     with np.errstate(divide="ignore", invalid="ignore"):
         ax, ay, axy = (wsum(np.abs(s.stat(k)), n, 0.0) for k in ("flow_x", "flow_y", "flow_xy"))
-        sxx, sxy, syy = xx - x * x / N, xy - x * y / N, yy - y * y / N
+        sxx, syy = xx - x * x / N, yy - y * y / N
         # How much the centred sums cancel: terms over result.
         loss_x, loss_y = (xx + ax * ax / N) / sxx, (yy + ay * ay / N) / syy
         cross = (axy + ax * ay / N) / np.sqrt(sxx * syy)
@@ -149,11 +149,11 @@ def kyle_minute(s, p):
             continue
         slope, r2, tee, e = newey_west(x[pick], y[pick], p["nw_lag"])
         out[:3, t] = slope, r2, tee
-        size_y, size_x = mid[pick].max() + np.abs(y[pick]).max(), np.abs(x[pick]).max()
+        size_x = np.abs(x[pick]).max()
         std_x, std_y = x[pick].std(), y[pick].std()
         sse = (e * e).sum()
         loss = 1 + size_x / std_x + (np.abs(y[pick]).mean() / std_y if std_y > 0 else 0)
-        scale[:3, t] = (std_y + np.abs(y[pick]).mean()) / std_x * loss, loss, (abs(tee) + 1) * loss if tee == tee else np.nan
+        scale[:3, t] = (std_y + np.abs(y[pick]).mean()) / std_x * loss, loss, (abs(tee) + 1) * loss if not math.isnan(tee) else np.nan
         if valid[t] and sse > 0:
             out[3, t] = e[-1] / math.sqrt(sse / (len(pick) - 2))
             scale[3, t] = loss

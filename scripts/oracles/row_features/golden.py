@@ -124,7 +124,7 @@ FEATURES = [
     {"kind": "size_concentration"} | N,
     {"kind": "spread_stress", "minutes": 20, "days": 2, "min_valid_share": SHARE},
     {"kind": "tfi", "minutes": 20, "days_back": 1},
-    {"kind": "tfi_threshold", "minutes": 20, "samples": 500, "min_samples": 100, "percentile": 90.0, "fallback": 0.5, "days_back": 1},
+    {"kind": "tfi_threshold", "minutes": 20, "samples": 500, "min_samples": 100, "percentile": 90.0, "fallback": 0.5},
     {"kind": "volume_median", "bars": 12, "days_back": 1},
     {"kind": "volume_rate", "minutes": 20, "days_back": 1},
     {"kind": "volume_ratio", "bars": 12, "days_back": 1},
@@ -236,7 +236,7 @@ def write(path, history_type):
             for name in computed[DAYS - 1]:
                 days, largest = [], 0.0
                 for day, minutes in at.items():
-                    value, scale = computed[day].get(name, (np.full(DAY_MINUTES, math.nan),) * 2)
+                    value, scale = computed[day][name]
                     null = np.isnan(value)
                     toggles = np.flatnonzero(null != np.concatenate([[True], null[:-1]]))
                     largest = max([largest, *(float(np.nan_to_num(scale[t])) for t in minutes if not null[t])])

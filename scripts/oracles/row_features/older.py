@@ -9,7 +9,7 @@ from .context import Cells, nulls, over, per_segment, ratio
 
 def ema_of(x, n):
     """e_0 = x_0, e_t = a x_t + (1 - a) e_(t-1); null before n values."""
-    a, out = 2.0 / (n + 1.0), nulls(len(x))
+    a, out, e = 2.0 / (n + 1.0), nulls(len(x)), 0.0
     for t, value in enumerate(x):
         e = value if t == 0 else a * value + (1.0 - a) * e
         if t >= n - 1:

@@ -142,7 +142,7 @@ def corwin_schultz(s, p):
     n, b = p["bars"], s.bars
     if b.n < 2:
         return {f"corwin_schultz_{n}": Cells(nulls(s.n))}
-    alpha, spread = corwin_schultz_pair(b.h[:-1], b.l[:-1], b.h[1:], b.l[1:])
+    _, spread = corwin_schultz_pair(b.h[:-1], b.l[:-1], b.h[1:], b.l[1:])
     flat = (b.h[:-1] == b.l[:-1]) & (b.h[1:] == b.l[1:])
     spread = np.concatenate([[np.nan], np.where(flat, 0.0, np.maximum(spread, 0.0))])
     # alpha is a difference of terms of about three ranges.

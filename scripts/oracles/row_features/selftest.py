@@ -18,7 +18,7 @@ from scipy.stats import median_abs_deviation, norm
 from sklearn.linear_model import LinearRegression
 
 from . import cross, flow, golden, older, price
-from .context import DAY_MINUTES, Context, Minutes, concatenate, nulls, wmean, wsum, z_cells, zmad_cells
+from .context import DAY_MINUTES, Context, Minutes, nulls, wmean, wsum, z_cells, zmad_cells
 
 CHECKS = []
 
@@ -506,16 +506,18 @@ def the_comparison_finds_what_differs():
         names = ["sim-binance:um:AAA", "sim-binance:spot:BBB"]
         for name, m in zip(names, rows):
             write_set(lake / "bars" / name.replace(":", "/") / "0123", base, {d: table_of(m.slice(d * 1440, d * 1440 + 1440), base + d) for d in range(3)})
-        features = [f for f in golden.FEATURES if f["kind"] in ("tfi", "kyle", "basis", "rv_ratio", "session_vwap", "oi_change")]
-        spec = {"watermark": 250000, "segment_gap_minutes": 10, "features": features, "bar_set_id": "0123"}
-        spec["instruments"] = [{"instrument": names[0], "role": "traded"}, {"instrument": names[1], "role": "other"}]
-        history = oracle.History(lambda i, d: rows[i].slice((d - base) * 1440, (d - base + 1) * 1440) if 0 <= d - base < 3 else None, 0, 2, 10)
+        features = [f for f in golden.FEATURES if f["kind"] in ("tfi", "kyle", "rv_ratio", "session_vwap", "oi_change")]
+        features += [{"kind": "basis", "other": 0, "days_back": 1}]
+        spec = {"watermark": 250000, "segment_gap_minutes": 10, "features": features, "bar_set": "0123"}
+        spec["universe"] = [{"instrument": names[1], "role": "reference"}, {"instrument": names[0], "role": "traded"}]
+        day = lambda i, d: rows[1 - i].slice((d - base) * 1440, (d - base + 1) * 1440) if 0 <= d - base < 3 else None
+        history = oracle.History(day, 1, 2, 10)
         values = {f["kind"]: history.compute(base + 2, f) for f in features}
         columns = {name: v for group in values.values() for name, (v, _) in group.items()}
         opens = ((base + 2) * 1440 + np.arange(1440)) * 60_000_000
 
         def outcome(changed, allow_empty=True):
-            data = {"ts_open": pa.array(opens, pa.timestamp("us", "UTC"))}
+            data = {"ts_open": pa.array(opens, pa.timestamp("us", "UTC")), "ts_avail": pa.array(opens + 60_250_000, pa.timestamp("us", "UTC"))}
             data |= {k: pa.array(v, mask=np.isnan(v)) for k, v in changed.items()}
             write_set(lake / "features" / "u" / "s", base, {2: pa.table(data)}, spec)
             args = types.SimpleNamespace(kinds=None, days=None, tol=1e-9, allow_empty=allow_empty, json=None)
@@ -532,12 +534,13 @@ def the_comparison_finds_what_differs():
             other[at] = change(other[at])
             ok, text = outcome(columns | {"tfi_20": other})
             assert not ok and text.count("FAILED") == 1 and f"{at // 60:02}:{at % 60:02}" in text, text
-        filled_in = np.where(np.isnan(columns["basis_pct_1"]), 0.0, columns["basis_pct_1"])
-        assert not outcome(columns | {"basis_pct_1": filled_in})[0]
+        filled_in = np.where(np.isnan(columns["basis_pct_0"]), 0.0, columns["basis_pct_0"])
+        assert not outcome(columns | {"basis_pct_0": filled_in})[0]
         assert not outcome({k: v for k, v in columns.items() if k != "kyle_t_20"})[0], "a column is missing"
         assert not outcome(columns | {"unknown_5": columns["tfi_20"]})[0], "a column too many"
-        empty = dict(columns)
-        assert outcome(empty, allow_empty=True)[0]
+        ok, text = outcome(columns, allow_empty=False)
+        assert not ok and text.count("FAILED") == 3 and "oi_change_7d" in text, f"oi_change has no value at all: {text}"
+        assert not outcome(columns | {"oi_change_7d": np.ones(1440)})[0], "null all day: a day before has no rows"
 
 
 def table_of(m, day):
