@@ -3,6 +3,8 @@
 //! `crates/quant-core/tests/golden/row_features.json` is written by `scripts/oracles/row_features.py --golden`. It holds the rule that makes the
 //! rows (integers over powers of two: nothing can round differently), the specification of the set and what each column then is.
 
+use std::collections::BTreeMap;
+
 use quant_core::bars::{BarSource, MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS};
 use quant_core::features::{FeatureSet, FeatureSetParams};
 use quant_core::time::{MICROS_PER_MINUTE, MINUTES_PER_DAY, UnixMicros};
@@ -135,6 +137,7 @@ fn generate(golden: &Value, i: usize) -> Vec<Minute> {
     let jumps: Vec<i32> = list(&plan["jumps"][i]).iter().map(int).collect();
     let n = int(&plan["days"]) * i32::try_from(MINUTES_PER_DAY).unwrap();
     let price = |ticks: i32| f64::from(ticks) / 16.0;
+    let places: BTreeMap<&str, usize> = STAT_COLUMNS.iter().copied().zip(0..).collect();
     let mut minutes = Vec::new();
     for t in 0..n {
         if jumps.contains(&t) {
@@ -158,7 +161,7 @@ fn generate(golden: &Value, i: usize) -> Vec<Minute> {
             let is_known = draws.draw(1000) >= int(&spec["null_permille"]);
             for (name, value) in group(&mut draws, spec, price(close)) {
                 if is_known {
-                    stats[stat(&name)] = value;
+                    stats[places[name.as_str()]] = value;
                 }
             }
         }
@@ -226,6 +229,47 @@ fn known(minutes: &[Minute], name: &str) -> Vec<f64> {
     }
 }
 
+/// Compares one column of one day: the first wrong null and the first wrong value go to `wrong`; returns the values compared.
+fn compare(
+    column: &Value,
+    day: &Value,
+    minutes: &Value,
+    ours: &[Option<f64>],
+    wrong: &mut Vec<String>,
+) -> usize {
+    let place = format!("{} of day {}", column["name"], day["day"]);
+    let mut is_null = true;
+    let mut toggles = list(&day["null_toggles"]).iter().map(int).peekable();
+    for (t, value) in (0..).zip(ours) {
+        if toggles.next_if_eq(&t).is_some() {
+            is_null = !is_null;
+        }
+        if value.is_none() != is_null {
+            wrong.push(format!(
+                "{place}, minute {t}: found {value:?}, expected null: {is_null}"
+            ));
+            break;
+        }
+    }
+    let scale = column["scale"].as_f64().unwrap();
+    let mut n_values = 0;
+    for (t, value) in list(minutes).iter().zip(list(&day["values"])) {
+        let found = ours[usize::try_from(int(t)).unwrap()];
+        let (Some(found), Some(value)) = (found, value.as_f64()) else {
+            continue;
+        };
+        n_values += 1;
+        let allowed = (1e-9 * value.abs()).max(1e-12 * scale);
+        if (found - value).abs() > allowed || !found.is_finite() {
+            wrong.push(format!(
+                "{place}, minute {t}: found {found:e}, expected {value:e}"
+            ));
+            break;
+        }
+    }
+    n_values
+}
+
 #[test]
 fn row_features_equal_the_golden_vector() {
     let golden: Value = serde_json::from_str(&std::fs::read_to_string(GOLDEN).unwrap()).unwrap();
@@ -266,9 +310,7 @@ fn row_features_equal_the_golden_vector() {
     let mut wrong = Vec::new();
     let mut n_values = 0;
     for column in list(&golden["columns"]) {
-        let name = column["name"].as_str().unwrap();
-        let at = names.iter().position(|n| n == name).unwrap();
-        let scale = column["scale"].as_f64().unwrap();
+        let at = names.iter().position(|n| column["name"] == *n).unwrap();
         for (day, moments) in list(&column["days"]).iter().zip(list(&golden["at"])) {
             assert_eq!(day["day"], moments["day"]);
             let first = usize::try_from(int(&day["day"])).unwrap() * MINUTES_PER_DAY;
@@ -276,35 +318,7 @@ fn row_features_equal_the_golden_vector() {
                 .iter()
                 .map(|values| values[at])
                 .collect();
-            let mut is_null = true;
-            let mut toggles = list(&day["null_toggles"]).iter().map(int).peekable();
-            for (t, value) in (0..).zip(&ours) {
-                if toggles.next_if_eq(&t).is_some() {
-                    is_null = !is_null;
-                }
-                if value.is_none() != is_null {
-                    wrong.push(format!(
-                        "{name} day {} minute {t}: found {value:?}, expected null: {is_null}",
-                        day["day"]
-                    ));
-                    break;
-                }
-            }
-            for (t, value) in list(&moments["minutes"]).iter().zip(list(&day["values"])) {
-                let found = ours[usize::try_from(int(t)).unwrap()];
-                let (Some(found), Some(value)) = (found, value.as_f64()) else {
-                    continue;
-                };
-                n_values += 1;
-                let allowed = (1e-9 * value.abs()).max(1e-12 * scale);
-                if (found - value).abs() > allowed || !found.is_finite() {
-                    wrong.push(format!(
-                        "{name} day {} minute {t}: found {found:e}, expected {value:e}",
-                        day["day"]
-                    ));
-                    break;
-                }
-            }
+            n_values += compare(column, day, &moments["minutes"], &ours, &mut wrong);
         }
     }
     assert!(
