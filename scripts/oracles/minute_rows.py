@@ -397,7 +397,7 @@ class Book(InForce):
                 sum(self.mlofi_scale[m] / (m + 1) for m in ranks) / weight,
             )
         for i, name in enumerate(CHANGED):
-            self.put(name, self.moved[i], self.moved_scale[i // 2])
+            self.put(name, self.moved[i] if self.changes or self.known else None, self.moved_scale[i // 2])
         self.put("n_book_updates", self.n_updates)
         self.put("book_coverage", self.total / MINUTE)
         self.put("book_age", (t - self.last) / 1e6 if self.state is not None else None)
