@@ -58,6 +58,8 @@ const fn placed(params: &FeatureParams) -> (Group, Scale) {
     use FeatureParams as P;
     match params {
         P::FlowToxicity(_)
+        | P::FlowVolume(_)
+        | P::Hasbrouck(_)
         | P::Kyle(_)
         | P::KyleMinute(_)
         | P::KyleSlope(_)
@@ -70,20 +72,41 @@ const fn placed(params: &FeatureParams) -> (Group, Scale) {
         | P::TfiThreshold(_)
         | P::Vpin(_)
         | P::VpinBvc(_) => (Group::Flow, Scale::AsIs),
-        P::Absorption(_) | P::Obi(_) | P::Replenishment(_) | P::WmidDev(_) => {
-            (Group::Book, Scale::AsIs)
-        }
-        P::SizeConcentration(_) | P::VolumeMedian(_) => (Group::Volume, Scale::AsIs),
+        P::Absorption(_)
+        | P::DepthStress(_)
+        | P::Obi(_)
+        | P::Replenishment(_)
+        | P::SpreadStress(_)
+        | P::WmidDev(_) => (Group::Book, Scale::AsIs),
+        P::ActivityRatio(_)
+        | P::Amihud(_)
+        | P::SessionVwapZ(_)
+        | P::SizeConcentration(_)
+        | P::VolumeMedian(_)
+        | P::VolumeRate(_)
+        | P::VolumeRatio(_) => (Group::Volume, Scale::AsIs),
         P::SessionVwap(_) => (Group::Volume, Scale::LogDistance),
         P::Ema(_) | P::Extremes(_) => (Group::Price, Scale::LogDistance),
-        P::Atr(_) => (Group::Price, Scale::OverMid),
-        P::EmaSlope(_)
-        | P::EmaGap(_)
+        P::Atr(_) | P::AtrMinutes(_) => (Group::Price, Scale::OverMid),
+        P::CloseVol(_)
+        | P::CorwinSchultz(_)
+        | P::Edge(_)
         | P::EfficiencyRatio(_)
+        | P::EmaGap(_)
+        | P::EmaSlope(_)
+        | P::EmaTrend(_)
+        | P::EwmaVol(_)
+        | P::GarmanKlass(_)
         | P::Hawkes(_)
+        | P::Intrabar(_)
+        | P::Jump(_)
+        | P::Parkinson(_)
         | P::RealisedVol(_)
+        | P::RogersSatchell(_)
+        | P::Roll(_)
         | P::RvRatio(_)
-        | P::Wick(_) => (Group::Price, Scale::AsIs),
+        | P::Wick(_)
+        | P::YangZhang(_) => (Group::Price, Scale::AsIs),
     }
 }
 

@@ -23,8 +23,13 @@ pub use params::{
     FeatureDef, FeatureKind, FeatureParams, FeatureSetParams, IfMissing, ParamRules, kinds,
 };
 pub use price::{
-    AtrParams, EfficiencyRatioParams, EmaGapParams, EmaParams, EmaSlopeParams, ExtremesParams,
-    RealisedVolParams, RvRatioParams, SessionVwapParams, VolumeMedianParams, WickParams,
+    ActivityRatioParams, AmihudParams, AtrMinutesParams, AtrParams, CloseVolParams,
+    CorwinSchultzParams, DepthStressParams, EdgeParams, EfficiencyRatioParams, EmaGapParams,
+    EmaParams, EmaSlopeParams, EmaTrendParams, EwmaVolParams, ExtremesParams, FlowVolumeParams,
+    GarmanKlassParams, HasbrouckParams, IntrabarParams, JumpParams, ParkinsonParams,
+    RealisedVolParams, RogersSatchellParams, RollParams, RvRatioParams, SessionVwapParams,
+    SessionVwapZParams, SpreadStressParams, VolumeMedianParams, VolumeRateParams,
+    VolumeRatioParams, WickParams, YangZhangParams,
 };
 pub use set::{FeatureRow, FeatureSet};
 pub use traits::{FeatureSpec, InstrumentMinute, MinuteFrame, RowFeature};

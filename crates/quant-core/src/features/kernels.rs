@@ -7,6 +7,7 @@ use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
 pub(crate) mod atr;
 pub(crate) mod day_medians;
 pub(crate) mod ema;
+pub(crate) mod range_vol;
 pub(crate) mod returns;
 #[cfg_attr(
     not(test),

@@ -36,6 +36,41 @@ fn sum_known(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
     (((a + b) + (c + d)) + ((e + f) + (g + h))) + rest
 }
 
+/// Returns the sums of every column of `rows`.
+pub(crate) fn sum_rows<const N: usize>(rows: &[[f64; N]]) -> [f64; N] {
+    // Two partial sums per column: a window holds few columns, and they are independent already.
+    let mut even = [0.0; N];
+    let mut odd = [0.0; N];
+    for pair in rows.chunks(2) {
+        for (lane, row) in [&mut even, &mut odd].into_iter().zip(pair) {
+            for (sum, x) in lane.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+    }
+    core::array::from_fn(|i| even[i] + odd[i])
+}
+
+/// Returns the sample covariance (ddof 1) of pairs of known values; `None` below two pairs.
+///
+/// Equal values have a covariance of exactly 0.
+pub(crate) fn covariance(x: &[f64], y: &[f64]) -> Option<f64> {
+    let (x0, y0) = (*x.first()?, *y.first()?);
+    let n = x.len().min(y.len());
+    if n < 2 {
+        return None;
+    }
+    // Relative to a value of the window, equal values sum to 0 without rounding.
+    let mean_x = x0 + sum_known(x, |v| v - x0) / n as f64;
+    let mean_y = y0 + sum_known(y, |v| v - y0) / n as f64;
+    let products: f64 = x
+        .iter()
+        .zip(y)
+        .map(|(a, b)| (a - mean_x) * (b - mean_y))
+        .sum();
+    Some(products / (n - 1) as f64)
+}
+
 /// The last `n` values, some unknown, and their sum and mean if enough are known.
 ///
 /// A value that is not finite counts as unknown.
