@@ -27,7 +27,7 @@ fn sum_known(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
 }
 
 /// Returns the sum of `f` over pairs; `x` and `y` have one length.
-fn sum_pairs(x: &[f64], y: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
+pub(crate) fn sum_pairs(x: &[f64], y: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
     let (x_chunks, y_chunks) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
     let (x_rest, y_rest) = (x_chunks.remainder(), y_chunks.remainder());
