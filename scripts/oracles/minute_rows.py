@@ -467,14 +467,16 @@ class Trades(InForce):
         size, left = self.day.vpin_bucket, qty
         while size is not None:
             need = size - self.filled
-            if left < need:
+            if left < need - 1e-9 * size:  # full within a billionth: ten prints of 0.1 fill 1
                 self.filled += left
                 self.signed += sign * left
                 break
             self.buckets += 1
             self.bucket_sum += abs(self.signed + sign * need) / size
             self.filled = self.signed = 0.0
-            left -= need
+            left = max(left - need, 0.0)
+            if left <= 1e-9 * size:
+                break
 
     def gap(self, t):
         self.run_to(t)

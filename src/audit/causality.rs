@@ -179,7 +179,7 @@ fn probe(
 }
 
 /// Returns the config with another lake.
-fn in_lake(config: &Config, lake: &Path) -> Config {
+pub(super) fn in_lake(config: &Config, lake: &Path) -> Config {
     let mut config = config.clone();
     lake.clone_into(&mut config.raw.paths.lake);
     config

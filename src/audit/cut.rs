@@ -108,6 +108,38 @@ pub fn cut_raw(
     Ok(touched)
 }
 
+/// Removes rows of one partition of a scratch lake, by their places in it.
+///
+/// # Errors
+/// Reading and writing errors of the lake.
+pub fn remove_rows(
+    lake: &Lake,
+    instrument: &InstrumentKey,
+    dataset: Dataset,
+    day: Day,
+    rows: &[usize],
+) -> CommandResult<()> {
+    let key = DatasetKey {
+        instrument: instrument.clone(),
+        dataset,
+    };
+    let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+    let set = PartitionSet::open(lake, &spec).data_error()?;
+    let lost: std::collections::BTreeSet<usize> = rows.iter().copied().collect();
+    let mut batches = Vec::new();
+    let mut first = 0;
+    let memo = HashMemo::default();
+    for batch in set.read_day(day, None, BATCH_ROWS, &memo).data_error()? {
+        let batch = batch.data_error()?;
+        let kept: BooleanArray = (first..first + batch.num_rows())
+            .map(|row| Some(!lost.contains(&row)))
+            .collect();
+        first += batch.num_rows();
+        batches.push(filter_record_batch(&batch, &kept).internal_error()?);
+    }
+    write_day(lake, &set, day, &batches)
+}
+
 #[expect(
     clippy::too_many_arguments,
     reason = "one partition and everything that decides what becomes of its rows"
@@ -140,8 +172,19 @@ fn cut_day(
     if touched == 0 {
         return Ok(0);
     }
+    write_day(lake, set, day, &batches)?;
+    Ok(touched)
+}
+
+/// Replaces a partition by other rows, as if they had come from the same sources.
+fn write_day(
+    lake: &Lake,
+    set: &PartitionSet,
+    day: Day,
+    batches: &[RecordBatch],
+) -> CommandResult<()> {
     let Some(partition) = set.manifest().partition(day).cloned() else {
-        return Ok(0);
+        return Ok(());
     };
     let params = set
         .manifest()
@@ -151,7 +194,7 @@ fn cut_day(
     let options = WriterOptions::new(partition.parser_version.clone(), params, UnixMicros(0));
     let writer = DatasetWriter::open(lake, set.spec().clone(), options).data_error()?;
     let mut staged = writer.begin(day).data_error()?;
-    for batch in &batches {
+    for batch in batches {
         staged
             .write(batch)
             .map_err(CommitError::from)
@@ -167,7 +210,7 @@ fn cut_day(
         .map_err(CommitError::from)
         .data_error()?;
     writer.commit(staged).data_error()?;
-    Ok(touched)
+    Ok(())
 }
 
 /// Returns the batch with other values in the rows that are not known: prices and rates a third higher, quantities

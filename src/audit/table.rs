@@ -81,6 +81,28 @@ impl Table {
         &self.values[row * n..(row + 1) * n]
     }
 
+    /// Replaces every column by a function of itself.
+    pub fn map_columns(&mut self, f: impl Fn(&[Option<f64>]) -> Vec<Option<f64>>) {
+        for i in 0..self.columns.len() {
+            self.map_column_at(i, &f);
+        }
+    }
+
+    /// Replaces one column by a function of itself; without such a column nothing happens.
+    pub fn map_column(&mut self, name: &str, f: impl Fn(&[Option<f64>]) -> Vec<Option<f64>>) {
+        if let Some(i) = self.columns.iter().position(|c| c == name) {
+            self.map_column_at(i, &f);
+        }
+    }
+
+    fn map_column_at(&mut self, i: usize, f: &impl Fn(&[Option<f64>]) -> Vec<Option<f64>>) {
+        let n = self.columns.len();
+        let column: Vec<Option<f64>> = self.values.iter().skip(i).step_by(n).copied().collect();
+        for (slot, value) in self.values.iter_mut().skip(i).step_by(n).zip(f(&column)) {
+            *slot = value;
+        }
+    }
+
     /// Compares the rows of `self` that begin in `opens` and were known at `at` with those of `other`. A missing row or column is a
     /// difference of every cell.
     pub fn compare(&self, other: &Self, opens: core::ops::Range<i64>, at: i64) -> Comparison {

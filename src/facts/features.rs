@@ -57,17 +57,22 @@ enum Scale {
 const fn placed(params: &FeatureParams) -> (Group, Scale) {
     use FeatureParams as P;
     match params {
-        P::Tfi(_) => (Group::Flow, Scale::AsIs),
-        P::VolumeMedian(_) => (Group::Volume, Scale::AsIs),
         P::SessionVwap(_) => (Group::Volume, Scale::LogDistance),
         P::Ema(_) | P::Extremes(_) => (Group::Price, Scale::LogDistance),
-        P::Atr(_) => (Group::Price, Scale::OverMid),
-        P::EmaSlope(_)
-        | P::EmaGap(_)
-        | P::EfficiencyRatio(_)
-        | P::RealisedVol(_)
-        | P::RvRatio(_)
-        | P::Wick(_) => (Group::Price, Scale::AsIs),
+        P::Atr(_) | P::AtrMinutes(_) => (Group::Price, Scale::OverMid),
+        P::ActivityRatio(_)
+        | P::Amihud(_)
+        | P::FlowVolume(_)
+        | P::SessionVwapZ(_)
+        | P::SizeConcentration(_)
+        | P::VolumeMedian(_)
+        | P::VolumeRate(_)
+        | P::VolumeRatio(_) => (Group::Volume, Scale::AsIs),
+        P::FlowToxicity(_) | P::Hasbrouck(_) | P::Tfi(_) | P::TfiThreshold(_) | P::VpinBvc(_) => {
+            (Group::Flow, Scale::AsIs)
+        }
+        // What is made of statistics of the touch and the book is not measured here: the facts know bars only.
+        _ => (Group::Price, Scale::AsIs),
     }
 }
 

@@ -3,33 +3,36 @@
 //! One code path: a batch run, a live session and a rebuild of one day drive the same [`FeatureSet`]. Features never
 //! see files, clocks, labels or the future.
 
-mod efficiency;
-mod ema;
 mod error;
-mod extremes;
 mod flow;
 mod kernels;
 mod params;
+mod price;
 mod set;
 mod traits;
-mod volatility;
-mod vwap;
-mod wick;
 
-pub use efficiency::EfficiencyRatioParams;
-pub use ema::{AtrParams, EmaGapParams, EmaParams, EmaSlopeParams};
 pub use error::{FeatureError, ParamViolation};
-pub use extremes::{ExtremesParams, VolumeMedianParams};
-pub use flow::TfiParams;
+pub use flow::{
+    AbsorptionParams, FlowToxicityParams, HawkesParams, KyleMinuteParams, KyleParams,
+    KyleSlopeParams, LiquidationPressureParams, MicroAlphaParams, ObiParams, OfiParams,
+    OfiWeightedParams, OfiZParams, ReplenishmentParams, SizeConcentrationParams, TfiParams,
+    TfiThresholdParams, VpinBvcParams, VpinParams, WmidDevParams,
+};
 pub(crate) use params::hex16;
 pub use params::{
     FeatureDef, FeatureKind, FeatureParams, FeatureSetParams, IfMissing, ParamRules, kinds,
 };
+pub use price::{
+    ActivityRatioParams, AmihudParams, AtrMinutesParams, AtrParams, CloseVolParams,
+    CorwinSchultzParams, DepthStressParams, EdgeParams, EfficiencyRatioParams, EmaGapParams,
+    EmaParams, EmaSlopeParams, EmaTrendParams, EwmaVolParams, ExtremesParams, FlowVolumeParams,
+    GarmanKlassParams, HasbrouckParams, IntrabarParams, JumpParams, ParkinsonParams,
+    RealisedVolParams, RogersSatchellParams, RollParams, RvRatioParams, SessionVwapParams,
+    SessionVwapZParams, SpreadStressParams, VolumeMedianParams, VolumeRateParams,
+    VolumeRatioParams, WickParams, YangZhangParams,
+};
 pub use set::{FeatureRow, FeatureSet};
 pub use traits::{FeatureSpec, InstrumentMinute, MinuteFrame, RowFeature};
-pub use volatility::{RealisedVolParams, RvRatioParams};
-pub use vwap::SessionVwapParams;
-pub use wick::WickParams;
 
 // The words later stages need to talk about rows: they import them from here, not from the layers below.
 pub use crate::bars::{BarN, N_STAT_COLUMNS};

@@ -3,8 +3,8 @@
 
 use allocation_counter::measure;
 use quant_core::bars::{
-    BarSource, MarketInputs, Microstructure, MinuteBuilder, N_STAT_COLUMNS, Opening, QuoteSource,
-    StatInputs,
+    BarSource, BarsError, MarketInputs, Microstructure, MinuteBuilder, N_STAT_COLUMNS, Opening,
+    QuoteSource, StatInputs,
 };
 use quant_core::market::{
     BookLevel, BookSnapshot, DepthBands, Event, Funding, Gap, Liquidation, MarkPrice, OpenInterest,
@@ -167,15 +167,16 @@ fn minute(m: i64, noise: &mut Noise) -> Vec<Fed> {
     out
 }
 
-fn feed(builder: &mut MinuteBuilder<Microstructure>, fed: &[Fed]) {
+fn feed(builder: &mut MinuteBuilder<Microstructure>, fed: &[Fed]) -> Result<(), BarsError> {
     for one in fed {
         match one {
-            Fed::Event(event) => builder.on_event(event).unwrap(),
-            Fed::Level(ts_us, is_snapshot, side, px, qty, msg_end) => builder
-                .on_level_fields(*ts_us, *is_snapshot, *side, *px, *qty, *msg_end)
-                .unwrap(),
+            Fed::Event(event) => builder.on_event(event)?,
+            Fed::Level(ts_us, is_snapshot, side, px, qty, msg_end) => {
+                builder.on_level_fields(*ts_us, *is_snapshot, *side, *px, *qty, *msg_end)?;
+            }
         }
     }
+    Ok(())
 }
 
 #[test]
@@ -198,10 +199,10 @@ fn no_event_allocates_after_the_first_minute() {
         let mut builder =
             MinuteBuilder::with_stats(DAY, BarSource::Trades, inputs, &opening, stats);
         let mut noise = Noise(7);
-        feed(&mut builder, &minute(0, &mut noise));
+        feed(&mut builder, &minute(0, &mut noise)).unwrap();
         let fed: Vec<Fed> = (1..5).flat_map(|m| minute(m, &mut noise)).collect();
         let used = measure(|| {
-            feed(&mut builder, &fed);
+            feed(&mut builder, &fed).unwrap();
             // The rows of the whole day were reserved too.
             builder.advance_to(DAY.end());
         });

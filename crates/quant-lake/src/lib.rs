@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod openings;
 pub mod quality;
 pub mod read;
+pub mod replay;
 pub mod schema;
 pub mod sniff;
 pub mod stream;

@@ -319,7 +319,7 @@ impl MarketState {
     #[inline]
     #[expect(
         clippy::too_many_arguments,
-        reason = "the columns of one row of a book dataset: a struct would be filled per level to be taken apart at once"
+        reason = "the columns of a level as the lake has them; called per level"
     )]
     pub(super) fn on_level<X: StatSet>(
         &mut self,

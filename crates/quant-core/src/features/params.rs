@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::features::error::Checker;
-use crate::features::{
-    FeatureError, ParamViolation, RowFeature, efficiency, ema, extremes, flow, volatility, vwap,
-    wick,
-};
+use crate::features::{FeatureError, ParamViolation, RowFeature, flow, price};
 use crate::units::Micros;
 
 /// Most minutes a rolling window may span: one day; longer memory comes from per-day summaries.
@@ -167,18 +164,58 @@ macro_rules! feature_kinds {
 }
 
 feature_kinds! {
-    Atr(ema::AtrParams),
-    EfficiencyRatio(efficiency::EfficiencyRatioParams),
-    Ema(ema::EmaParams),
-    EmaGap(ema::EmaGapParams),
-    EmaSlope(ema::EmaSlopeParams),
-    Extremes(extremes::ExtremesParams),
-    RealisedVol(volatility::RealisedVolParams),
-    RvRatio(volatility::RvRatioParams),
-    SessionVwap(vwap::SessionVwapParams),
+    Absorption(flow::AbsorptionParams),
+    ActivityRatio(price::ActivityRatioParams),
+    Amihud(price::AmihudParams),
+    Atr(price::AtrParams),
+    AtrMinutes(price::AtrMinutesParams),
+    CloseVol(price::CloseVolParams),
+    CorwinSchultz(price::CorwinSchultzParams),
+    DepthStress(price::DepthStressParams),
+    Edge(price::EdgeParams),
+    EfficiencyRatio(price::EfficiencyRatioParams),
+    Ema(price::EmaParams),
+    EmaGap(price::EmaGapParams),
+    EmaSlope(price::EmaSlopeParams),
+    EmaTrend(price::EmaTrendParams),
+    EwmaVol(price::EwmaVolParams),
+    Extremes(price::ExtremesParams),
+    FlowToxicity(flow::FlowToxicityParams),
+    FlowVolume(price::FlowVolumeParams),
+    GarmanKlass(price::GarmanKlassParams),
+    Hasbrouck(price::HasbrouckParams),
+    Hawkes(flow::HawkesParams),
+    Intrabar(price::IntrabarParams),
+    Jump(price::JumpParams),
+    Kyle(flow::KyleParams),
+    KyleMinute(flow::KyleMinuteParams),
+    KyleSlope(flow::KyleSlopeParams),
+    LiquidationPressure(flow::LiquidationPressureParams),
+    MicroAlpha(flow::MicroAlphaParams),
+    Obi(flow::ObiParams),
+    Ofi(flow::OfiParams),
+    OfiWeighted(flow::OfiWeightedParams),
+    OfiZ(flow::OfiZParams),
+    Parkinson(price::ParkinsonParams),
+    RealisedVol(price::RealisedVolParams),
+    Replenishment(flow::ReplenishmentParams),
+    RogersSatchell(price::RogersSatchellParams),
+    Roll(price::RollParams),
+    RvRatio(price::RvRatioParams),
+    SessionVwap(price::SessionVwapParams),
+    SessionVwapZ(price::SessionVwapZParams),
+    SizeConcentration(flow::SizeConcentrationParams),
+    SpreadStress(price::SpreadStressParams),
     Tfi(flow::TfiParams),
-    VolumeMedian(extremes::VolumeMedianParams),
-    Wick(wick::WickParams),
+    TfiThreshold(flow::TfiThresholdParams),
+    VolumeMedian(price::VolumeMedianParams),
+    VolumeRate(price::VolumeRateParams),
+    VolumeRatio(price::VolumeRatioParams),
+    Vpin(flow::VpinParams),
+    VpinBvc(flow::VpinBvcParams),
+    Wick(price::WickParams),
+    WmidDev(flow::WmidDevParams),
+    YangZhang(price::YangZhangParams),
 }
 
 /// One kind of feature.

@@ -13,7 +13,7 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
-use quant_core::market::Event;
+use quant_core::market::{Event, Heartbeat};
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
 pub use self::images::BookImage;
@@ -104,8 +104,9 @@ pub struct Tables {
     tap: Option<Tap>,
 }
 
-/// Told every row as it arrives, in the order of the messages, whatever becomes of it in the tables.
-pub struct Tap(pub Box<dyn FnMut(Event) + Send>);
+/// Told every row as it arrives, with its dataset, in the order of the messages, whatever becomes of it in the tables; times of
+/// messages come as heartbeats.
+pub struct Tap(pub Box<dyn FnMut(Dataset, Event) + Send>);
 
 /// Returns an empty table if it is wanted.
 fn table<R: Record>(want: bool, parse: &ParseOptions) -> Option<Table<R>> {
@@ -127,7 +128,7 @@ macro_rules! pushers {
             }
             let wanted = self.range.contains(UnixMicros(ts));
             if let Some(tap) = &mut self.tap {
-                tap.0(row.as_event());
+                tap.0(<$row as Record>::DATASET, row.as_event());
             }
             if let Some(table) = &mut self.$field
                 && table.count(wanted)
@@ -195,6 +196,10 @@ impl Tables {
     /// Tells the time of a message that makes no row, so that the watermark advances.
     #[inline]
     pub fn saw(&mut self, ts_event: i64) {
+        if let Some(tap) = &mut self.tap {
+            let ts_event = UnixMicros(ts_event);
+            tap.0(self.primary, Event::Heartbeat(Heartbeat { ts_event }));
+        }
         self.newest = self.newest.max(ts_event);
     }
 

@@ -1,8 +1,7 @@
 //! Order flow imbalance of the best level.
 
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
-use crate::market::BookLevel;
-use crate::market::Touch;
+use crate::market::{BookLevel, Touch};
 use crate::time::UnixMicros;
 
 /// Running sums over the changes of the touch.
@@ -100,7 +99,7 @@ impl MinuteStat for Ofi {
         if let Some(before) = before {
             self.sum += bid_flow(bid(before), bid(after)) - ask_flow(ask(before), ask(after));
             self.n += 1;
-            self.depth += (after.bid_qty + after.ask_qty) / 2.0;
+            self.depth += f64::midpoint(after.bid_qty, after.ask_qty);
         }
     }
 

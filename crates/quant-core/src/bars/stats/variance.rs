@@ -110,16 +110,14 @@ impl MinuteStat for Variance {
             .map(|(from, to)| log_return(from, to).abs());
         if let Some(size) = size {
             self.add(size);
-            self.last_but_one = self.last;
-        } else {
-            self.last_but_one = None;
         }
-        self.last = size;
+        (self.last_but_one, self.last) = (self.last, size);
         self.price = price;
     }
 
     fn on_gap(&mut self) {
-        (self.price, self.last, self.last_but_one) = (None, None, None);
+        // The next instant then ends no return, and the one after pairs with none.
+        self.price = None;
     }
 
     fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {

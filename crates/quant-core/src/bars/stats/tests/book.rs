@@ -459,22 +459,25 @@ fn run(steps: &[(i64, Step)], opening: &Opening, stale_s: i64) -> Builder {
     b
 }
 
+/// Ticks and eighths of a unit of both sides.
+type Ticks = [BTreeMap<i32, u32>; 2];
+
+/// What some days open with: a thin side and a full one.
+fn old_book() -> Ticks {
+    let bids = [(400, 4), (398, 8), (397, 2)];
+    let asks = (401..411).map(|tick| (tick, 8));
+    [bids.into_iter().collect(), asks.collect()]
+}
+
 /// The same as a list of books, all levels kept in a map.
-fn tape_of(steps: &[(i64, Step)], opening: Option<&BookSnapshot>, stale_s: i64) -> Tape<NaiveBook> {
-    let mut sides = [BTreeMap::new(), BTreeMap::new()];
-    let mut is_ready = false;
+fn tape_of(steps: &[(i64, Step)], opening: Option<(i64, Ticks)>, stale_s: i64) -> Tape<NaiveBook> {
+    let mut is_ready = opening.is_some();
     let mut seen = Vec::new();
-    if let Some(image) = opening {
-        is_ready = true;
-        for (side, levels) in sides.iter_mut().zip([&image.bids, &image.asks]) {
-            side.extend(
-                levels
-                    .iter()
-                    .map(|l| ((l.px * 4.0) as i32, (l.qty * 8.0) as u32)),
-            );
-        }
+    let mut sides = Ticks::default();
+    if let Some((ts, old)) = opening {
+        sides = old;
         seen.push(Seen {
-            ts: image.ts_event.0,
+            ts,
             what: naive_top(&sides),
             is_gap: false,
             is_reset: false,
@@ -493,7 +496,7 @@ fn tape_of(steps: &[(i64, Step)], opening: Option<&BookSnapshot>, stale_s: i64) 
             continue;
         };
         if is_reset {
-            sides = [BTreeMap::new(), BTreeMap::new()];
+            sides = Ticks::default();
             is_ready = true;
         }
         if !is_ready {
@@ -523,7 +526,7 @@ fn tape_of(steps: &[(i64, Step)], opening: Option<&BookSnapshot>, stale_s: i64) 
 }
 
 /// The first ten levels if they are a valid book.
-fn naive_top([bids, asks]: &[BTreeMap<i32, u32>; 2]) -> Option<NaiveBook> {
+fn naive_top([bids, asks]: &Ticks) -> Option<NaiveBook> {
     let filled = |(tick, n): (&i32, &u32)| (*n > 0).then(|| (price(*tick), size(*n)));
     let bids: NaiveSide = bids.iter().rev().filter_map(filled).take(10).collect();
     let asks: NaiveSide = asks.iter().filter_map(filled).take(10).collect();
@@ -610,15 +613,16 @@ proptest! {
         skip in 0_usize..2,
     ) {
         let steps = kept(&steps[skip..], minute(MINUTES));
+        let old = old.map(|age| (sec(-age), old_book()));
         let opening = Opening {
-            book: old.map(|age| {
-                let bids = [(100.0, 0.5), (99.5, 1.0), (99.25, 0.25)];
-                image(sec(-age), &bids, &ten(100.25, 0.25))
+            book: old.as_ref().and_then(|(ts, sides)| {
+                let (bids, asks) = naive_top(sides)?;
+                Some(image(*ts, &bids, &asks))
             }),
             ..Opening::default()
         };
         let day = run(&steps, &opening, stale_s).finish(UnixMicros(minute(MINUTES)));
-        let books = tape_of(&steps, opening.book.as_ref(), stale_s);
+        let books = tape_of(&steps, old, stale_s);
         let touches = touches(&books);
         for m in 0..MINUTES {
             check(&day, m, &BOOK_COLUMNS, &expected(&books, m));

@@ -127,6 +127,10 @@ pub(super) fn band(ts: i64, percentage: f64, depth: f64) -> Event {
 
 /// What a day of these tests has; stale after 20 s.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "datasets are there or not, each by itself"
+)]
 pub(super) struct Has {
     pub(super) quotes: bool,
     pub(super) book: bool,
@@ -162,7 +166,6 @@ pub(super) fn builder(has: Has, opening: &Opening) -> MinuteBuilder<Microstructu
         has_trades: has.trades,
         has_liquidations: has.liquidations,
         stale_after: Micros(STALE_S * 1_000_000),
-        ..MarketInputs::default()
     };
     let stats = Microstructure::new(&StatInputs {
         vpin_bucket: has.bucket,

@@ -83,7 +83,7 @@ fn published_order_flow_numbers() {
     ];
     for (before, after, e) in cases {
         let day = day_of(1, &[(1, before), (2, after)]);
-        let depth = (after.1 + after.3) / 2.0;
+        let depth = f64::midpoint(after.1, after.3);
         assert_eq!(of(&day, 0, &OFI), [Some(e), Some(1.0), Some(depth)]);
     }
 }
@@ -362,24 +362,29 @@ pub(super) fn expected(tape: &Tape<Touch>, m: i64) -> Vec<(&'static str, Option<
     let ofi: f64 = changes.iter().map(|(b, a)| e(b, a)).sum();
     let depth: f64 = changes
         .iter()
-        .map(|(_, a)| (a.bid_qty + a.ask_qty) / 2.0)
+        .map(|(_, a)| f64::midpoint(a.bid_qty, a.ask_qty))
         .sum();
     let (bid, ask) = (refills(tape, m, 1.0), refills(tape, m, -1.0));
     let mids: Vec<f64> = tape
         .states(m)
         .iter()
-        .map(|t| (t.bid_px + t.ask_px) / 2.0)
+        .map(|t| f64::midpoint(t.bid_px, t.ask_px))
         .collect();
     vec![
         ("mid_open", mids.first().copied()),
         ("mid_high", mids.iter().copied().reduce(f64::max)),
         ("mid_low", mids.iter().copied().reduce(f64::min)),
-        ("mid_close", close.map(|t| (t.bid_px + t.ask_px) / 2.0)),
+        (
+            "mid_close",
+            close.map(|t| f64::midpoint(t.bid_px, t.ask_px)),
+        ),
         ("spread_tw", tape.tw(m, |t| t.ask_px - t.bid_px)),
         (
             "spread_bps_tw",
-            tape.tw(m, |t| (t.ask_px - t.bid_px) / ((t.bid_px + t.ask_px) / 2.0))
-                .map(|x| x * 1e4),
+            tape.tw(m, |t| {
+                (t.ask_px - t.bid_px) / f64::midpoint(t.bid_px, t.ask_px)
+            })
+            .map(|x| x * 1e4),
         ),
         ("spread_close", close.map(|t| t.ask_px - t.bid_px)),
         ("imbalance_close", close.map(|t| share(&t))),

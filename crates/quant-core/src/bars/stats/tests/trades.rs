@@ -194,13 +194,13 @@ fn a_bucket_without_a_size_is_null() {
 #[test]
 fn a_gap_takes_the_bucket_being_filled_only() {
     let events = [
-        trade(s(1), 5.0, 1.75, BUY),
-        gap(s(2)),
+        trade(s(1), 5.0, 1.5, BUY),
+        gap(s(2)), // takes the half bought
         trade(s(3), 5.0, 0.75, SELL),
-        trade(s(4), 5.0, 0.25, BUY),
+        trade(s(4), 5.0, 0.25, SELL),
     ];
     let rows = day(bucket(1.0), &events, 1);
-    assert_eq!(rows.row(0, VPIN), [Some(2.0), Some(1.5)]);
+    assert_eq!(rows.row(0, VPIN), [Some(2.0), Some(2.0)]);
 }
 
 #[test]
