@@ -39,6 +39,8 @@ pub(crate) enum Command {
     BuildBars(BuildBars),
     /// Dataset, bars, features, regime, entries, backtest and report, gates included
     RunAll(RunAll),
+    /// Measure features: coverage, distribution, information coefficients by horizon, decay, stability, plots
+    DiagnoseMicrostructure(super::diagnose::DiagnoseMicrostructure),
     /// Check every manifest, file hash and row of a lake
     Verify(Verify),
     /// Look for vendor defects in what the lake holds: gaps, frozen values, shifted labels, mixed units
