@@ -6,6 +6,7 @@ use quant_core::bars::stats::STATS;
 use quant_core::bars::{MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS, Segmenter, stat_column};
 use quant_core::features::FeatureSet;
 use quant_core::regime::{RegimeModel as _, RuleRegime};
+use quant_core::stats::ln;
 use quant_core::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY};
 use quant_lake::bars::{bar_set_spec, read_bars};
 use quant_lake::layout::Lake;
@@ -81,7 +82,7 @@ pub(super) struct PricePath {
 impl PricePath {
     /// Adds the next minute: its price if it has one, and its segment unless it lies in a gap.
     pub(super) fn push(&mut self, price: Option<f64>, segment: Option<u32>) {
-        let log = price.filter(|p| *p > 0.0).map(f64::ln);
+        let log = price.filter(|p| *p > 0.0).map(ln);
         let before = self
             .last
             .filter(|(id, _)| Some(*id) == segment)

@@ -250,7 +250,7 @@ fn regression(out: &mut String, report: &MicrostructureReport) -> core::fmt::Res
     )?;
     writeln!(
         out,
-        "| published | {} | | | |\n\n{}. {} windows have no touch at both ends or lost it in between. Half hours are in the JSON.\n",
+        "| published | {} | | | |\n\n{}. {} windows have no touch at both ends or lost it in between. A half hour needs 90 windows; each is in the JSON.\n",
         section.published_mean_r2, section.published, totals.n_without
     )
 }

@@ -112,8 +112,9 @@ fn fit_of(sums: &Ols) -> Option<OfiFit> {
 /// Sums order flow imbalance over windows of ten seconds, beside the change of the mid.
 ///
 /// Windows begin at multiples of 10 s, half hours at multiples of 30 min. The mid at a window's border is that of the touch
-/// in force just before it; a touch older than 60 s is not in force. A window counts if a touch is in force at both borders
-/// and none was lost in between: the flow across a loss is unknown.
+/// in force just before it. A touch is in force until the next one, if that comes within 60 s; otherwise nobody knows how
+/// long it was, and after the last one nothing is. A window counts if a touch is in force at both borders and none was
+/// lost in between: the flow across a loss is unknown.
 #[derive(Clone, Debug)]
 pub struct OfiWindows {
     tick: f64,
@@ -155,8 +156,11 @@ impl OfiWindows {
 
     /// Takes the next touch; `None` if it is not valid. Times do not fall.
     pub fn push(&mut self, ts: UnixMicros, touch: Option<Touch>) {
-        self.advance(ts);
-        let before = self.in_force(ts);
+        let before = self
+            .touch
+            .filter(|(at, _)| ts.0 - at.0 <= STALE_US)
+            .map(|(_, touch)| touch);
+        self.advance(ts, before);
         match (before, &touch) {
             (Some(before), Some(after)) if before != *after => {
                 self.flow += touch_flow(&before, after);
@@ -172,7 +176,7 @@ impl OfiWindows {
 
     /// Ends the series at `end`.
     pub fn finish(mut self, end: UnixMicros) -> (OfiTotals, Vec<OfiBlock>) {
-        self.advance(end);
+        self.advance(end, None);
         self.close_block(self.window_end.map_or(end.0, |e| e - WINDOW_US));
         let of = |value: fn(&OfiBlock) -> f64| {
             mean(&self.blocks.iter().map(value).collect::<Vec<_>>()).ok()
@@ -190,22 +194,16 @@ impl OfiWindows {
         (totals, self.blocks)
     }
 
-    fn in_force(&self, ts: UnixMicros) -> Option<Touch> {
-        self.touch
-            .filter(|(at, _)| ts.0 - at.0 <= STALE_US)
-            .map(|(_, touch)| touch)
-    }
-
-    /// Closes every window that ends at or before `ts`.
-    fn advance(&mut self, ts: UnixMicros) {
+    /// Closes every window that ends at or before `ts`; `in_force` is the touch in force until then.
+    fn advance(&mut self, ts: UnixMicros, in_force: Option<Touch>) {
         let Some(mut end) = self.window_end else {
             // The first window is the next whole one.
             self.window_end = Some(ts.0 - ts.0.rem_euclid(WINDOW_US) + WINDOW_US);
             self.is_broken = true;
             return;
         };
+        let mid = in_force.map(|t| t.mid());
         while end <= ts.0 {
-            let mid = self.in_force(UnixMicros(end)).map(|t| t.mid());
             match (self.mid_before, mid) {
                 (Some(before), Some(after)) if !self.is_broken => {
                     let change = (after - before) / self.tick;

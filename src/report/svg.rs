@@ -36,7 +36,7 @@ pub fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
         return vec![low];
     }
     let rough = span / wanted as f64;
-    let magnitude = 10_f64.powf(rough.log10().floor());
+    let magnitude = power_of_ten(exponent(rough));
     let step = [1.0, 2.0, 5.0, 10.0]
         .into_iter()
         .map(|m| m * magnitude)
@@ -52,21 +52,35 @@ pub fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     out
 }
 
+/// Returns the decimal exponent of a positive number, without logarithms: the same on every platform.
+fn exponent(x: f64) -> i32 {
+    let (mut rest, mut exponent) = (x, 0);
+    while rest >= 10.0 && exponent < 400 {
+        rest /= 10.0;
+        exponent += 1;
+    }
+    while rest < 1.0 && exponent > -400 {
+        rest *= 10.0;
+        exponent -= 1;
+    }
+    exponent
+}
+
+/// Returns the nearest number to a power of ten.
+fn power_of_ten(exponent: i32) -> f64 {
+    format!("1e{exponent}").parse().unwrap_or(1.0)
+}
+
 /// Returns a number as a tick label: four significant digits, no trailing zeros.
 pub fn label(x: f64) -> String {
     if x == 0.0 || x.abs() < 1e-300 {
         return "0".to_owned();
     }
-    let exponent = x.abs().log10().floor();
-    if !(-4.0..6.0).contains(&exponent) {
+    let exponent = exponent(x.abs());
+    if !(-4..6).contains(&exponent) {
         return format!("{x:.2e}");
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to 0..=8"
-    )]
-    let digits = (3.0 - exponent).clamp(0.0, 8.0) as usize;
+    let digits = usize::try_from(3 - exponent).unwrap_or(0);
     let text = format!("{x:.digits$}");
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()

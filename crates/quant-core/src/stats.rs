@@ -66,6 +66,11 @@ pub enum Undefined {
     },
 }
 
+/// Returns the natural logarithm, with the same bits on every platform.
+pub fn ln(x: f64) -> f64 {
+    libm::log(x)
+}
+
 /// Passes `x` if it is finite.
 fn finite(x: f64, what: &'static str) -> Result<f64, Undefined> {
     if x.is_finite() {

@@ -45,6 +45,7 @@ fn a_linear_market_is_recovered() {
             changes.push(up / 0.5);
         }
     }
+    windows.push(UnixMicros(3_600 * S), touch(bid, 1000.0, bid + 0.5, 1000.0));
     let (totals, blocks) = windows.finish(UnixMicros(3_600 * S));
     // The first window has no touch at its start.
     assert_eq!((totals.n_windows, totals.n_without), (359, 1));
@@ -58,7 +59,9 @@ fn a_linear_market_is_recovered() {
     let first = ols(&flows[..179], &changes[..179]).unwrap();
     assert!((blocks[0].fit.slope / first.slope - 1.0).abs() < 1e-9);
     assert!((blocks[0].slope_depth / (first.slope * blocks[0].depth) - 1.0).abs() < 1e-9);
-    assert!((totals.mean_r2.unwrap() - (blocks[0].fit.r2 + blocks[1].fit.r2) / 2.0).abs() < 1e-12);
+    assert!(
+        (totals.mean_r2.unwrap() - f64::midpoint(blocks[0].fit.r2, blocks[1].fit.r2)).abs() < 1e-12
+    );
     assert_eq!(blocks[1].start, "1970-01-01T00:30:00Z");
 }
 
@@ -72,12 +75,18 @@ fn a_lost_touch_leaves_its_windows_out() {
     // Crossed at 50 s and found at 51 s: the window from 50 s is broken, that from 40 s whole.
     windows.push(UnixMicros(50 * S), touch(101.0, 5.0, 100.5, 5.0));
     windows.push(UnixMicros(51 * S), good);
-    let (totals, _) = windows.clone().finish(UnixMicros(80 * S));
-    // 0-10 (no start), 10-50 four, 50-60 broken, 60-80 two.
-    assert_eq!((totals.n_windows, totals.n_without), (6, 2));
-    // Nothing renews the touch after 51 s: it is in force until 111 s.
-    let (totals, _) = windows.finish(UnixMicros(140 * S));
-    assert_eq!((totals.n_windows, totals.n_without), (10, 4));
+    let counts = |w: &OfiWindows, end: i64| {
+        let (totals, _) = w.clone().finish(UnixMicros(end * S));
+        (totals.n_windows, totals.n_without)
+    };
+    // 0-10 has no start; 10-50 are four; after the last touch nothing is known.
+    assert_eq!(counts(&windows, 80), (4, 4));
+    // Renewed after 54 s: 60-100 were quiet, 50-60 stays broken.
+    windows.push(UnixMicros(105 * S), good);
+    assert_eq!(counts(&windows, 105), (8, 2));
+    // Not renewed for 65 s: 100-170 are without.
+    windows.push(UnixMicros(170 * S), good);
+    assert_eq!(counts(&windows, 170), (8, 9));
 }
 
 #[test]

@@ -73,8 +73,9 @@ pub struct InformationCoefficient {
 /// ```
 ///
 /// with `u` the standardised feature (for the rank coefficient its ranks). If steps cannot be predicted the terms are
-/// uncorrelated, whatever the memory of the feature and whatever variances do together, so no bandwidth is chosen. Kernel
-/// and bootstrap tests reject too often where feature and returns are both persistent (measured in the tests).
+/// uncorrelated, whatever the memory of the feature and whatever variances do together, so no bandwidth is chosen. A
+/// bootstrap test rejects too often once the feature has memory, a kernel test depends on its bandwidth (measured in the
+/// tests).
 ///
 /// The interval is the percentile interval of the circular block bootstrap of the coefficient; ranks are those of the whole
 /// sample, not taken again in each resample.

@@ -152,7 +152,7 @@ fn coefficients_are_those_of_the_pairs_that_are_there() {
     for (x, r) in x.iter().zip(&r) {
         let u = (x - m) / sd;
         top += u * r;
-        bottom += (u * (r - centre)).powi(2);
+        bottom += (u * (r - centre)) * (u * (r - centre));
     }
     near(Ok(found.linear.t.unwrap()), top / bottom.sqrt(), 1e-9);
     near(
@@ -221,7 +221,8 @@ fn overlapping_returns_are_taken_apart() {
     let bottom: f64 = (0..xs.len())
         .map(|s| {
             let exposure: f64 = (0..m).filter(|t| *t < s && s <= t + h).map(u).sum();
-            ((steps[s] - centre) * exposure).powi(2)
+            let term = (steps[s] - centre) * exposure;
+            term * term
         })
         .sum();
     near(Ok(found.linear.t.unwrap()), top / bottom.sqrt(), 1e-9);
