@@ -7,6 +7,7 @@ mod build_dataset;
 mod check_data;
 mod check_updates;
 mod config;
+mod diagnose;
 mod inspect;
 mod inspect_text;
 mod mock_exchange;
@@ -57,6 +58,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::BuildBars(args) => build_bars::run(args, ui),
         Command::Audit(args) => audit::run(args, ui),
         Command::RunAll(args) => run_all::run(args, ui),
+        Command::DiagnoseMicrostructure(args) => diagnose::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::CheckData(args) => check_data::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),

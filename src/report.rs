@@ -3,6 +3,7 @@
 mod diagnosis;
 mod frames;
 mod markdown;
+pub mod svg;
 pub mod table;
 
 use std::collections::BTreeMap;

@@ -41,6 +41,8 @@ pub(crate) enum Command {
     RunAll(RunAll),
     /// Check that nothing looks ahead and that live equals backtest, on your own data
     Audit(super::audit::AuditArgs),
+    /// Measure features: coverage, distribution, information coefficients by horizon, decay, stability, plots
+    DiagnoseMicrostructure(super::diagnose::DiagnoseMicrostructure),
     /// Check every manifest, file hash and row of a lake
     Verify(Verify),
     /// Look for vendor defects in what the lake holds: gaps, frozen values, shifted labels, mixed units

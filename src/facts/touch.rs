@@ -2,7 +2,8 @@
 //!
 //! [`MinuteMeter`] turns a simulated minute into a [`MinuteMeasure`]; facts and features are made of measures.
 
-use quant_core::market::Side;
+use quant_core::bars::touch_flow;
+use quant_core::market::{self, Side};
 use quant_core::synth::{Regime, SimBook, SimMinute, SimQuote};
 use quant_core::time::{MICROS_PER_MINUTE, UnixMicros};
 
@@ -49,6 +50,16 @@ impl Touch {
         self.ask - self.bid
     }
 
+    /// Returns the touch with ticks and lots as its units, exactly.
+    const fn in_units(&self) -> market::Touch {
+        market::Touch {
+            bid_px: self.bid as f64,
+            bid_qty: self.bid_lots,
+            ask_px: self.ask as f64,
+            ask_qty: self.ask_lots,
+        }
+    }
+
     /// Returns the mean of the two quantities, lots.
     pub fn depth(&self) -> f64 {
         f64::midpoint(self.bid_lots, self.ask_lots)
@@ -75,20 +86,7 @@ impl From<&SimQuote> for Touch {
 /// # References
 /// Cont, Kukanov and Stoikov 2014, "The Price Impact of Order Book Events", eq. 1.
 pub fn ofi_event(before: &Touch, after: &Touch) -> f64 {
-    let mut e = 0.0;
-    if after.bid >= before.bid {
-        e += after.bid_lots;
-    }
-    if after.bid <= before.bid {
-        e -= before.bid_lots;
-    }
-    if after.ask <= before.ask {
-        e -= after.ask_lots;
-    }
-    if after.ask >= before.ask {
-        e += before.ask_lots;
-    }
-    e
+    touch_flow(&before.in_units(), &after.in_units())
 }
 
 /// Numbers of levels whose quantities are summed at the close of a minute.

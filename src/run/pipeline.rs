@@ -132,6 +132,24 @@ pub fn build_bars(config: &Config, options: &RunOptions<'_>) -> CommandResult<Ve
     bars_of(config, &lake, &keys, options)
 }
 
+/// Ingests what `config` asks for, as a run would, and builds the bars of every instrument.
+///
+/// # Errors
+/// Configuration, data and internal errors.
+pub fn ensure_bars(config: &Config, options: &RunOptions<'_>) -> CommandResult<Vec<BarsReport>> {
+    let lake = Lake::new(&config.raw.paths.lake);
+    let keys = instrument_keys(config);
+    keys.iter().try_for_each(ensure::require_market)?;
+    let table = instruments::load(config.raw.paths.instruments.as_deref())?;
+    let terms = keys
+        .iter()
+        .map(|key| instruments::terms_over(&table, key, config.range))
+        .collect::<CommandResult<Vec<_>>>()?;
+    let mut timing = Timing::default();
+    ensure_data(config, &lake, &table, &keys, &terms, options, &mut timing)?;
+    bars_of(config, &lake, &keys, options)
+}
+
 /// Wall time and ingest actions of one invocation: the part of a run that differs from run to run.
 #[derive(Default, Serialize)]
 struct Timing {
@@ -147,7 +165,8 @@ impl Timing {
     }
 }
 
-pub(crate) fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
+/// Returns the instruments of `config`, in its order.
+pub fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
     config
         .raw
         .instruments

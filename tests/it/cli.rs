@@ -46,6 +46,7 @@ fn help() {
         "build-dataset",
         "build-bars",
         "run-all",
+        "diagnose-microstructure",
         "verify",
         "inspect",
         "inspect-bybit-l2",

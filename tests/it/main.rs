@@ -24,6 +24,7 @@ mod contract_values;
 mod crash;
 /// A user's own CSV: stamps, units, refusals.
 mod csv;
+mod diagnose;
 /// Settled funding is charged to open trades.
 mod funding;
 /// The fuzz corpus, replayed and mutated.

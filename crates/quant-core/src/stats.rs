@@ -1,11 +1,14 @@
 //! Numeric kernels of reports: moments, quantiles, the normal law, Sharpe-ratio inference; correlation, regression,
-//! autocorrelation and tails of series.
+//! autocorrelation and tails of series; information coefficients and tests of many at once.
 //!
 //! Everything is per period: annualising belongs to the caller, after inference. Nothing here returns NaN or
 //! infinity; what is undefined says why.
 
+mod adjust;
 mod autocorrelation;
+mod bootstrap;
 mod correlation;
+mod ic;
 mod moments;
 mod normal;
 mod ols;
@@ -14,8 +17,14 @@ mod sharpe;
 mod spearman;
 mod tail;
 
-pub use autocorrelation::autocorrelation;
+pub use adjust::{benjamini_hochberg, holm};
+pub use autocorrelation::{autocorrelation, autocorrelation_with_gaps};
+pub use bootstrap::{BlockDraws, bootstrap_correlation, percentile_interval};
 pub use correlation::{Correlation, pearson};
+pub use ic::{
+    ForwardReturns, IcDecay, IcEstimate, IcParams, InformationCoefficient, ic_decay,
+    information_coefficient,
+};
 pub use moments::{kurtosis_excess, kurtosis_raw, mean, quantile, skewness, std_dev, variance};
 pub use normal::{normal_cdf, normal_quantile};
 pub use ols::{Ols, OlsFit, ols};
@@ -55,6 +64,11 @@ pub enum Undefined {
         /// The argument.
         what: &'static str,
     },
+}
+
+/// Returns the natural logarithm, with the same bits on every platform.
+pub fn ln(x: f64) -> f64 {
+    libm::log(x)
 }
 
 /// Passes `x` if it is finite.

@@ -25,6 +25,8 @@ mod vpin;
 mod wall;
 mod wmid;
 
+pub use ofi::touch_flow;
+
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatInputs, StatSet, StatSpec};
 use crate::market::book::TopBook;
 use crate::market::{Liquidation, Touch, Trade};

@@ -43,3 +43,50 @@ pub fn autocorrelation(xs: &[f64], lags: &[usize]) -> Result<Vec<f64>, Undefined
         })
         .collect()
 }
+
+/// Returns the autocorrelation at each of `lags` of a series with missing (not finite) values, with the number of pairs.
+///
+/// ```text
+/// rho(k) = mean over pairs (x_t - m)(x_{t+k} - m) / mean over values (x_t - m)^2
+/// ```
+///
+/// Both values of a pair must be there; a lag with fewer than two pairs has no value. Without missing values it is
+/// [`autocorrelation`] times `n / (n - k)`, limited to [-1, 1].
+///
+/// # Errors
+/// `TooFew` below two values, `NoVariation` if they are equal.
+///
+/// # References
+/// Parzen 1963, "On Spectral Analysis with Missing Observations".
+pub fn autocorrelation_with_gaps(
+    xs: &[f64],
+    lags: &[usize],
+) -> Result<Vec<(Option<f64>, usize)>, Undefined> {
+    let values: Vec<f64> = xs.iter().copied().filter(|x| x.is_finite()).collect();
+    let n = values.len();
+    if n < 2 {
+        return Err(Undefined::TooFew { n, needed: 2 });
+    }
+    let m = mean(&values)?;
+    let variance = values.iter().map(|x| (x - m) * (x - m)).sum::<f64>() / n as f64;
+    let variance = finite(variance, "sample")?;
+    if variance.sqrt() <= 1e-14 * m.abs() || variance <= 0.0 {
+        return Err(Undefined::NoVariation { n });
+    }
+    Ok(lags
+        .iter()
+        .map(|&lag| {
+            let later = xs.get(lag..).unwrap_or_default();
+            let (mut sum, mut pairs) = (0.0, 0_usize);
+            for (a, b) in xs.iter().zip(later) {
+                if a.is_finite() && b.is_finite() {
+                    sum += (a - m) * (b - m);
+                    pairs += 1;
+                }
+            }
+            let value = sum / pairs.max(1) as f64 / variance;
+            let value = (pairs >= 2 && value.is_finite()).then(|| value.clamp(-1.0, 1.0));
+            (value, pairs)
+        })
+        .collect())
+}

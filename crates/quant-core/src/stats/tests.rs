@@ -1,5 +1,7 @@
 //! Golden numbers from definitions and published examples.
+mod inference;
 mod series;
+mod size;
 
 use super::*;
 use proptest::prelude::*;

@@ -67,6 +67,19 @@ const fn ask(touch: &Touch) -> BookLevel {
     }
 }
 
+/// Returns the order flow imbalance of one change of the touch, base units; positive for buying pressure.
+///
+/// ```text
+/// e = 1{Pb' >= Pb} qb' - 1{Pb' <= Pb} qb - 1{Pa' <= Pa} qa' + 1{Pa' >= Pa} qa
+/// ```
+///
+/// # References
+/// Cont, Kukanov and Stoikov 2014, "The Price Impact of Order Book Events", J. Financial Econometrics 12(1), eq. 4.
+#[inline]
+pub fn touch_flow(before: &Touch, after: &Touch) -> f64 {
+    bid_flow(bid(before), bid(after)) - ask_flow(ask(before), ask(after))
+}
+
 impl MinuteStat for Ofi {
     const SPEC: StatSpec = StatSpec {
         name: "ofi",
@@ -97,7 +110,7 @@ impl MinuteStat for Ofi {
     fn on_touch(&mut self, _ts: UnixMicros, before: Option<&Touch>, after: &Touch) {
         self.is_seen = true;
         if let Some(before) = before {
-            self.sum += bid_flow(bid(before), bid(after)) - ask_flow(ask(before), ask(after));
+            self.sum += touch_flow(before, after);
             self.n += 1;
             self.depth += f64::midpoint(after.bid_qty, after.ask_qty);
         }
