@@ -68,6 +68,9 @@ const fn placed(params: &FeatureParams) -> (Group, Scale) {
         | P::RealisedVol(_)
         | P::RvRatio(_)
         | P::Wick(_) => (Group::Price, Scale::AsIs),
+        P::Basis(_) | P::Correlation(_) | P::Premium(_) => (Group::Price, Scale::AsIs),
+        // Funding and open interest follow the flow that pays and holds them.
+        P::Funding(_) | P::OiChange(_) => (Group::Flow, Scale::AsIs),
     }
 }
 
@@ -98,7 +101,12 @@ impl FeatureMeter {
     /// # Errors
     /// Those of the feature set; never for the registry's own examples.
     pub fn new(instrument: &InstrumentParams) -> Result<Self, FactsError> {
-        let mut features: Vec<FeatureParams> = kinds().iter().map(|kind| kind.example).collect();
+        // One instrument is measured alone: what compares two has nothing to read.
+        let mut features: Vec<FeatureParams> = kinds()
+            .iter()
+            .map(|kind| kind.example)
+            .filter(|params| params.other().is_none())
+            .collect();
         for minutes in [1, 5, 15] {
             let days_back = 0;
             let tfi = FeatureParams::Tfi(TfiParams { minutes, days_back });

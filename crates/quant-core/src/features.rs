@@ -3,6 +3,7 @@
 //! One code path: a batch run, a live session and a rebuild of one day drive the same [`FeatureSet`]. Features never
 //! see files, clocks, labels or the future.
 
+mod cross;
 mod efficiency;
 mod ema;
 mod error;
@@ -16,6 +17,7 @@ mod volatility;
 mod vwap;
 mod wick;
 
+pub use cross::{BasisParams, CorrelationParams, FundingParams, OiChangeParams, PremiumParams};
 pub use efficiency::EfficiencyRatioParams;
 pub use ema::{AtrParams, EmaGapParams, EmaParams, EmaSlopeParams};
 pub use error::{FeatureError, ParamViolation};

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::features::error::Checker;
 use crate::features::{
-    FeatureError, ParamViolation, RowFeature, efficiency, ema, extremes, flow, volatility, vwap,
-    wick,
+    FeatureError, ParamViolation, RowFeature, cross, efficiency, ema, extremes, flow, volatility,
+    vwap, wick,
 };
 use crate::units::Micros;
 
@@ -44,6 +44,10 @@ pub trait FeatureDef: Sized {
     fn check(&self, rules: &mut ParamRules<'_>);
     /// Returns the whole days of replay.
     fn days_back(&self) -> u16;
+    /// Returns the position in the run of the other instrument it reads; `None` if it reads the traded one alone.
+    fn other(&self) -> Option<u16> {
+        None
+    }
     /// Returns the feature; the parameters are valid.
     fn build(&self) -> Box<dyn RowFeature>;
 }
@@ -136,6 +140,13 @@ macro_rules! feature_kinds {
                 }
             }
 
+            /// Returns the position in the run of the other instrument it reads; `None` if it reads the traded one alone.
+            pub fn other(&self) -> Option<u16> {
+                match self {
+                    $(Self::$variant(p) => p.other()),+
+                }
+            }
+
             /// Returns the feature.
             ///
             /// # Errors
@@ -168,11 +179,16 @@ macro_rules! feature_kinds {
 
 feature_kinds! {
     Atr(ema::AtrParams),
+    Basis(cross::BasisParams),
+    Correlation(cross::CorrelationParams),
     EfficiencyRatio(efficiency::EfficiencyRatioParams),
     Ema(ema::EmaParams),
     EmaGap(ema::EmaGapParams),
     EmaSlope(ema::EmaSlopeParams),
     Extremes(extremes::ExtremesParams),
+    Funding(cross::FundingParams),
+    OiChange(cross::OiChangeParams),
+    Premium(cross::PremiumParams),
     RealisedVol(volatility::RealisedVolParams),
     RvRatio(volatility::RvRatioParams),
     SessionVwap(vwap::SessionVwapParams),
@@ -209,8 +225,12 @@ impl FeatureSetParams {
     ///
     /// # Errors
     /// `BadParams` with the violations of all features, an empty list, a negative watermark or a column that two
-    /// features would write.
-    pub(crate) fn build(&self) -> Result<Vec<Box<dyn RowFeature>>, FeatureError> {
+    /// features would write; `NoOtherInstrument` if one of them reads an instrument that the run has not got.
+    pub(crate) fn build(
+        &self,
+        n_instruments: usize,
+        traded_idx: usize,
+    ) -> Result<Vec<Box<dyn RowFeature>>, FeatureError> {
         let mut c = Checker::new();
         c.require(
             self.watermark.0 >= 0,
@@ -248,11 +268,22 @@ impl FeatureSetParams {
                 });
             }
         }
-        if violations.is_empty() {
-            Ok(built)
-        } else {
-            Err(FeatureError::BadParams { violations })
+        if !violations.is_empty() {
+            return Err(FeatureError::BadParams { violations });
         }
+        for (i, params) in self.features.iter().enumerate() {
+            if let Some(other) = params.other()
+                && (usize::from(other) >= n_instruments || usize::from(other) == traded_idx)
+            {
+                return Err(FeatureError::NoOtherInstrument {
+                    key: format!("features[{i}].{}.other", params.kind()),
+                    other,
+                    n_instruments,
+                    traded_idx,
+                });
+            }
+        }
+        Ok(built)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the feature set: golden values against the definitions, and independence of start and future.
 
+mod cross;
 mod golden;
 
 use proptest::prelude::*;
@@ -469,7 +470,11 @@ fn every_kind_is_registered_with_a_full_declaration() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(names, sorted);
-    let mut ours: Vec<&str> = every_kind().iter().map(FeatureParams::kind).collect();
+    let mut ours: Vec<&str> = every_kind()
+        .iter()
+        .chain(&cross::two_instrument_kinds())
+        .map(FeatureParams::kind)
+        .collect();
     ours.sort_unstable();
     assert_eq!(names, ours);
     for kind in kinds {
