@@ -6,6 +6,7 @@ mod build_dataset;
 mod check_data;
 mod check_updates;
 mod config;
+mod features;
 mod inspect;
 mod inspect_text;
 mod mock_exchange;
@@ -61,6 +62,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::InspectBybitL2(args) => inspect::bybit_l2(args, ui),
         Command::CheckUpdates(args) => check_updates::run(args, ui),
         Command::Universe(args) => universe::run(args, ui),
+        Command::Features(args) => features::run(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
         Command::SynthFacts(args) => synth_facts::run(args, ui),

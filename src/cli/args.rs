@@ -51,6 +51,8 @@ pub(crate) enum Command {
     CheckUpdates(super::check_updates::CheckUpdates),
     /// List the instruments of a market at a moment, and which were liquid as far as was known then
     Universe(super::universe::UniverseArgs),
+    /// List and show the statistics of minute rows and the kinds of features
+    Features(super::features::FeaturesArgs),
     /// Check a config, show it resolved, or print its schema
     Config(Config),
     /// Write a simulated market as exchange archives

@@ -52,6 +52,7 @@ fn help() {
         "check-data",
         "check-updates",
         "universe",
+        "features",
         "config",
         "synth",
         "synth-facts",

@@ -24,6 +24,8 @@ mod contract_values;
 mod crash;
 /// A user's own CSV: stamps, units, refusals.
 mod csv;
+/// The catalogue of features and the document made of it.
+mod features;
 /// Settled funding is charged to open trades.
 mod funding;
 /// The fuzz corpus, replayed and mutated.
