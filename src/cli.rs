@@ -3,6 +3,7 @@
 mod args;
 mod build_bars;
 mod build_dataset;
+mod build_features;
 mod check_data;
 mod check_updates;
 mod config;
@@ -55,6 +56,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
     match &cli.command {
         Command::BuildDataset(args) => build_dataset::run(args, ui),
         Command::BuildBars(args) => build_bars::run(args, ui),
+        Command::BuildFeatures(args) => build_features::run(args, ui),
         Command::RunAll(args) => run_all::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::CheckData(args) => check_data::run(args, ui),

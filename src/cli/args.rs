@@ -37,6 +37,8 @@ pub(crate) enum Command {
     BuildDataset(Box<BuildDataset>),
     /// Build 1m bars from what the lake holds
     BuildBars(BuildBars),
+    /// Build features from the bars in the lake
+    BuildFeatures(super::build_features::BuildFeatures),
     /// Dataset, bars, features, regime, entries, backtest and report, gates included
     RunAll(RunAll),
     /// Check every manifest, file hash and row of a lake

@@ -298,7 +298,7 @@ fn make_opening(
 }
 
 /// Returns whether a partition was made of exactly `wanted`; manifests keep sources in an order of their own.
-fn same_sources(found: &[Source], wanted: &[Source]) -> bool {
+pub(super) fn same_sources(found: &[Source], wanted: &[Source]) -> bool {
     found.len() == wanted.len() && wanted.iter().all(|s| found.contains(s))
 }
 

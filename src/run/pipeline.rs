@@ -147,7 +147,8 @@ impl Timing {
     }
 }
 
-fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
+/// Returns the instruments of a config, in its order.
+pub(super) fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
     config
         .raw
         .instruments

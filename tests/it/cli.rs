@@ -45,6 +45,7 @@ fn help() {
     for command in [
         "build-dataset",
         "build-bars",
+        "build-features",
         "run-all",
         "verify",
         "inspect",
