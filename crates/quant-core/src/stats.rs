@@ -1,25 +1,33 @@
 //! Numeric kernels of reports: moments, quantiles, the normal law, Sharpe-ratio inference; correlation, regression,
-//! autocorrelation and tails of series.
+//! autocorrelation and tails of series; drift and outliers of columns.
 //!
 //! Everything is per period: annualising belongs to the caller, after inference. Nothing here returns NaN or
 //! infinity; what is undefined says why.
 
 mod autocorrelation;
 mod correlation;
+mod drift;
 mod moments;
 mod normal;
 mod ols;
+mod outliers;
 mod power_law;
+mod running;
 mod sharpe;
 mod spearman;
 mod tail;
 
 pub use autocorrelation::autocorrelation;
 pub use correlation::{Correlation, pearson};
-pub use moments::{kurtosis_excess, kurtosis_raw, mean, quantile, skewness, std_dev, variance};
+pub use drift::{ks_distance, psi};
+pub use moments::{
+    kurtosis_excess, kurtosis_raw, mean, quantile, quantile_of_sorted, skewness, std_dev, variance,
+};
 pub use normal::{normal_cdf, normal_quantile};
 pub use ols::{Ols, OlsFit, ols};
+pub use outliers::mad_outliers;
 pub use power_law::{PowerLaw, power_law};
+pub use running::Running;
 pub use sharpe::{
     Sharpe, deflated_sharpe, expected_max_sharpe, min_track_record, probabilistic_sharpe,
 };

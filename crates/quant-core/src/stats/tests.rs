@@ -1,4 +1,5 @@
 //! Golden numbers from definitions and published examples.
+mod health;
 mod series;
 
 use super::*;
