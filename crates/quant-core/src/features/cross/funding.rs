@@ -74,7 +74,7 @@ impl LastDay {
         self.rates[minute] = rate.unwrap_or(f64::NAN);
         self.volumes[minute] = volume;
         let hour = &mut self.hours[minute / HOUR];
-        *hour = if minute % HOUR == 0 {
+        *hour = if minute.is_multiple_of(HOUR) {
             volume
         } else {
             *hour + volume

@@ -352,8 +352,8 @@ proptest! {
 }
 
 /// A real row of a price with some volume.
-fn row(m: usize, price: f64) -> Option<MinuteRow> {
-    Some(MinuteRow {
+fn row(m: usize, price: f64) -> MinuteRow {
+    MinuteRow {
         ts_open: minute_at(m),
         open: Some(price),
         high: Some(price),
@@ -366,7 +366,12 @@ fn row(m: usize, price: f64) -> Option<MinuteRow> {
         vwap: Some(price),
         bar_source: crate::bars::BarSource::Trades,
         is_filled: false,
-    })
+    }
+}
+
+/// Two real rows: of the other instrument and of the traded one.
+fn rows(m: usize, other: f64, traded: f64) -> [Option<MinuteRow>; 2] {
+    [Some(row(m, other)), Some(row(m, traded))]
 }
 
 /// Drives one kind over two instruments; `minute` gives rows and what to put into the traded statistics.
@@ -393,17 +398,17 @@ fn drive(
 fn the_basis_takes_mids_of_both_or_closes_of_both() {
     let kind = two_instrument_kinds()[0];
     let filled = |m: usize| {
-        row(m, 50.0).map(|r| MinuteRow {
+        Some(MinuteRow {
             is_filled: true,
-            ..r
+            ..row(m, 50.0)
         })
     };
     let found = drive(kind, 3, |m| match m {
         // A mid of one instrument alone is not compared with a close of the other.
-        0 => ([row(m, 100.0), row(m, 103.0)], vec![(MID, 999.0)]),
+        0 => (rows(m, 100.0, 103.0), vec![(MID, 999.0)]),
         // A repeated close is no price of this minute.
-        1 => ([filled(m), row(m, 103.0)], vec![]),
-        _ => ([None, row(m, 103.0)], vec![]),
+        1 => ([filled(m), Some(row(m, 103.0))], vec![]),
+        _ => ([None, Some(row(m, 103.0))], vec![]),
     });
     assert_eq!(found, [vec![Some(3.0)], vec![None], vec![None]]);
 }
@@ -421,7 +426,7 @@ fn the_week_of_open_interest_and_its_tolerance() {
             1_000.0 + (m / 15) as f64
         };
         let stats = if known { vec![(OI, oi)] } else { vec![] };
-        ([row(m, 10.0), row(m, 10.0)], stats)
+        (rows(m, 10.0, 10.0), stats)
     });
     let at = |m: usize| found[week + m][2];
     let near = |found: Option<f64>, base: f64| {
@@ -441,7 +446,7 @@ fn the_week_of_open_interest_and_its_tolerance() {
         300,
         |m| {
             let oi = if m < 100 { 0.0 } else { 7.0 };
-            ([row(m, 10.0), row(m, 10.0)], vec![(OI, oi)])
+            (rows(m, 10.0, 10.0), vec![(OI, oi)])
         },
     );
     assert_eq!(zero[299], [None, None, None]);
@@ -452,11 +457,11 @@ fn funding_runs_on_through_a_gap_and_is_silent_in_it() {
     let kind = FeatureParams::Funding(FundingParams { days_back: 0 });
     let found = drive(kind, 700, |m| {
         // Minutes 300 to 399 are filled: a gap from minute 310 on.
-        let traded = row(m, 10.0).map(|r| MinuteRow {
+        let traded = Some(MinuteRow {
             is_filled: (300..400).contains(&m),
-            ..r
+            ..row(m, 10.0)
         });
-        ([row(m, 10.0), traded], vec![(RATE, m as f64)])
+        ([Some(row(m, 10.0)), traded], vec![(RATE, m as f64)])
     });
     assert_eq!(found[309][0], Some(309.0));
     assert!((310..400).all(|m| found[m].iter().all(Option::is_none)));
@@ -476,18 +481,18 @@ fn flat_prices_have_no_correlation_and_a_jump_shared_has_one() {
         min_valid_share: 0.5,
     });
     let n = 2 * MINUTES_PER_DAY;
-    let flat = drive(kind, n, |m| ([row(m, 10.0), row(m, 20.0)], vec![]));
+    let flat = drive(kind, n, |m| (rows(m, 10.0, 20.0), vec![]));
     assert!(flat.iter().all(|v| v[0].is_none()));
     // Both jump by half in the same bar and never move else: a straight line through two points.
     let price = |m: usize, p: f64| if m < 2_000 { p } else { 1.5 * p };
     let jump = drive(kind, n, |m| {
-        ([row(m, price(m, 10.0)), row(m, price(m, 20.0))], vec![])
+        (rows(m, price(m, 10.0), price(m, 20.0)), vec![])
     });
     assert_eq!(jump[2_003][0], None);
     assert!((jump[2_004][0].unwrap() - 1.0).abs() < 1e-12);
     let opposed = drive(kind, n, |m| {
         let other = if m < 2_000 { 10.0 } else { 10.0 / 1.5 };
-        ([row(m, other), row(m, price(m, 20.0))], vec![])
+        (rows(m, other, price(m, 20.0)), vec![])
     });
     assert!((opposed[n - 1][0].unwrap() + 1.0).abs() < 1e-12);
 }
