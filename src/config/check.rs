@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use quant_core::features::ParamViolation;
+use quant_core::features::{FeatureError, FeatureSet, ParamViolation};
 use quant_core::regime::RegimeError;
 use quant_core::strategy::StrategyError;
 use quant_core::time::{Day, TimeRange};
@@ -354,6 +354,7 @@ fn check_core(raw: &RawConfig, rules: &mut Rules) {
             );
         }
     };
+    take("features", extra_violations(raw));
     if let Err(RegimeError::BadParams { violations }) = core_params::regime(raw).check() {
         take("regime", violations);
     }
@@ -363,5 +364,36 @@ fn check_core(raw: &RawConfig, rules: &mut Rules) {
             .into_iter()
             .filter(|v| !v.key.ends_with("stop_atr") && !v.key.ends_with("target_atr"));
         take("entries", own.collect());
+    }
+}
+
+/// Returns what is wrong with `features.extra`, alone and beside the features of the entries; those have their own keys.
+fn extra_violations(raw: &RawConfig) -> Vec<ParamViolation> {
+    let traded = raw.instruments.iter().position(|i| i.role == Role::Traded);
+    let set = core_params::feature_set(raw);
+    let n_own = set.features.len() - raw.features.extra.len();
+    let n_instruments = raw.instruments.len().max(1);
+    match FeatureSet::new(&set, n_instruments, traded.unwrap_or(0)) {
+        Ok(_) => Vec::new(),
+        Err(FeatureError::BadParams { violations }) => violations
+            .into_iter()
+            .filter_map(|v| {
+                let key = match v.key.strip_prefix("features") {
+                    Some("") => "extra".to_owned(),
+                    Some(rest) => {
+                        let (idx, key) = rest.strip_prefix('[')?.split_once(']')?;
+                        let idx = idx.parse::<usize>().ok()?.checked_sub(n_own)?;
+                        format!("extra.{idx}{key}")
+                    }
+                    None => return None,
+                };
+                Some(ParamViolation { key, ..v })
+            })
+            .collect(),
+        Err(other) => vec![ParamViolation {
+            key: "extra".to_owned(),
+            value: other.to_string(),
+            expected: "features of these instruments".to_owned(),
+        }],
     }
 }

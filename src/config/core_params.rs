@@ -34,64 +34,71 @@ pub fn watermark(raw: &RawConfig) -> Micros {
     Micros::from_millis(raw.bars.watermark_ms.max(slowest))
 }
 
-/// Returns the feature set the entries and the regime need.
+/// Returns the feature set: what the entries and the regime need, then what the config adds.
 pub fn feature_set(raw: &RawConfig) -> FeatureSetParams {
-    let f = &raw.features;
-    let days_back = DAYS_BACK;
+    let mut features = entry_features(raw);
+    features.extend(&raw.features.extra);
     FeatureSetParams {
-        features: vec![
-            FeatureParams::Ema(EmaParams {
-                bars: f.ema_fast_bars,
-                days_back,
-            }),
-            FeatureParams::EmaSlope(EmaSlopeParams {
-                bars: f.ema_fast_bars,
-                lag: f.ema_slope_bars,
-                atr_bars: f.atr_bars,
-                days_back,
-            }),
-            FeatureParams::EmaGap(EmaGapParams {
-                fast: f.ema_fast_bars,
-                slow: f.ema_slow_bars,
-                atr_bars: f.atr_bars,
-                days_back,
-            }),
-            FeatureParams::Atr(AtrParams {
-                bars: f.atr_bars,
-                days_back,
-            }),
-            FeatureParams::SessionVwap(SessionVwapParams {}),
-            FeatureParams::EfficiencyRatio(EfficiencyRatioParams {
-                bars: f.efficiency_ratio_bars,
-                days_back,
-            }),
-            FeatureParams::RealisedVol(RealisedVolParams {
-                minutes: f.realized_vol_minutes,
-                min_valid_share: f.realized_vol_min_valid_share,
-                days_back,
-            }),
-            FeatureParams::RvRatio(RvRatioParams {
-                minutes: f.realized_vol_minutes,
-                days: f.realized_vol_median_days,
-                min_valid_share: f.realized_vol_min_valid_share,
-            }),
-            FeatureParams::Extremes(ExtremesParams {
-                bars: f.extreme_bars,
-                days_back,
-            }),
-            FeatureParams::VolumeMedian(VolumeMedianParams {
-                bars: f.volume_median_bars,
-                days_back,
-            }),
-            FeatureParams::Tfi(TfiParams {
-                minutes: f.tfi_minutes,
-                days_back,
-            }),
-            FeatureParams::Wick(WickParams { days_back }),
-        ],
+        features,
         watermark: watermark(raw),
         segment_gap_minutes: raw.bars.segment_gap_minutes,
     }
+}
+
+/// Returns the features the entries and the regime need, whatever else is asked for.
+pub fn entry_features(raw: &RawConfig) -> Vec<FeatureParams> {
+    let f = &raw.features;
+    let days_back = DAYS_BACK;
+    vec![
+        FeatureParams::Ema(EmaParams {
+            bars: f.ema_fast_bars,
+            days_back,
+        }),
+        FeatureParams::EmaSlope(EmaSlopeParams {
+            bars: f.ema_fast_bars,
+            lag: f.ema_slope_bars,
+            atr_bars: f.atr_bars,
+            days_back,
+        }),
+        FeatureParams::EmaGap(EmaGapParams {
+            fast: f.ema_fast_bars,
+            slow: f.ema_slow_bars,
+            atr_bars: f.atr_bars,
+            days_back,
+        }),
+        FeatureParams::Atr(AtrParams {
+            bars: f.atr_bars,
+            days_back,
+        }),
+        FeatureParams::SessionVwap(SessionVwapParams {}),
+        FeatureParams::EfficiencyRatio(EfficiencyRatioParams {
+            bars: f.efficiency_ratio_bars,
+            days_back,
+        }),
+        FeatureParams::RealisedVol(RealisedVolParams {
+            minutes: f.realized_vol_minutes,
+            min_valid_share: f.realized_vol_min_valid_share,
+            days_back,
+        }),
+        FeatureParams::RvRatio(RvRatioParams {
+            minutes: f.realized_vol_minutes,
+            days: f.realized_vol_median_days,
+            min_valid_share: f.realized_vol_min_valid_share,
+        }),
+        FeatureParams::Extremes(ExtremesParams {
+            bars: f.extreme_bars,
+            days_back,
+        }),
+        FeatureParams::VolumeMedian(VolumeMedianParams {
+            bars: f.volume_median_bars,
+            days_back,
+        }),
+        FeatureParams::Tfi(TfiParams {
+            minutes: f.tfi_minutes,
+            days_back,
+        }),
+        FeatureParams::Wick(WickParams { days_back }),
+    ]
 }
 
 /// Returns the regime rules.
@@ -214,17 +221,22 @@ pub struct ColumnNames {
     pub entries: EntryColumns,
 }
 
-/// Returns the columns of [`feature_set`] by meaning. Spread, depth, VPIN, jumps and the microprice have none yet.
+/// Returns the columns of [`feature_set`] by meaning; an input whose feature the config does not ask for has none.
 pub fn columns(raw: &RawConfig) -> ColumnNames {
     let set = feature_set(raw);
-    let name = |kind: &str, column: usize| -> Option<String> {
+    let of_kind = |kind: &str| -> Option<Vec<String>> {
         let feature = set
             .features
             .iter()
             .find(|p| p.kind() == kind)?
             .build()
             .ok()?;
-        feature.spec().columns.get(column).cloned()
+        Some(feature.spec().columns.clone())
+    };
+    let name = |kind: &str, column: usize| of_kind(kind)?.get(column).cloned();
+    let named = |kind: &str, prefix: &str| {
+        let mut columns = of_kind(kind)?.into_iter();
+        columns.find(|column| column.starts_with(prefix))
     };
     ColumnNames {
         regime: RegimeColumns {
@@ -232,10 +244,10 @@ pub fn columns(raw: &RawConfig) -> ColumnNames {
             ema_gap: name("ema_gap", 0),
             ema_slope: name("ema_slope", 0),
             rv_ratio: name("rv_ratio", 0),
-            spread_stress: None,
-            depth_stress: None,
-            vpin_pct: None,
-            jump_share: None,
+            spread_stress: name("spread_stress", 0),
+            depth_stress: name("depth_stress", 0),
+            vpin_pct: named("vpin", "vpin_pct"),
+            jump_share: named("jump", "jump_share"),
         },
         entries: EntryColumns {
             atr: name("atr", 0),
@@ -250,7 +262,7 @@ pub fn columns(raw: &RawConfig) -> ColumnNames {
             tfi: name("tfi", 0),
             upper_wick: name("wick", 0),
             lower_wick: name("wick", 1),
-            wmid_dev: None,
+            wmid_dev: name("wmid_dev", 0),
         },
     }
 }

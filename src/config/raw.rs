@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use quant_core::features::{FeatureParams, kinds};
 use quant_core::market::{Exchange, Market, Symbol};
 use quant_core::time::UnixMicros;
 use quant_lake::schema::Dataset;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::synth::Look;
 
@@ -291,6 +293,42 @@ pub struct RawFeatures {
     pub volume_median_bars: u32,
     /// Trade flow imbalance over 1m rows.
     pub tfi_minutes: u32,
+    /// Features beyond those of the entries, each a `kind` with all its parameters; the page on row features defines them. The
+    /// first of `spread_stress`, `depth_stress`, `jump` and `vpin` is the hazard input of its name, the first `wmid_dev`
+    /// the microprice of the entries.
+    #[schemars(schema_with = "extra_features")]
+    pub extra: Vec<FeatureParams>,
+}
+
+/// Returns the schema of a list of features: one object per kind, with the keys of its example.
+fn extra_features(_: &mut SchemaGenerator) -> Schema {
+    let kinds: Vec<Value> = kinds()
+        .iter()
+        .map(|kind| {
+            let example = serde_json::to_value(kind.example).unwrap_or_default();
+            let fields = example.as_object().cloned().unwrap_or_default();
+            let keys: Vec<&String> = fields.keys().collect();
+            let types: serde_json::Map<String, Value> = fields
+                .iter()
+                .map(|(key, value)| {
+                    let of = match value {
+                        Value::Number(n) if n.is_f64() => json!({"type": "number"}),
+                        Value::Number(_) => json!({"type": "integer", "minimum": 0}),
+                        other => json!({"const": other}),
+                    };
+                    (key.clone(), of)
+                })
+                .collect();
+            json!({
+                "type": "object",
+                "description": kind.doc,
+                "properties": types,
+                "required": keys,
+                "additionalProperties": false,
+            })
+        })
+        .collect();
+    json_schema!({"type": "array", "items": {"oneOf": kinds}})
 }
 
 /// What a condition does when its input is missing.

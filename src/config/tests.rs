@@ -1,6 +1,8 @@
 //! Tests of config layers and rules, on the shipped files.
 use std::path::PathBuf;
 
+use quant_core::features::FeatureSet;
+
 use super::*;
 
 fn shipped(name: &str) -> PathBuf {
@@ -92,6 +94,60 @@ fn every_violation_is_named_at_once() {
     ] {
         assert!(text.contains(key), "{key} missing in {text}");
     }
+}
+
+#[test]
+fn extra_features_are_checked_and_bound_by_kind() {
+    let config = load(&[]).unwrap();
+    let columns = core_params::columns(&config.raw);
+    let regime = &columns.regime;
+    assert_eq!(regime.spread_stress.as_deref(), Some("spread_stress_15_2d"));
+    assert_eq!(regime.depth_stress.as_deref(), Some("depth_stress_15_2d"));
+    assert_eq!(regime.jump_share.as_deref(), Some("jump_share_60"));
+    // Every bound column is one the set writes.
+    let set = core_params::feature_set(&config.raw);
+    let built = FeatureSet::new(&set, 1, 0).unwrap();
+    columns.regime.bind(built.columns()).unwrap();
+    columns.entries.bind(built.columns()).unwrap();
+    // Without them the inputs have no source; the first of a kind counts.
+    let none = load(&["features.extra=[]"]).unwrap();
+    let columns = core_params::columns(&none.raw);
+    assert_eq!(columns.regime.spread_stress, None);
+    assert_eq!(columns.regime.jump_share, None);
+    let two = load(&["features.extra=[\
+         {kind: spread_stress, minutes: 5, days: 1, min_valid_share: 1}, \
+         {kind: spread_stress, minutes: 6, days: 1, min_valid_share: 0.5}, \
+         {kind: ema, bars: 99, days_back: 1}]"])
+    .unwrap();
+    let columns = core_params::columns(&two.raw);
+    assert_eq!(
+        columns.regime.spread_stress.as_deref(),
+        Some("spread_stress_5_1d")
+    );
+    // An extra feature never replaces one of the entries.
+    assert_eq!(columns.entries.fast_ema.as_deref(), Some("ema_12"));
+    assert_ne!(two.identity(), none.identity());
+    let text = error(&["features.extra=[\
+         {kind: edge, bars: 2, days_back: 0}, \
+         {kind: atr, bars: 14, days_back: 0}, \
+         {kind: roll, minutes: 30, days_back: 61}]"]);
+    for part in [
+        "features.extra.0.edge.bars",
+        "features.extra.2.roll.days_back",
+        "`atr_14` twice",
+    ] {
+        assert!(text.contains(part), "{part} missing in {text}");
+    }
+    let text = error(&["features.extra=[{kind: sorcery, bars: 2}]"]);
+    assert!(
+        text.contains("features.extra") && text.contains("sorcery"),
+        "{text}"
+    );
+    let text = error(&["features.extra=[{kind: edge, bars: 9, days_back: 0, typo: 1}]"]);
+    assert!(
+        text.contains("features.extra") && text.contains("typo"),
+        "{text}"
+    );
 }
 
 #[test]

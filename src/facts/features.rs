@@ -57,17 +57,35 @@ enum Scale {
 const fn placed(params: &FeatureParams) -> (Group, Scale) {
     use FeatureParams as P;
     match params {
-        P::Tfi(_) => (Group::Flow, Scale::AsIs),
-        P::VolumeMedian(_) => (Group::Volume, Scale::AsIs),
+        P::FlowVolume(_) | P::Hasbrouck(_) | P::Tfi(_) => (Group::Flow, Scale::AsIs),
+        P::DepthStress(_) | P::SpreadStress(_) => (Group::Book, Scale::AsIs),
+        P::ActivityRatio(_)
+        | P::Amihud(_)
+        | P::SessionVwapZ(_)
+        | P::VolumeMedian(_)
+        | P::VolumeRate(_)
+        | P::VolumeRatio(_) => (Group::Volume, Scale::AsIs),
         P::SessionVwap(_) => (Group::Volume, Scale::LogDistance),
         P::Ema(_) | P::Extremes(_) => (Group::Price, Scale::LogDistance),
-        P::Atr(_) => (Group::Price, Scale::OverMid),
-        P::EmaSlope(_)
-        | P::EmaGap(_)
+        P::Atr(_) | P::AtrMinutes(_) => (Group::Price, Scale::OverMid),
+        P::CloseVol(_)
+        | P::CorwinSchultz(_)
+        | P::Edge(_)
         | P::EfficiencyRatio(_)
+        | P::EmaGap(_)
+        | P::EmaSlope(_)
+        | P::EmaTrend(_)
+        | P::EwmaVol(_)
+        | P::GarmanKlass(_)
+        | P::Intrabar(_)
+        | P::Jump(_)
+        | P::Parkinson(_)
         | P::RealisedVol(_)
+        | P::RogersSatchell(_)
+        | P::Roll(_)
         | P::RvRatio(_)
-        | P::Wick(_) => (Group::Price, Scale::AsIs),
+        | P::Wick(_)
+        | P::YangZhang(_) => (Group::Price, Scale::AsIs),
         P::Basis(_) | P::Correlation(_) | P::Premium(_) => (Group::Price, Scale::AsIs),
         // Funding and open interest follow the flow that pays and holds them.
         P::Funding(_) | P::OiChange(_) => (Group::Flow, Scale::AsIs),

@@ -360,7 +360,7 @@ impl Engine {
             let regime = self
                 .regime
                 .update(&self.regime_binding.read(bar.ts_close, row));
-            let features = self.entry_binding.read(row);
+            let features = self.entry_binding.read(row, &bar);
             if in_range {
                 self.out.bars_5m += 1;
                 *self.out.regime_bars.entry(regime.state.name()).or_default() += 1;

@@ -4,34 +4,32 @@
 //! see files, clocks, labels or the future.
 
 mod cross;
-mod efficiency;
-mod ema;
 mod error;
-mod extremes;
 mod flow;
 mod kernels;
 mod params;
+mod price;
 mod set;
 mod traits;
-mod volatility;
-mod vwap;
-mod wick;
 
 pub use cross::{BasisParams, CorrelationParams, FundingParams, OiChangeParams, PremiumParams};
-pub use efficiency::EfficiencyRatioParams;
-pub use ema::{AtrParams, EmaGapParams, EmaParams, EmaSlopeParams};
 pub use error::{FeatureError, ParamViolation};
-pub use extremes::{ExtremesParams, VolumeMedianParams};
 pub use flow::TfiParams;
 pub(crate) use params::hex16;
 pub use params::{
     FeatureDef, FeatureKind, FeatureParams, FeatureSetParams, IfMissing, ParamRules, kinds,
 };
+pub use price::{
+    ActivityRatioParams, AmihudParams, AtrMinutesParams, AtrParams, CloseVolParams,
+    CorwinSchultzParams, DepthStressParams, EdgeParams, EfficiencyRatioParams, EmaGapParams,
+    EmaParams, EmaSlopeParams, EmaTrendParams, EwmaVolParams, ExtremesParams, FlowVolumeParams,
+    GarmanKlassParams, HasbrouckParams, IntrabarParams, JumpParams, ParkinsonParams,
+    RealisedVolParams, RogersSatchellParams, RollParams, RvRatioParams, SessionVwapParams,
+    SessionVwapZParams, SpreadStressParams, VolumeMedianParams, VolumeRateParams,
+    VolumeRatioParams, WickParams, YangZhangParams,
+};
 pub use set::{FeatureRow, FeatureSet};
 pub use traits::{FeatureSpec, InstrumentMinute, MinuteFrame, RowFeature};
-pub use volatility::{RealisedVolParams, RvRatioParams};
-pub use vwap::SessionVwapParams;
-pub use wick::WickParams;
 
 // The words later stages need to talk about rows: they import them from here, not from the layers below.
 pub use crate::bars::{BarN, N_STAT_COLUMNS};

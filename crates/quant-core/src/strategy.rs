@@ -168,7 +168,7 @@ pub struct EntryColumns {
     pub upper_wick: Option<String>,
     /// Column of the lower wick share.
     pub lower_wick: Option<String>,
-    /// Column of the microprice deviation.
+    /// Column of the microprice deviation: basis points of the close, as `wmid_dev` of the features.
     pub wmid_dev: Option<String>,
 }
 
@@ -213,11 +213,17 @@ pub struct EntryBinding {
 }
 
 impl EntryBinding {
-    /// Reads the values of the bar whose last minute `row` is.
-    pub fn read(&self, row: &FeatureRow) -> EntryFeatures {
+    /// Reads the values of `bar`, whose last minute `row` is.
+    pub fn read(&self, row: &FeatureRow, bar: &BarN) -> EntryFeatures {
         let value = |i: usize| self.idx[i].and_then(|at| row.values.get(at).copied().flatten());
+        let atr = value(0);
+        // The column is in basis points of the close, the rules are in average true ranges.
+        let wmid_dev = match (value(12), bar.close, atr) {
+            (Some(bps), Some(close), Some(atr)) if atr > 0.0 => Some(bps / 1e4 * close / atr),
+            _ => None,
+        };
         EntryFeatures {
-            atr: value(0),
+            atr,
             fast_ema: value(1),
             fast_slope: value(2),
             session_vwap: value(3),
@@ -229,7 +235,7 @@ impl EntryBinding {
             tfi: value(9),
             upper_wick: value(10),
             lower_wick: value(11),
-            wmid_dev: value(12),
+            wmid_dev,
         }
     }
 }

@@ -1,9 +1,22 @@
-//! What 5-minute-bar features share: the gap rule, rolling windows and the median. No feature is defined here.
+//! What features share: the gap rule of bars and minutes, rolling windows and the median. No feature is defined here.
 
 use core::fmt;
-use std::collections::VecDeque;
 
 use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
+
+pub(crate) mod atr;
+pub(crate) mod day_medians;
+pub(crate) mod ema;
+pub(crate) mod range_vol;
+pub(crate) mod returns;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "shared by families of features; drop once every part has a user"
+    )
+)]
+pub(crate) mod rolling;
 
 /// Null policy of every feature whose window is shorter than a day.
 pub(crate) const SHORT_WINDOW_NULLS: &str =
@@ -39,11 +52,22 @@ pub(crate) trait BarKernel: fmt::Debug + Send {
 pub(crate) struct BarFeature<K> {
     spec: FeatureSpec,
     kernel: K,
+    /// What the kernel wrote when it last changed.
+    held: Vec<Option<f64>>,
 }
 
 impl<K: BarKernel> BarFeature<K> {
-    pub(crate) const fn of(spec: FeatureSpec, kernel: K) -> Self {
-        Self { spec, kernel }
+    pub(crate) fn of(spec: FeatureSpec, kernel: K) -> Self {
+        Self {
+            held: vec![None; spec.columns.len()],
+            spec,
+            kernel,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.kernel.clear();
+        self.held.fill(None);
     }
 }
 
@@ -53,7 +77,7 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
     }
 
     fn reset(&mut self) {
-        self.kernel.clear();
+        self.clear();
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
@@ -63,7 +87,7 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
             return;
         }
         if minute.segment.started {
-            self.kernel.clear();
+            self.clear();
         }
         if let Some(bar) = &minute.bar_5m
             && let (Some(open), Some(high), Some(low), Some(close)) =
@@ -76,16 +100,63 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
                 close,
                 volume: bar.volume,
             });
+            self.kernel.write(&mut self.held);
         }
-        self.kernel.write(out);
+        out.copy_from_slice(&self.held);
     }
 }
 
-/// The last `n` values, oldest first.
+/// The arithmetic of a feature of the traded instrument's minutes.
+pub(crate) trait MinuteKernel: fmt::Debug + Send {
+    /// Forgets everything.
+    fn clear(&mut self);
+    /// Takes the next minute outside of gaps, absent ones included, and writes its values; `out` is null before.
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]);
+}
+
+/// A feature of minutes: a kernel under the gap rule.
+#[derive(Debug)]
+pub(crate) struct MinuteFeature<K> {
+    spec: FeatureSpec,
+    kernel: K,
+}
+
+impl<K: MinuteKernel> MinuteFeature<K> {
+    pub(crate) const fn of(spec: FeatureSpec, kernel: K) -> Self {
+        Self { spec, kernel }
+    }
+}
+
+impl<K: MinuteKernel> RowFeature for MinuteFeature<K> {
+    fn spec(&self) -> &FeatureSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self) {
+        self.kernel.clear();
+    }
+
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        out.fill(None);
+        let minute = frame.traded();
+        if minute.segment.in_gap {
+            return;
+        }
+        if minute.segment.started {
+            self.kernel.clear();
+        }
+        self.kernel.update(frame, out);
+    }
+}
+
+/// The last `n` values, oldest first, side by side in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Window<T> {
     n: usize,
-    values: VecDeque<T>,
+    /// Where the window begins in `values`; what is before has left it.
+    start: usize,
+    /// At most `2 n` values: moved to the front once per `n` pushes.
+    values: Vec<T>,
 }
 
 impl<T: Copy> Window<T> {
@@ -93,31 +164,46 @@ impl<T: Copy> Window<T> {
         let n = n as usize;
         Self {
             n,
-            values: VecDeque::with_capacity(n),
+            start: 0,
+            values: Vec::with_capacity(2 * n),
         }
     }
 
     pub(crate) fn clear(&mut self) {
+        self.start = 0;
         self.values.clear();
     }
 
-    pub(crate) fn push(&mut self, value: T) {
-        if self.values.len() == self.n {
-            self.values.pop_front();
+    /// Takes the next value and returns the one that leaves a full window.
+    pub(crate) fn push(&mut self, value: T) -> Option<T> {
+        let mut gone = None;
+        if self.is_full() {
+            gone = self.oldest();
+            self.start += 1;
         }
-        self.values.push_back(value);
+        if self.values.len() == 2 * self.n {
+            self.values.copy_within(self.start.., 0);
+            self.values.truncate(self.values.len() - self.start);
+            self.start = 0;
+        }
+        self.values.push(value);
+        gone
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.values.len() == self.n
+        self.values.len() - self.start == self.n
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        &self.values[self.start..]
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = T> + '_ {
-        self.values.iter().copied()
+        self.as_slice().iter().copied()
     }
 
     pub(crate) fn oldest(&self) -> Option<T> {
-        self.values.front().copied()
+        self.as_slice().first().copied()
     }
 }
 

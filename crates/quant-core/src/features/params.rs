@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::features::error::Checker;
-use crate::features::{
-    FeatureError, ParamViolation, RowFeature, cross, efficiency, ema, extremes, flow, volatility,
-    vwap, wick,
-};
+use crate::features::{FeatureError, ParamViolation, RowFeature, cross, flow, price};
 use crate::units::Micros;
 
 /// Most minutes a rolling window may span: one day; longer memory comes from per-day summaries.
@@ -178,23 +175,45 @@ macro_rules! feature_kinds {
 }
 
 feature_kinds! {
-    Atr(ema::AtrParams),
+    ActivityRatio(price::ActivityRatioParams),
+    Amihud(price::AmihudParams),
+    Atr(price::AtrParams),
+    AtrMinutes(price::AtrMinutesParams),
     Basis(cross::BasisParams),
+    CloseVol(price::CloseVolParams),
     Correlation(cross::CorrelationParams),
-    EfficiencyRatio(efficiency::EfficiencyRatioParams),
-    Ema(ema::EmaParams),
-    EmaGap(ema::EmaGapParams),
-    EmaSlope(ema::EmaSlopeParams),
-    Extremes(extremes::ExtremesParams),
+    CorwinSchultz(price::CorwinSchultzParams),
+    DepthStress(price::DepthStressParams),
+    Edge(price::EdgeParams),
+    EfficiencyRatio(price::EfficiencyRatioParams),
+    Ema(price::EmaParams),
+    EmaGap(price::EmaGapParams),
+    EmaSlope(price::EmaSlopeParams),
+    EmaTrend(price::EmaTrendParams),
+    EwmaVol(price::EwmaVolParams),
+    Extremes(price::ExtremesParams),
+    FlowVolume(price::FlowVolumeParams),
     Funding(cross::FundingParams),
+    GarmanKlass(price::GarmanKlassParams),
+    Hasbrouck(price::HasbrouckParams),
+    Intrabar(price::IntrabarParams),
+    Jump(price::JumpParams),
     OiChange(cross::OiChangeParams),
+    Parkinson(price::ParkinsonParams),
     Premium(cross::PremiumParams),
-    RealisedVol(volatility::RealisedVolParams),
-    RvRatio(volatility::RvRatioParams),
-    SessionVwap(vwap::SessionVwapParams),
+    RealisedVol(price::RealisedVolParams),
+    RogersSatchell(price::RogersSatchellParams),
+    Roll(price::RollParams),
+    RvRatio(price::RvRatioParams),
+    SessionVwap(price::SessionVwapParams),
+    SessionVwapZ(price::SessionVwapZParams),
+    SpreadStress(price::SpreadStressParams),
     Tfi(flow::TfiParams),
-    VolumeMedian(extremes::VolumeMedianParams),
-    Wick(wick::WickParams),
+    VolumeMedian(price::VolumeMedianParams),
+    VolumeRate(price::VolumeRateParams),
+    VolumeRatio(price::VolumeRatioParams),
+    Wick(price::WickParams),
+    YangZhang(price::YangZhangParams),
 }
 
 /// One kind of feature.

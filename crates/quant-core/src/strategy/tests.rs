@@ -597,17 +597,18 @@ fn values_are_found_by_column_name() {
         tfi: None,
         upper_wick: None,
         lower_wick: name("lower_wick"),
-        wmid_dev: None,
+        wmid_dev: name("wmid_dev"),
     };
-    let columns: Vec<String> = ["lower_wick", "high_20", "ema_9", "atr_14"]
+    let columns: Vec<String> = ["lower_wick", "high_20", "ema_9", "atr_14", "wmid_dev"]
         .map(str::to_owned)
         .to_vec();
     let row = FeatureRow {
         ts_open: UnixMicros(0),
         ts_avail: UnixMicros(1),
-        values: vec![Some(0.1), Some(2.0), None, Some(3.0)],
+        values: vec![Some(0.1), Some(2.0), None, Some(3.0), Some(-6.0)],
     };
-    let read = names.bind(&columns).unwrap().read(&row);
+    let five = bar(0, [PIVOT; 4], 1.0);
+    let read = names.bind(&columns).unwrap().read(&row, &five);
     let found = (
         read.atr,
         read.fast_ema,
@@ -616,6 +617,13 @@ fn values_are_found_by_column_name() {
         read.tfi,
     );
     assert_eq!(found, (Some(3.0), None, Some(2.0), Some(0.1), None));
+    // -6 basis points of 1,024 are -0.6144, which are -0.2048 of an average true range of 3.
+    let wmid = read.wmid_dev.unwrap();
+    assert!((wmid + 0.2048).abs() < 1e-12, "{wmid}");
+    let mut still = row.clone();
+    still.values[3] = Some(0.0);
+    let read = names.bind(&columns).unwrap().read(&still, &five);
+    assert_eq!((read.atr, read.wmid_dev), (Some(0.0), None));
     names.tfi = name("tfi_5");
     assert_eq!(
         names.bind(&columns).unwrap_err(),

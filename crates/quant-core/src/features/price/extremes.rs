@@ -1,11 +1,11 @@
-//! Rolling extremes and the median volume of the bars before the current one.
+//! Highest high and lowest low of the bars before the current one.
 //!
-//! The current bar is excluded so that "beyond the extreme" and "above the median" compare it with its past.
+//! The current bar is excluded so that "beyond the extreme" compares it with its past.
 
 use serde::{Deserialize, Serialize};
 
 use crate::features::kernels::{
-    BAR_CAUSALITY, BarFeature, BarKernel, PriceBar, SHORT_WINDOW_NULLS, Window, median,
+    BAR_CAUSALITY, BarFeature, BarKernel, PriceBar, SHORT_WINDOW_NULLS, Window,
 };
 use crate::features::{FeatureDef, FeatureSpec, ParamRules, RowFeature};
 
@@ -44,44 +44,8 @@ impl FeatureDef for ExtremesParams {
     }
 }
 
-/// Parameters of the median volume of the 5-minute bars before the current one.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VolumeMedianParams {
-    /// Number of bars n.
-    pub bars: u32,
-    /// Replay window.
-    pub days_back: u16,
-}
-
-impl FeatureDef for VolumeMedianParams {
-    const KIND: &'static str = "volume_median";
-    const DOC: &'static str = "median volume of the 5-minute bars before the current one";
-
-    fn example() -> Self {
-        Self {
-            bars: 24,
-            days_back: 1,
-        }
-    }
-
-    fn check(&self, rules: &mut ParamRules<'_>) {
-        rules.bars("bars", self.bars, 2);
-    }
-
-    fn days_back(&self) -> u16 {
-        self.days_back
-    }
-
-    fn build(&self) -> Box<dyn RowFeature> {
-        Box::new(VolumeMedian::new(self.bars, self.days_back))
-    }
-}
-
 /// Highest high and lowest low of the `n` bars before the last completed one.
 pub(crate) type Extremes = BarFeature<ExtremesKernel>;
-/// Median volume of the `n` bars before the last completed one.
-pub(crate) type VolumeMedian = BarFeature<VolumeMedianKernel>;
 
 #[derive(Debug)]
 pub(crate) struct ExtremesKernel {
@@ -128,54 +92,6 @@ impl Extremes {
             spec,
             ExtremesKernel {
                 bars: Window::new(bars + 1),
-            },
-        )
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct VolumeMedianKernel {
-    volumes: Window<f64>,
-}
-
-impl BarKernel for VolumeMedianKernel {
-    fn clear(&mut self) {
-        self.volumes.clear();
-    }
-
-    fn push(&mut self, bar: &PriceBar) {
-        self.volumes.push(bar.volume);
-    }
-
-    fn write(&self, out: &mut [Option<f64>]) {
-        out[0] = None;
-        if self.volumes.is_full() {
-            let mut before: Vec<f64> = self.volumes.iter().rev().skip(1).collect();
-            out[0] = median(&mut before);
-        }
-    }
-}
-
-impl VolumeMedian {
-    pub(crate) fn new(bars: u32, days_back: u16) -> Self {
-        let spec = FeatureSpec {
-            name: "volume_median",
-            columns: vec![format!("volume_median_{bars}")],
-            params: vec![("bars", bars.to_string())],
-            formula: "median_(1<=i<=n) v_(t-i)",
-            units: "base units per 5m bar",
-            window: format!("{bars} 5m bars before the last completed one"),
-            warmup: format!("{} bars", bars + 1),
-            inputs: "5m volume",
-            nan_policy: SHORT_WINDOW_NULLS,
-            causality: BAR_CAUSALITY,
-            reference: "median of an even count: mean of the middle two",
-            days_back,
-        };
-        Self::of(
-            spec,
-            VolumeMedianKernel {
-                volumes: Window::new(bars + 1),
             },
         )
     }

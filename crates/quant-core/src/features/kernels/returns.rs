@@ -1,0 +1,86 @@
+//! One-minute log returns of the traded instrument, and their realised volatility.
+
+use crate::features::kernels::Window;
+use crate::features::{InstrumentMinute, MinuteFrame};
+
+/// The close before the current minute, within one segment.
+#[derive(Debug)]
+pub(crate) struct LastClose(Option<f64>);
+
+impl LastClose {
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    /// Takes the next minute and returns its log return: 0 for a filled or absent minute, `None` before a second close.
+    pub(crate) fn push(&mut self, minute: &InstrumentMinute) -> Option<f64> {
+        // An absent row moves nothing, like a filled one.
+        let row = minute.row.as_ref();
+        let close = row.and_then(|r| r.close).or(self.0)?;
+        let before = self.0.replace(close)?;
+        let is_real = row.is_some_and(|r| !r.is_filled);
+        Some(if is_real {
+            libm::log(close / before)
+        } else {
+            0.0
+        })
+    }
+}
+
+/// The last `n` one-minute log returns under the gap rule.
+#[derive(Debug)]
+pub(crate) struct RealisedReturns {
+    n: u32,
+    min_valid_share: f64,
+    last_close: LastClose,
+    /// (return, the minute is real).
+    window: Window<(f64, bool)>,
+}
+
+impl RealisedReturns {
+    pub(crate) fn new(n: u32, min_valid_share: f64) -> Self {
+        Self {
+            n,
+            min_valid_share,
+            last_close: LastClose::new(),
+            window: Window::new(n),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.last_close.clear();
+        self.window.clear();
+    }
+
+    /// Takes the next minute and returns the realised volatility, if the window is full and valid.
+    pub(crate) fn update(&mut self, frame: &MinuteFrame<'_>) -> Option<f64> {
+        let minute = frame.traded();
+        if minute.segment.in_gap {
+            return None;
+        }
+        if minute.segment.started {
+            self.clear();
+        }
+        if let Some(r) = self.last_close.push(minute) {
+            let is_real = minute.row.is_some_and(|row| !row.is_filled);
+            self.window.push((r, is_real));
+        }
+        self.value()
+    }
+
+    fn value(&self) -> Option<f64> {
+        if !self.window.is_full() {
+            return None;
+        }
+        let (mut sum, mut n_real) = (0.0, 0_u32);
+        for (r, is_real) in self.window.iter() {
+            sum += r * r;
+            n_real += u32::from(is_real);
+        }
+        (f64::from(n_real) >= self.min_valid_share * f64::from(self.n)).then(|| sum.sqrt())
+    }
+}
