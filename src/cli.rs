@@ -1,6 +1,7 @@
 //! Command line: one file per command, and the only code that prints.
 
 mod args;
+mod audit;
 mod build_bars;
 mod build_dataset;
 mod build_features;
@@ -56,6 +57,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
     match &cli.command {
         Command::BuildDataset(args) => build_dataset::run(args, ui),
         Command::BuildBars(args) => build_bars::run(args, ui),
+        Command::Audit(args) => audit::run(args, ui),
         Command::BuildFeatures(args) => build_features::run(args, ui),
         Command::RunAll(args) => run_all::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),

@@ -3,6 +3,7 @@
 //! Everything that touches the outside world lives in this package; numbers are made in `quant-core` and stored
 //! by `quant-lake`. See `ARCHITECTURE.md`.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod error;

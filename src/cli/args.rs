@@ -41,6 +41,8 @@ pub(crate) enum Command {
     BuildFeatures(super::build_features::BuildFeatures),
     /// Dataset, bars, features, regime, entries, backtest and report, gates included
     RunAll(RunAll),
+    /// Check that nothing looks ahead and that live equals backtest, on your own data
+    Audit(super::audit::AuditArgs),
     /// Check every manifest, file hash and row of a lake
     Verify(Verify),
     /// Look for vendor defects in what the lake holds: gaps, frozen values, shifted labels, mixed units

@@ -7,6 +7,7 @@ use quant_core::regime::RegimeError;
 use quant_core::strategy::StrategyError;
 use quant_core::time::{Day, TimeRange};
 use quant_lake::schema::Dataset;
+use quant_lake::stream::STATE_DATASETS;
 
 use super::core_params;
 use super::raw::{IngestSource, RawConfig, Role};
@@ -132,6 +133,7 @@ pub(super) fn check(raw: &RawConfig) -> Result<Checked, ConfigErrors> {
         );
     }
     check_ingest(raw, &mut rules);
+    check_microstructure(raw, &mut rules);
     check_numbers(raw, &mut rules);
     if rules.0.is_empty() {
         Ok(Checked {
@@ -239,6 +241,30 @@ fn check_ingest(raw: &RawConfig, rules: &mut Rules) {
             raw.availability.contains_key(dataset.name()),
             &format!("availability.{dataset}"),
             "is missing: every source of bars needs its lag stated",
+        );
+    }
+}
+
+fn check_microstructure(raw: &RawConfig, rules: &mut Rules) {
+    let Some(micro) = &raw.bars.microstructure else {
+        return;
+    };
+    rules.require(
+        (1_000..=3_600_000).contains(&micro.stale_after_ms),
+        "bars.microstructure.stale_after_ms",
+        "is not between 1000 and one hour",
+    );
+    rules.within(
+        micro.vpin_bucket_share,
+        1e-6,
+        1.0,
+        "bars.microstructure.vpin_bucket_share",
+    );
+    for dataset in STATE_DATASETS {
+        rules.require(
+            raw.availability.contains_key(dataset.name()),
+            &format!("availability.{dataset}"),
+            "is missing: `bars.microstructure` needs the lag of every state it knows",
         );
     }
 }

@@ -254,8 +254,18 @@ pub struct RawAvailability {
     pub lag_ms: i64,
 }
 
+/// Statistics of quotes, books, trades and states per minute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawMicrostructure {
+    /// A touch, book, last trade or depth band older than this is stale, milliseconds.
+    pub stale_after_ms: i64,
+    /// Size of a volume bucket (VPIN) as a share of the mean daily volume of up to 7 days before.
+    pub vpin_bucket_share: f64,
+}
+
 /// Tier 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawBars {
     /// Sources in order of preference: `trades`, `klines_1m`, `agg_trades`.
@@ -265,6 +275,8 @@ pub struct RawBars {
     pub watermark_ms: i64,
     /// A longer gap starts a new segment.
     pub segment_gap_minutes: u32,
+    /// Statistics beside the bars, of whatever the lake holds of a day; null: none.
+    pub microstructure: Option<RawMicrostructure>,
 }
 
 /// Windows of the features, in completed bars of the named clock.

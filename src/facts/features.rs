@@ -57,38 +57,24 @@ enum Scale {
 const fn placed(params: &FeatureParams) -> (Group, Scale) {
     use FeatureParams as P;
     match params {
-        P::FlowVolume(_) | P::Hasbrouck(_) | P::Tfi(_) => (Group::Flow, Scale::AsIs),
-        P::DepthStress(_) | P::SpreadStress(_) => (Group::Book, Scale::AsIs),
-        P::ActivityRatio(_)
-        | P::Amihud(_)
-        | P::SessionVwapZ(_)
-        | P::VolumeMedian(_)
-        | P::VolumeRate(_)
-        | P::VolumeRatio(_) => (Group::Volume, Scale::AsIs),
         P::SessionVwap(_) => (Group::Volume, Scale::LogDistance),
         P::Ema(_) | P::Extremes(_) => (Group::Price, Scale::LogDistance),
         P::Atr(_) | P::AtrMinutes(_) => (Group::Price, Scale::OverMid),
-        P::CloseVol(_)
-        | P::CorwinSchultz(_)
-        | P::Edge(_)
-        | P::EfficiencyRatio(_)
-        | P::EmaGap(_)
-        | P::EmaSlope(_)
-        | P::EmaTrend(_)
-        | P::EwmaVol(_)
-        | P::GarmanKlass(_)
-        | P::Intrabar(_)
-        | P::Jump(_)
-        | P::Parkinson(_)
-        | P::RealisedVol(_)
-        | P::RogersSatchell(_)
-        | P::Roll(_)
-        | P::RvRatio(_)
-        | P::Wick(_)
-        | P::YangZhang(_) => (Group::Price, Scale::AsIs),
-        P::Basis(_) | P::Correlation(_) | P::Premium(_) => (Group::Price, Scale::AsIs),
+        P::ActivityRatio(_)
+        | P::Amihud(_)
+        | P::FlowVolume(_)
+        | P::SessionVwapZ(_)
+        | P::SizeConcentration(_)
+        | P::VolumeMedian(_)
+        | P::VolumeRate(_)
+        | P::VolumeRatio(_) => (Group::Volume, Scale::AsIs),
+        P::FlowToxicity(_) | P::Hasbrouck(_) | P::Tfi(_) | P::TfiThreshold(_) | P::VpinBvc(_) => {
+            (Group::Flow, Scale::AsIs)
+        }
         // Funding and open interest follow the flow that pays and holds them.
         P::Funding(_) | P::OiChange(_) => (Group::Flow, Scale::AsIs),
+        // What is made of statistics of the touch and the book is not measured here: the facts know bars only.
+        _ => (Group::Price, Scale::AsIs),
     }
 }
 

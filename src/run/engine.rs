@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use quant_core::bars::MinuteRow;
+use quant_core::bars::{MinuteRow, N_STAT_COLUMNS};
 use quant_core::features::{FeatureError, FeatureSet, FeatureSetParams};
 use quant_core::market::{Bar, Event, Funding, Instrument};
 use quant_core::regime::{
@@ -21,6 +21,7 @@ use quant_core::strategy::{
     Subtype, SubtypeCounts,
 };
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
+use quant_lake::bars::StatRows;
 use serde::Serialize;
 
 use super::feature_health::FeatureHealth;
@@ -296,11 +297,11 @@ impl Engine {
         self.funding.push_back((instrument_idx, funding));
     }
 
-    /// Takes one whole day: for each instrument 1,440 rows, or none if the lake has no such day.
+    /// Takes one whole day: for each instrument 1,440 rows with their statistics, or none if the lake has no such day.
     ///
     /// # Errors
     /// If a row does not fit its minute, or a part refuses its input.
-    pub fn push_day(&mut self, day: Day, rows: &[Vec<MinuteRow>]) -> Result<(), EngineError> {
+    pub fn push_day(&mut self, day: Day, days: &[StatRows]) -> Result<(), EngineError> {
         if self.params.range.contains(day.start()) {
             self.out.midnights.push(Midnight {
                 day,
@@ -309,22 +310,36 @@ impl Engine {
                 open: self.open.keys().cloned().collect(),
             });
         }
-        let mut cursors = vec![0_usize; rows.len()];
-        let mut minute: Vec<Option<MinuteRow>> = vec![None; rows.len()];
-        let mut masked = vec![false; rows.len()];
+        let mut cursors = vec![0_usize; days.len()];
+        let mut minute: Vec<Option<MinuteRow>> = vec![None; days.len()];
+        let mut masked = vec![false; days.len()];
+        let has_stats = days.iter().any(|d| !d.stats.is_empty());
+        let n_stats = if has_stats { N_STAT_COLUMNS } else { 0 };
+        let mut stats = vec![f64::NAN; days.len() * n_stats];
         let mut ts_open = day.start();
         while ts_open < day.end() {
-            for ((slot, rows), at) in minute.iter_mut().zip(rows).zip(&mut cursors) {
-                *slot = rows.get(*at).copied().filter(|row| row.ts_open == ts_open);
-                *at += usize::from(slot.is_some());
+            for (i, (slot, of_day)) in minute.iter_mut().zip(days).enumerate() {
+                let at = cursors[i];
+                let row = of_day.rows.get(at).copied();
+                *slot = row.filter(|row| row.ts_open == ts_open);
+                let shown = &mut stats[i * n_stats..(i + 1) * n_stats];
+                let stored = of_day.stats.get(at * n_stats..(at + 1) * n_stats);
+                match stored.filter(|_| slot.is_some()) {
+                    Some(stored) => shown.copy_from_slice(stored),
+                    None => shown.fill(f64::NAN),
+                }
+                cursors[i] += usize::from(slot.is_some());
             }
             for (i, (slot, masked)) in minute.iter_mut().zip(&mut masked).enumerate() {
                 // A masked minute is absent to features, decisions and fills alike.
                 let mask = self.params.masks.get(i);
                 *masked = mask.is_some_and(|m| m.covers(ts_open));
                 *slot = slot.filter(|_| !*masked);
+                if *masked {
+                    stats[i * n_stats..(i + 1) * n_stats].fill(f64::NAN);
+                }
             }
-            self.push_minute(ts_open, &minute, &masked)?;
+            self.push_minute(ts_open, &minute, &stats, &masked)?;
             ts_open = ts_open.plus(MICROS_PER_MINUTE);
         }
         Ok(())
@@ -334,11 +349,12 @@ impl Engine {
         &mut self,
         ts_open: UnixMicros,
         minute: &[Option<MinuteRow>],
+        stats: &[f64],
         masked: &[bool],
     ) -> Result<(), EngineError> {
         let ts_close = ts_open.plus(MICROS_PER_MINUTE);
         let in_range = self.params.range.contains(ts_open);
-        self.features.push(ts_open, minute)?;
+        self.features.push_with_stats(ts_open, minute, stats)?;
         if in_range {
             self.count_coverage(ts_open, minute, masked);
             self.deliver(ts_close, minute);

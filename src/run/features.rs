@@ -11,7 +11,7 @@ use quant_core::bars::{MinuteRow, N_STAT_COLUMNS};
 use quant_core::features::{FeatureSet, FeatureSetParams};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
-use quant_lake::bars::{bar_set_spec, read_bars};
+use quant_lake::bars::{StatRows, read_stat_bars};
 use quant_lake::commit::{DatasetWriter, WriterOptions};
 use quant_lake::features::{
     FeatureDay, FeatureUniverse, Member, feature_set_params, feature_set_spec, write_feature_day,
@@ -20,11 +20,11 @@ use quant_lake::layout::Lake;
 use quant_lake::manifest::Source;
 use quant_lake::openings::derived_source;
 use quant_lake::read::{HashMemo, PartitionSet};
-use quant_lake::schema::Dataset;
+use quant_lake::stream::StreamSets;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::bars::{BarSetSpec, RawSets, same_sources};
+use super::bars::BarSetSpec;
 use super::{pipeline, wall_clock};
 use crate::config::{Config, Role, core_params};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
@@ -179,17 +179,6 @@ fn chunks(days: &[Day], jobs: usize) -> Vec<Vec<Day>> {
         .collect()
 }
 
-/// Rows of a minute-row partition and their statistics, `N_STAT_COLUMNS` per row with NaN for null; no statistics at
-/// all if the set stores none.
-fn read_minutes(
-    set: &PartitionSet,
-    day: Day,
-    memo: &HashMemo,
-) -> CommandResult<(Vec<MinuteRow>, Vec<f64>)> {
-    let rows = read_bars(set, day.range(), memo).data_error()?;
-    Ok((rows, Vec::new()))
-}
-
 /// What a chunk of days came to.
 struct Written {
     days: u64,
@@ -206,7 +195,7 @@ struct Job {
     params: FeatureSetParams,
     feature_set: String,
     warmup_days: u16,
-    bar_sources: Vec<Dataset>,
+    bar_spec: BarSetSpec,
     bar_set: String,
     /// Bars by instrument; `None` where the lake has no such set.
     bars: Vec<Option<PartitionSet>>,
@@ -219,11 +208,10 @@ impl Job {
         let keys = pipeline::instrument_keys(config);
         let params = core_params::feature_set(&config.raw);
         let set = FeatureSet::new(&params, keys.len(), config.traded).config_error()?;
-        let bar_sources = config.raw.bars.sources.clone();
-        let bar_set = BarSetSpec::minutes(&bar_sources).id()?;
+        let bar_spec = BarSetSpec::of(&config.raw)?;
         let mut bars = Vec::new();
         for key in &keys {
-            let spec = bar_set_spec(key, &bar_set).data_error()?;
+            let spec = bar_spec.bars_of(key)?;
             bars.push(PartitionSet::open_if_present(&lake, &spec).data_error()?);
         }
         Ok(Self {
@@ -235,8 +223,8 @@ impl Job {
             lake,
             keys,
             params,
-            bar_sources,
-            bar_set,
+            bar_set: bar_spec.id()?,
+            bar_spec,
             bars,
         })
     }
@@ -265,14 +253,14 @@ impl Job {
         };
         let (mut missing, mut n) = (Vec::new(), 0);
         for (key, bars) in self.keys.iter().zip(&self.bars) {
-            let raw = RawSets::open(&self.lake, key, &self.bar_sources)?;
+            let raw = StreamSets::open(&self.lake, key, &self.bar_spec.sources).data_error()?;
             let has_bars = |day| {
                 bars.as_ref()
                     .is_some_and(|set| set.manifest().partition(day).is_some())
             };
             let lacking: Vec<Day> = read
                 .days()
-                .filter(|day| !has_bars(*day) && raw.choose(*day).is_some())
+                .filter(|day| !has_bars(*day) && raw.choose(&self.bar_spec.sources, *day).is_some())
                 .collect();
             if let (Some(first), Some(last)) = (lacking.first(), lacking.last()) {
                 n += lacking.len();
@@ -315,12 +303,16 @@ impl Job {
         out
     }
 
+    /// Whether a day was made of exactly the bars that are there now, by this code.
     fn is_current(&self, writer: &DatasetWriter, day: Day) -> bool {
         let wanted = self.sources(day);
         let hashes: Vec<&str> = wanted.iter().map(|s| s.sha256.as_str()).collect();
         writer
             .partition(day)
-            .is_some_and(|p| same_sources(&p.sources, &wanted))
+            // Manifests keep sources in an order of their own.
+            .is_some_and(|p| {
+                p.sources.len() == wanted.len() && wanted.iter().all(|s| p.sources.contains(s))
+            })
             && writer.is_current(day, &hashes)
     }
 
@@ -382,11 +374,11 @@ impl Job {
         let mut minutes = Vec::with_capacity(self.bars.len());
         for bars in &self.bars {
             minutes.push(match bars {
-                Some(bars) => read_minutes(bars, day, &self.memo)?,
-                None => (Vec::new(), Vec::new()),
+                Some(bars) => read_stat_bars(bars, day.range(), &self.memo).data_error()?,
+                None => StatRows::default(),
             });
         }
-        let has_stats = minutes.iter().any(|(_, stats)| !stats.is_empty());
+        let has_stats = minutes.iter().any(|m| !m.stats.is_empty());
         let mut cursors = vec![0; minutes.len()];
         let mut frame: Vec<Option<MinuteRow>> = vec![None; minutes.len()];
         let mut frame_stats = Vec::new();
@@ -396,7 +388,7 @@ impl Job {
                 frame_stats.clear();
                 frame_stats.resize(minutes.len() * N_STAT_COLUMNS, f64::NAN);
             }
-            for (i, (rows, stats)) in minutes.iter().enumerate() {
+            for (i, StatRows { rows, stats }) in minutes.iter().enumerate() {
                 let at = cursors[i];
                 frame[i] = rows.get(at).copied().filter(|row| row.ts_open == ts_open);
                 if frame[i].is_none() {

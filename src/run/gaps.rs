@@ -8,9 +8,9 @@ use quant_lake::layout::Lake;
 use quant_lake::quality::{Finding, Scans, Severity, assess_day, rules};
 use quant_lake::read::HashMemo;
 use quant_lake::schema::Dataset;
+use quant_lake::stream::StreamSets;
 use rayon::prelude::*;
 
-use super::bars::RawSets;
 use crate::error::{CommandResult, Kinded as _};
 
 /// Minutes of one instrument that must not be used, as whole minutes, ascending, neighbours merged.
@@ -82,17 +82,22 @@ pub fn assess(
     range: TimeRange,
     evaluated: TimeRange,
 ) -> CommandResult<InputGaps> {
-    let sets = RawSets::open(lake, instrument, sources)?;
-    let funding = RawSets::open(lake, instrument, &[Dataset::Funding])?;
+    let mut opened = sources.to_vec();
+    opened.push(Dataset::Funding);
+    let sets = StreamSets::open(lake, instrument, &opened).data_error()?;
+    let has_funding = sets.get(Dataset::Funding).is_some();
     let (memo, scans) = (HashMemo::default(), Scans::default());
     let days: Vec<Day> = range.days().collect();
-    let first_held = days.iter().copied().find(|d| sets.choose(*d).is_some());
+    let first_held = days
+        .iter()
+        .copied()
+        .find(|d| sets.choose(sources, *d).is_some());
     let found: Vec<(Option<Dataset>, Vec<Finding>)> = days
         .par_iter()
         .map(|day| {
             let is_evaluated = evaluated.contains(day.start());
-            let chosen = sets.choose(*day).map(|(dataset, _)| dataset);
-            let mut datasets = sets.held(*day);
+            let chosen = sets.choose(sources, *day);
+            let mut datasets = sets.held(sources, *day);
             if chosen.is_none() {
                 // Between days that are held, a day that is not is a hole in what features are made of.
                 if !is_evaluated && first_held.is_none_or(|first| *day < first) {
@@ -100,7 +105,7 @@ pub fn assess(
                 }
                 datasets.extend(sources.first());
             }
-            if is_evaluated && !funding.is_empty() {
+            if is_evaluated && has_funding {
                 datasets.push(Dataset::Funding);
             }
             let report =

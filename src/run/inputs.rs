@@ -1,14 +1,18 @@
 //! What a run reads: every partition it would use, with its content hash, or `absent`.
 
+use std::collections::BTreeSet;
+
 use quant_core::market::InstrumentKey;
-use quant_core::time::TimeRange;
+use quant_core::time::{Day, TimeRange};
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
 use quant_lake::manifest::Partition;
 use quant_lake::quality::Quality;
 use quant_lake::read::PartitionSet;
 use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
+use quant_lake::stream::StreamSets;
 use serde::Serialize;
 
+use super::bars::BarSetSpec;
 use super::identity::{ABSENT, Input};
 use crate::error::{CommandResult, Kinded as _};
 
@@ -99,6 +103,56 @@ pub fn collect(
         }
     }
     Ok(out)
+}
+
+/// Days before the range whose volumes size the buckets of VPIN, and whose books are replayed.
+const DAYS_BEFORE: i32 = 8;
+/// Days after it with records that are known before the last minute is decided.
+const DAYS_AFTER: i32 = 1;
+
+/// Adds every partition that the statistics of a bar set read besides what is there already. Days that are not in the lake
+/// are left out here: a dataset that nobody has is no input.
+///
+/// # Errors
+/// Data errors: a manifest that cannot be read.
+pub fn collect_statistics(
+    lake: &Lake,
+    instruments: &[InstrumentKey],
+    spec: &BarSetSpec,
+    range: TimeRange,
+    out: &mut Inputs,
+) -> CommandResult<()> {
+    if spec.microstructure.is_none() {
+        return Ok(());
+    }
+    let known: BTreeSet<(String, Day)> = out
+        .inputs
+        .iter()
+        .map(|input| (input.set.clone(), input.date))
+        .collect();
+    let first = range.start.day().plus(-DAYS_BEFORE);
+    let last = range.end.plus(-1).day().plus(DAYS_AFTER);
+    for instrument in instruments {
+        let sets = StreamSets::open(lake, instrument, &spec.datasets()).data_error()?;
+        for dataset in spec.datasets() {
+            let Some(set) = sets.get(dataset) else {
+                continue;
+            };
+            let dir = &set.spec().dir;
+            let partitions = set.manifest().partitions.iter();
+            let used = partitions.filter(|p| first <= p.date && p.date <= last);
+            for p in used.filter(|p| !known.contains(&(dir.clone(), p.date))) {
+                out.inputs.push(Input {
+                    set: dir.clone(),
+                    date: p.date,
+                    content_sha256: p.content_sha256.clone(),
+                    rows: p.rows,
+                    provenance: provenance(p),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns the counters of a partition that a report shows, as one line.

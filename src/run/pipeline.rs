@@ -10,7 +10,7 @@ use quant_core::market::{Funding, Instrument, InstrumentKey};
 use quant_core::metrics::{MetricSet, Statistic};
 use quant_core::strategy::CandidateStatus;
 use quant_core::time::{Day, TimeRange, UnixMicros};
-use quant_lake::bars::{bar_set_spec, read_bars};
+use quant_lake::bars::{StatRows, read_stat_bars};
 use quant_lake::ingest::{IngestOptions, IngestReport, Progress};
 use quant_lake::instruments::InstrumentTable;
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
@@ -148,7 +148,7 @@ impl Timing {
 }
 
 /// Returns the instruments of a config, in its order.
-pub(super) fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
+pub(crate) fn instrument_keys(config: &Config) -> Vec<InstrumentKey> {
     config
         .raw
         .instruments
@@ -180,10 +180,12 @@ fn prepare(
     ensure_data(config, &lake, &table, &keys, &terms, options, timing)?;
     timing.add("dataset", started);
     let used = table.restricted_to(&keys);
-    let inputs = inputs::collect(&lake, &keys, &input_datasets(config), config.read_range())?;
+    let bar_spec = BarSetSpec::of(&config.raw)?;
+    let mut inputs = inputs::collect(&lake, &keys, &input_datasets(config), config.read_range())?;
+    inputs::collect_statistics(&lake, &keys, &bar_spec, config.read_range(), &mut inputs)?;
     let identity = Identity::of(&config.identity(), &inputs.inputs, &used.content_sha256());
     Ok(Prepared {
-        bar_spec: BarSetSpec::minutes(&config.raw.bars.sources),
+        bar_spec,
         lake,
         keys,
         terms,
@@ -281,7 +283,7 @@ fn bars_of(
     keys: &[InstrumentKey],
     options: &RunOptions<'_>,
 ) -> CommandResult<Vec<BarsReport>> {
-    let spec = BarSetSpec::minutes(&config.raw.bars.sources);
+    let spec = BarSetSpec::of(&config.raw)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.jobs)
         .build()
@@ -600,10 +602,9 @@ fn drive(
     })
     .config_error()?;
     let memo = HashMemo::default();
-    let bar_set = prepared.bar_spec.id()?;
     let mut sets = Vec::new();
     for key in &prepared.keys {
-        let spec = bar_set_spec(key, &bar_set).data_error()?;
+        let spec = prepared.bar_spec.bars_of(key)?;
         sets.push(PartitionSet::open_if_present(&prepared.lake, &spec).data_error()?);
     }
     for (idx, funding) in funding_of(config, prepared, &memo)? {
@@ -622,9 +623,9 @@ fn drive(
             .map(|(set, report)| match set {
                 // Bars of a day whose raw data is gone are no input of this run: its identity says `absent`.
                 Some(set) if !report.absent.contains(&day) => {
-                    read_bars(set, day.range(), &memo).data_error()
+                    read_stat_bars(set, day.range(), &memo).data_error()
                 }
-                _ => Ok(Vec::new()),
+                _ => Ok(StatRows::default()),
             })
             .collect::<CommandResult<Vec<_>>>()?;
         engine.push_day(day, &rows).internal_error()?;

@@ -30,7 +30,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
 const VOCABULARY: [&str; 3] = ["time", "units", "market"];
 
 const CORE_DEPENDENCIES: [&str; 5] = ["libm", "rand_chacha", "serde", "sha2", "thiserror"];
-const CORE_DEV_DEPENDENCIES: [&str; 1] = ["proptest"];
+const CORE_DEV_DEPENDENCIES: [&str; 3] = ["allocation-counter", "proptest", "serde_json"];
 /// What storage must not know: the network, async, the command line, configs, and the learning back ends.
 const LAKE_FORBIDDEN: [&str; 12] = [
     "axum",

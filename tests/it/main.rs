@@ -56,6 +56,8 @@ mod rest_faults;
 mod rest_hyperliquid;
 /// Terms of instruments out of several answers.
 mod rest_terms;
+/// Row features against the golden vector of their Python oracle.
+mod row_features_golden;
 /// What a run leaves behind, its cache, its identity, its sums.
 mod run_all;
 /// Sources without datasets, overrides without a config, counts, gap reports.

@@ -14,7 +14,12 @@ mod traits;
 
 pub use cross::{BasisParams, CorrelationParams, FundingParams, OiChangeParams, PremiumParams};
 pub use error::{FeatureError, ParamViolation};
-pub use flow::TfiParams;
+pub use flow::{
+    AbsorptionParams, FlowToxicityParams, HawkesParams, KyleMinuteParams, KyleParams,
+    KyleSlopeParams, LiquidationPressureParams, MicroAlphaParams, ObiParams, OfiParams,
+    OfiWeightedParams, OfiZParams, ReplenishmentParams, SizeConcentrationParams, TfiParams,
+    TfiThresholdParams, VpinBvcParams, VpinParams, WmidDevParams,
+};
 pub(crate) use params::hex16;
 pub use params::{
     FeatureDef, FeatureKind, FeatureParams, FeatureSetParams, IfMissing, ParamRules, kinds,

@@ -3,6 +3,7 @@
 pub mod book;
 mod event;
 mod instrument;
+mod merge;
 mod stream;
 mod touch;
 
@@ -11,6 +12,7 @@ pub use event::{
     Liquidation, MarkPrice, OpenInterest, Quote, Side, Trade,
 };
 pub use instrument::{Exchange, Instrument, InstrumentKey, Market, MarketError, Symbol, Venue};
+pub use merge::WatermarkMerge;
 pub use stream::{StreamKey, source_rank};
 pub use touch::{Touch, TouchAt};
 

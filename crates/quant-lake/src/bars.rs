@@ -1,4 +1,6 @@
 //! Bar partitions: minute rows of tier 1 to Arrow and back, whole days at a time. Computes no bar.
+//!
+//! Sets with microstructure have the columns of the statistics after those of the bars; null is NaN in memory only.
 
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use quant_core::bars::{BarSource, MinuteRow};
+use quant_core::bars::{BarSource, DayBars, MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 
@@ -93,11 +95,85 @@ pub fn bar_set_spec(
     })
 }
 
+/// Returns the partition set of a bar set with microstructure: as [`bar_set_spec`], then the statistics, then what they were
+/// made of.
+///
+/// # Errors
+/// As [`bar_set_spec`].
+pub fn micro_bar_set_spec(
+    instrument: &InstrumentKey,
+    bar_set_id: &str,
+) -> Result<PartitionSetSpec, LayoutError> {
+    let mut spec = bar_set_spec(instrument, bar_set_id)?;
+    let column = |name: &str, ty| Column {
+        name: name.to_owned(),
+        ty,
+        nullable: true,
+    };
+    let stats = STAT_COLUMNS
+        .iter()
+        .map(|name| column(name, ColumnType::F64));
+    spec.columns.extend(stats);
+    let sources = SOURCE_COLUMNS.iter();
+    spec.columns
+        .extend(sources.map(|name| column(name, ColumnType::Text)));
+    Ok(spec)
+}
+
+/// Columns of a bar set without microstructure.
+const N_BAR_COLUMNS: usize = 13;
+/// What the statistics were made of: `book_ticker`, `book` or `none`; `l2_deltas`, `l2_snapshots` or `none`.
+const SOURCE_COLUMNS: [&str; 2] = ["quote_source", "book_source"];
+
+/// What the statistics of a day were made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MicroSources {
+    /// Where touches came from.
+    pub quotes: &'static str,
+    /// Where books came from.
+    pub book: &'static str,
+}
+
+/// Minute rows with their statistics.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatRows {
+    /// The rows.
+    pub rows: Vec<MinuteRow>,
+    /// `rows.len() x N_STAT_COLUMNS`, row-major, NaN for null; empty if the set has no microstructure.
+    pub stats: Vec<f64>,
+}
+
 /// Returns the rows as a batch of the bar set's schema.
 ///
 /// # Errors
 /// `BadRow` for a trade count beyond `i64`, `Batch` if the rows do not fit.
 pub fn to_batch(spec: &PartitionSetSpec, rows: &[MinuteRow]) -> Result<RecordBatch, BarError> {
+    let columns = bar_columns(rows)?;
+    RecordBatch::try_new(spec.arrow_schema(), columns).map_err(|source| BarError::Batch { source })
+}
+
+/// Returns the rows of a day as a batch of the schema of a set with microstructure.
+fn to_stat_batch(
+    spec: &PartitionSetSpec,
+    day: &DayBars,
+    sources: MicroSources,
+) -> Result<RecordBatch, BarError> {
+    let mut columns = bar_columns(&day.rows)?;
+    let n = day.rows.len();
+    for column in 0..N_STAT_COLUMNS {
+        let values = day.stat_values.iter().skip(column).step_by(N_STAT_COLUMNS);
+        let values = values.map(|v| v.is_finite().then_some(*v));
+        columns.push(Arc::new(values.collect::<Float64Array>()));
+    }
+    for name in [sources.quotes, sources.book] {
+        columns.push(Arc::new(StringArray::from_iter_values(
+            std::iter::repeat_n(name, n),
+        )));
+    }
+    RecordBatch::try_new(spec.arrow_schema(), columns).map_err(|source| BarError::Batch { source })
+}
+
+fn bar_columns(rows: &[MinuteRow]) -> Result<Vec<ArrayRef>, BarError> {
     let times = |time: fn(&MinuteRow) -> UnixMicros| -> ArrayRef {
         let array: TimestampMicrosecondArray = rows.iter().map(|r| Some(time(r).0)).collect();
         Arc::new(array.with_timezone("UTC"))
@@ -119,7 +195,7 @@ pub fn to_batch(spec: &PartitionSetSpec, rows: &[MinuteRow]) -> Result<RecordBat
                 .transpose()
         })
         .collect::<Result<_, _>>()?;
-    let columns: Vec<ArrayRef> = vec![
+    Ok(vec![
         times(|r| r.ts_open),
         times(MinuteRow::ts_close),
         floats(|r| r.open),
@@ -139,8 +215,7 @@ pub fn to_batch(spec: &PartitionSetSpec, rows: &[MinuteRow]) -> Result<RecordBat
                 .map(|r| Some(r.is_filled))
                 .collect::<BooleanArray>(),
         ),
-    ];
-    RecordBatch::try_new(spec.arrow_schema(), columns).map_err(|source| BarError::Batch { source })
+    ])
 }
 
 /// Appends the rows of a batch read with all columns of the bar set.
@@ -202,9 +277,33 @@ pub fn write_bar_day(
     sources: Vec<Source>,
     gaps: u64,
 ) -> Result<Partition, BarError> {
-    let batch = to_batch(writer.spec(), rows)?;
+    write_batch(writer, day, &to_batch(writer.spec(), rows)?, sources, gaps)
+}
+
+/// Writes the minute rows of a day with their statistics; `made_of` says what those were made of.
+///
+/// # Errors
+/// As [`write_bar_day`].
+pub fn write_stat_day(
+    writer: &DatasetWriter,
+    day: &DayBars,
+    made_of: MicroSources,
+    sources: Vec<Source>,
+    gaps: u64,
+) -> Result<Partition, BarError> {
+    let batch = to_stat_batch(writer.spec(), day, made_of)?;
+    write_batch(writer, day.day, &batch, sources, gaps)
+}
+
+fn write_batch(
+    writer: &DatasetWriter,
+    day: Day,
+    batch: &RecordBatch,
+    sources: Vec<Source>,
+    gaps: u64,
+) -> Result<Partition, BarError> {
     let mut partition = writer.begin(day)?;
-    partition.write(&batch).map_err(CommitError::from)?;
+    partition.write(batch).map_err(CommitError::from)?;
     let quality = Quality {
         gaps,
         ..Quality::default()
@@ -228,8 +327,48 @@ pub fn read_bars(
     memo: &HashMemo,
 ) -> Result<Vec<MinuteRow>, BarError> {
     let mut out = Vec::new();
-    for batch in set.read(range, None, 1 << 14, memo)? {
+    let columns = &set.spec().columns[..N_BAR_COLUMNS];
+    let columns: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    for batch in set.read(range, Some(&columns), 1 << 14, memo)? {
         from_batch(&batch?, &mut out)?;
+    }
+    Ok(out)
+}
+
+/// Reads the minute rows that begin inside a range with their statistics, if the set has any.
+///
+/// # Errors
+/// As [`read_bars`].
+pub fn read_stat_bars(
+    set: &PartitionSet,
+    range: TimeRange,
+    memo: &HashMemo,
+) -> Result<StatRows, BarError> {
+    let mut out = StatRows::default();
+    let columns = &set.spec().columns;
+    let has_stats = columns.len() >= N_BAR_COLUMNS + N_STAT_COLUMNS;
+    let n = if has_stats {
+        N_BAR_COLUMNS + N_STAT_COLUMNS
+    } else {
+        N_BAR_COLUMNS
+    };
+    let columns: Vec<&str> = columns[..n].iter().map(|c| c.name.as_str()).collect();
+    for batch in set.read(range, Some(&columns), 1 << 14, memo)? {
+        let batch = batch?;
+        from_batch(&batch, &mut out.rows)?;
+        let stats: Vec<&Float64Array> = batch.columns()[N_BAR_COLUMNS..]
+            .iter()
+            .map(|c| c.as_primitive::<Float64Type>())
+            .collect();
+        for row in 0..batch.num_rows() {
+            out.stats.extend(stats.iter().map(|column| {
+                if column.is_valid(row) {
+                    column.value(row)
+                } else {
+                    f64::NAN
+                }
+            }));
+        }
     }
     Ok(out)
 }

@@ -1,7 +1,11 @@
 //! Openings: what was known at 00:00 UTC of a day, so that tier 1 of the day needs no other day's rows.
 //!
 //! Long format: one row per known value, keyed by kind and sequence. The manifest's sources name the days the values
-//! come from, by content hash.
+//! come from, by content hash. What the rows of a day with microstructure say, and how they are made, is in `day` and
+//! `make`.
+
+mod day;
+mod make;
 
 use std::sync::Arc;
 
@@ -15,15 +19,18 @@ use quant_core::time::{Day, UnixMicros};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{CommitError, DatasetWriter};
-use crate::layout::{DayRule, PartitionSetSpec, instrument_path};
+use crate::layout::{DayRule, LayoutError, PartitionSetSpec, check_set_id, instrument_path};
 use crate::manifest::{Partition, Source, SourceKind};
 use crate::quality::Quality;
 use crate::read::{HashMemo, PartitionSet, ReadError};
 use crate::schema::{Column, ColumnType};
 use crate::write::PartitionMeta;
 
+pub use day::DayOpening;
+pub use make::{OpeningPlan, VolumeMemo};
+
 /// Version of the code that makes openings; enters the idempotence key.
-pub const OPENINGS_VERSION: &str = "openings-1";
+pub const OPENINGS_VERSION: &str = "openings-2";
 
 /// What an opening row says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,8 +40,14 @@ pub enum OpeningKind {
     BookBid,
     /// One ask level of the book; `seq` counts from the best.
     BookAsk,
+    /// Last message of the book: `seq` is its last update id, `qty` 1 if it was a snapshot, else 0.
+    BookId,
+    /// Base units traded on the day that `seq` days ago began, in `qty`.
+    DayVolume,
     /// Last settled funding rate, in `px`.
     Funding,
+    /// Last index price.
+    Index,
     /// Last best bid (`seq` 0) and ask (`seq` 1).
     LastQuote,
     /// Last trade.
@@ -43,17 +56,26 @@ pub enum OpeningKind {
     Mark,
     /// Last open interest, in `qty`.
     OpenInterest,
+    /// Last close of the premium index, in `px`.
+    Premium,
+    /// Size of a volume bucket, in `qty`.
+    VolumeBucket,
 }
 
 impl OpeningKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 12] = [
         Self::BookBid,
         Self::BookAsk,
+        Self::BookId,
+        Self::DayVolume,
         Self::Funding,
+        Self::Index,
         Self::LastQuote,
         Self::LastTrade,
         Self::Mark,
         Self::OpenInterest,
+        Self::Premium,
+        Self::VolumeBucket,
     ];
 
     /// Returns the name written to the lake.
@@ -61,11 +83,16 @@ impl OpeningKind {
         match self {
             Self::BookBid => "book_bid",
             Self::BookAsk => "book_ask",
+            Self::BookId => "book_id",
+            Self::DayVolume => "day_volume",
             Self::Funding => "funding",
+            Self::Index => "index",
             Self::LastQuote => "last_quote",
             Self::LastTrade => "last_trade",
             Self::Mark => "mark",
             Self::OpenInterest => "oi",
+            Self::Premium => "premium",
+            Self::VolumeBucket => "volume_bucket",
         }
     }
 }
@@ -95,6 +122,9 @@ pub enum OpeningError {
     /// Reading failed.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A raw stream cannot be replayed.
+    #[error(transparent)]
+    Stream(#[from] crate::stream::StreamError),
     /// The file names a kind this build does not know.
     #[error("opening of {day}: unknown kind `{}`", kind.escape_debug())]
     UnknownKind {
@@ -133,6 +163,19 @@ pub fn openings_spec(instrument: &InstrumentKey) -> PartitionSetSpec {
         day_rule: DayRule::Before,
         simulated: instrument.exchange.simulated,
     }
+}
+
+/// Returns the partition set of the openings of one bar set, whose specification decides what they hold.
+///
+/// # Errors
+/// `LayoutError::BadId` if the id cannot be a folder name.
+pub fn set_openings_spec(
+    instrument: &InstrumentKey,
+    bar_set_id: &str,
+) -> Result<PartitionSetSpec, LayoutError> {
+    let mut spec = openings_spec(instrument);
+    spec.dir = format!("{}/{}", spec.dir, check_set_id(bar_set_id)?);
+    Ok(spec)
 }
 
 /// Returns a partition as the source of what is derived from it: its folder and content hash.

@@ -265,6 +265,8 @@ fn orphans(set_dir: &Path, partitions: Option<&[Partition]>) -> Vec<PathBuf> {
                     .map(|(_, path)| path),
             ),
             _ if name == MANIFEST_FILE && partitions.is_some() => {}
+            // A set of its own.
+            _ if path.join(MANIFEST_FILE).is_file() => {}
             _ => out.push(path),
         }
     }

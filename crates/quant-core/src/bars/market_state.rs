@@ -5,7 +5,8 @@
 use crate::bars::{MinuteClose, Opening, RowWriter, StatSet, StateUse, StateValues};
 use crate::market::book::{LocalBook, TopBook};
 use crate::market::{
-    BookSnapshot, DepthBands, Event, Funding, MarkPrice, OpenInterest, Quote, Side, Touch, Trade,
+    BookLevel, BookSnapshot, DepthBands, Event, Funding, MarkPrice, OpenInterest, Quote, Side,
+    Touch, Trade,
 };
 use crate::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 use crate::units::Micros;
@@ -143,6 +144,10 @@ pub(super) struct MarketState {
     /// The message being applied is a snapshot.
     in_snapshot: bool,
     at_message_start: bool,
+    /// Something within the levels shown was changed since they were read.
+    is_seen: bool,
+    /// Worst prices within the levels shown of bids and asks; infinite where a side shows all it has.
+    worst_seen: (f64, f64),
     tops: [TopBook; 2],
     /// Which of `tops` is in force.
     current: usize,
@@ -184,6 +189,8 @@ impl MarketState {
             is_local_ready: false,
             in_snapshot: false,
             at_message_start: true,
+            is_seen: true,
+            worst_seen: (f64::NEG_INFINITY, f64::INFINITY),
             tops: [TopBook::empty(); 2],
             current: 0,
             book_use: InForce::none(start),
@@ -191,7 +198,7 @@ impl MarketState {
                 .last_price
                 .zip(opening.last_trade_ts)
                 .map(|(px, ts)| (ts.0, px)),
-            next_grid_us: start + GRID_US,
+            next_grid_us: start,
             mark: state.mark.map(|(ts, x)| (ts.0, x)),
             index: state.index.map(|(ts, x)| (ts.0, x)),
             premium: state.premium.map(|(ts, x)| (ts.0, x)),
@@ -238,6 +245,8 @@ impl MarketState {
                 stats.on_touch(UnixMicros(start), None, &touch);
             }
         }
+        // The first return and the first interval of the day start from what the day before left in force.
+        self.run_grid(start, stats);
     }
 
     /// Returns the first instant at which prices are to be sampled again: no event at or after it may be taken before
@@ -273,10 +282,12 @@ impl MarketState {
     #[inline]
     pub(super) fn on_quote<X: StatSet>(&mut self, quote: &Quote, stats: &mut X) {
         if self.inputs.quotes == QuoteSource::BookTicker {
+            self.touch_use.n_events += 1;
             self.set_touch(quote.ts_event.0, Touch::of_quote(quote), false, stats);
         }
     }
 
+    #[inline]
     fn set_touch<X: StatSet>(
         &mut self,
         ts_us: i64,
@@ -284,7 +295,6 @@ impl MarketState {
         is_reset: bool,
         stats: &mut X,
     ) {
-        self.touch_use.n_events += 1;
         let was_fresh = self.touch_use.is_fresh(ts_us, self.stale_us);
         if was_fresh && !is_reset && new == Some(self.touch) {
             self.touch_use.last_us = ts_us;
@@ -307,6 +317,10 @@ impl MarketState {
 
     /// Takes one level of an atomic message; the book is looked at after the last one only.
     #[inline]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the columns of a level as the lake has them; called per level"
+    )]
     pub(super) fn on_level<X: StatSet>(
         &mut self,
         ts_us: i64,
@@ -327,14 +341,49 @@ impl MarketState {
         }
         if self.is_local_ready {
             self.local.apply(side, px, qty);
+            // A change below a side that shows all its levels is not seen.
+            self.is_seen |= match side {
+                Side::Buy => px >= self.worst_seen.0,
+                Side::Sell => px <= self.worst_seen.1,
+            };
         }
         if msg_end {
             self.at_message_start = true;
             if self.is_local_ready {
-                let next = 1 - self.current;
-                self.tops[next].read(&self.local);
-                self.set_book(ts_us, self.in_snapshot, stats);
+                self.on_message_end(ts_us, stats);
+            } else {
+                self.book_use.n_events += 1;
             }
+        }
+    }
+
+    fn on_message_end<X: StatSet>(&mut self, ts_us: i64, stats: &mut X) {
+        let is_same = !self.in_snapshot && !self.is_seen;
+        if is_same && self.book_use.is_fresh(ts_us, self.stale_us) {
+            self.renew(ts_us);
+            return;
+        }
+        let next = 1 - self.current;
+        self.tops[next].read(&self.local);
+        let top = &self.tops[next];
+        let worst = |side, levels: &[BookLevel], unlimited: f64| match levels.last() {
+            Some(level) if top.is_full(side) => level.px,
+            _ => unlimited,
+        };
+        self.worst_seen = (
+            worst(Side::Buy, top.bids(), f64::NEG_INFINITY),
+            worst(Side::Sell, top.asks(), f64::INFINITY),
+        );
+        self.is_seen = false;
+        self.set_book(ts_us, self.in_snapshot, stats);
+    }
+
+    /// Confirms the fresh book in force, and the touch that is its first level.
+    const fn renew(&mut self, ts_us: i64) {
+        self.book_use.n_events += 1;
+        self.book_use.last_us = ts_us;
+        if matches!(self.inputs.quotes, QuoteSource::Book) {
+            self.touch_use.last_us = ts_us;
         }
     }
 
@@ -346,13 +395,17 @@ impl MarketState {
 
     /// Puts the other one of `tops` in force.
     fn set_book<X: StatSet>(&mut self, ts_us: i64, is_reset: bool, stats: &mut X) {
+        let next = 1 - self.current;
+        let has_before = self.book_use.is_fresh(ts_us, self.stale_us) && !is_reset;
+        if has_before && self.tops[next] == self.tops[self.current] {
+            self.renew(ts_us);
+            return;
+        }
         self.book_use.n_events += 1;
         let us = self.book_use.settle(ts_us, self.stale_us);
         if us > 0 {
             stats.hold_book(us, &self.tops[self.current]);
         }
-        let has_before = self.book_use.is_fresh(ts_us, self.stale_us) && !is_reset;
-        let next = 1 - self.current;
         let touch = self.tops[next].touch();
         self.book_use.is_valid = touch.is_some();
         if touch.is_some() {
@@ -360,8 +413,11 @@ impl MarketState {
             let before = has_before.then_some(&self.tops[self.current]);
             stats.on_book(UnixMicros(ts_us), before, &self.tops[next]);
         }
+        let is_first_level_new = !self.tops[next].has_same_best(&self.tops[self.current]);
         self.current = next;
         if self.inputs.quotes == QuoteSource::Book {
+            // A message that leaves the first level alone confirms the touch, but is no event of it.
+            self.touch_use.n_events += u64::from(is_first_level_new);
             self.set_touch(ts_us, touch, is_reset, stats);
         }
     }

@@ -164,7 +164,8 @@ pub trait MinuteStat {
     #[inline]
     fn hold_book(&mut self, _us: i64, _book: &TopBook) {}
 
-    /// Takes the price at a multiple of 5 s, just before what happens at that instant.
+    /// Takes the price at a multiple of 5 s, just before what happens at that instant; also that of the opening at 00:00 UTC,
+    /// before anything else but what opens the day.
     #[inline]
     fn on_grid(&mut self, _ts: UnixMicros, _price: Option<f64>) {}
 

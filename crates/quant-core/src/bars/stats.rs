@@ -6,6 +6,7 @@ mod added;
 mod best_size;
 mod book_updates;
 mod depth;
+mod held;
 mod imbalance;
 mod kyle;
 mod liquidations;

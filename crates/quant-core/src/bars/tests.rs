@@ -668,6 +668,7 @@ fn books_are_seen_after_whole_messages_and_reset_by_snapshots() {
         [
             "book None (1, 1)",
             "touch None 11",
+            "grid 0 11",
             "hold book 1000000 1",
             "book Some((1, 1)) (2, 1)",
             "hold touch 1000000 11",
@@ -681,4 +682,31 @@ fn books_are_seen_after_whole_messages_and_reset_by_snapshots() {
             "hold book 7000000 1",
         ]
     );
+}
+
+#[test]
+fn touch_events_of_a_book_are_changes_of_its_first_level() {
+    let inputs = inputs(QuoteSource::Book);
+    let log = Log::default();
+    let mut b = MinuteBuilder::with_stats(DAY, BarSource::Trades, inputs, &NO_HISTORY, log);
+    let mut message = |s: i64, is_snapshot, levels: &[(Side, f64, f64)]| {
+        let ts = minute(0) + s * MICROS_PER_SECOND;
+        for (i, (side, px, qty)) in levels.iter().enumerate() {
+            let is_last = i + 1 == levels.len();
+            b.on_level_fields(ts, is_snapshot, *side, *px, *qty, is_last)
+                .unwrap();
+        }
+    };
+    let (bid, ask) = ((Side::Buy, 10.0, 1.0), (Side::Sell, 12.0, 1.0));
+    message(50, true, &[bid, ask]); // the first
+    message(55, false, &[(Side::Buy, 9.0, 1.0)]); // deeper: renews only
+    message(56, false, &[(Side::Sell, 12.0, 2.0)]);
+    message(57, true, &[bid, (Side::Sell, 12.0, 2.0)]); // a reset to the same
+    message(58, false, &[(Side::Sell, 12.0, 0.0)]); // one-sided
+    message(59, false, &[ask]);
+    message(64, false, &[(Side::Sell, 13.0, 1.0)]);
+    let day = b.finish(UnixMicros(minute(2)));
+    // Fresh at 60 s only; the last message came 56 s before the second close.
+    assert_eq!(day.stat_values[..3], [4.0, 11.0, 0.0]);
+    assert!(day.stat_values[3].is_nan());
 }

@@ -1,106 +1,118 @@
-//! Trade flow imbalance of minute rows. Book imbalance (`ofi`) is another thing and not here.
+//! Features of order flow and of the book, one file each; `docs/row_features.md` defines every column.
+//!
+//! Here is only what they share: a windowed statistic with its score, and the least-squares line. Composite kinds own the kernels of the simple ones, so each definition exists once.
 
-use crate::features::kernels::{ROW_CAUSALITY, Window};
-use serde::{Deserialize, Serialize};
+mod absorption;
+mod flow_toxicity;
+mod hawkes;
+mod kyle;
+mod kyle_minute;
+mod kyle_slope;
+mod line;
+mod liquidation_pressure;
+mod micro_alpha;
+mod obi;
+mod ofi;
+mod ofi_weighted;
+mod ofi_z;
+mod replenishment;
+mod size_concentration;
+mod tfi;
+mod tfi_threshold;
+mod vpin;
+mod vpin_bvc;
+mod wmid_dev;
 
-use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+pub use absorption::AbsorptionParams;
+pub use flow_toxicity::FlowToxicityParams;
+pub use hawkes::HawkesParams;
+pub use kyle::KyleParams;
+pub use kyle_minute::KyleMinuteParams;
+pub use kyle_slope::KyleSlopeParams;
+pub use liquidation_pressure::LiquidationPressureParams;
+pub use micro_alpha::MicroAlphaParams;
+pub use obi::ObiParams;
+pub use ofi::OfiParams;
+pub use ofi_weighted::OfiWeightedParams;
+pub use ofi_z::OfiZParams;
+pub use replenishment::ReplenishmentParams;
+pub use size_concentration::SizeConcentrationParams;
+pub use tfi::TfiParams;
+pub use tfi_threshold::TfiThresholdParams;
+pub use vpin::VpinParams;
+pub use vpin_bvc::VpinBvcParams;
+pub use wmid_dev::WmidDevParams;
 
-/// Parameters of the bought minus sold volume over both.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TfiParams {
-    /// Number of minutes n.
-    pub minutes: u32,
-    /// Replay window.
-    pub days_back: u16,
+use crate::features::kernels::rolling::{RollingZ, ValidSum};
+
+/// Null policy of windows of statistics.
+const STAT_NULLS: &str = "null until warm, in and after gaps until warm, below min_valid_share of known minutes, and \
+                          where a denominator is 0";
+
+/// How a window becomes one value.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Sum,
+    Mean,
 }
 
-impl FeatureDef for TfiParams {
-    const KIND: &'static str = "tfi";
-    const DOC: &'static str = "bought minus sold volume over both";
-
-    fn example() -> Self {
-        Self {
-            minutes: 5,
-            days_back: 0,
-        }
-    }
-
-    fn check(&self, rules: &mut ParamRules<'_>) {
-        rules.minutes("minutes", self.minutes, 1);
-    }
-
-    fn days_back(&self) -> u16 {
-        self.days_back
-    }
-
-    fn build(&self) -> Box<dyn RowFeature> {
-        Box::new(Tfi::new(self.minutes, self.days_back))
-    }
-}
-
-/// Bought minus sold over traded volume.
+/// A sum or mean over n minutes and its score over m minutes, which begins once the window is full.
 #[derive(Debug)]
-pub(crate) struct Tfi {
-    spec: FeatureSpec,
-    /// (bought, traded) per minute; `None` where the split is unknown.
-    rows: Window<Option<(f64, f64)>>,
+struct Scored {
+    of: Of,
+    window: ValidSum,
+    score: RollingZ,
 }
 
-impl Tfi {
-    pub(crate) fn new(minutes: u32, days_back: u16) -> Self {
-        let spec = FeatureSpec {
-            name: "tfi",
-            columns: vec![format!("tfi_{minutes}")],
-            params: vec![("minutes", minutes.to_string())],
-            formula: "(B - S) / (B + S) with B, S the bought and sold volume of the last n minutes",
-            units: "share in [-1, 1]",
-            window: format!("{minutes} minutes"),
-            warmup: format!("{minutes} minutes"),
-            inputs: "1m volume, buy_volume",
-            nan_policy: "null until warm, in and after gaps until warm, without volume, and where a \
-                         minute's row or split is unknown",
-            causality: ROW_CAUSALITY,
-            reference: "signed trade volume over volume",
-            days_back,
-        };
+impl Scored {
+    fn new(of: Of, minutes: u32, lookback: u32, min_valid_share: f64) -> Self {
         Self {
-            spec,
-            rows: Window::new(minutes),
+            of,
+            window: ValidSum::new(minutes, min_valid_share),
+            score: RollingZ::new(lookback, min_valid_share),
         }
+    }
+
+    fn with_mad(of: Of, minutes: u32, lookback: u32, min_valid_share: f64) -> Self {
+        Self {
+            score: RollingZ::with_mad(lookback, min_valid_share),
+            ..Self::new(of, minutes, lookback, min_valid_share)
+        }
+    }
+
+    fn clear(&mut self) {
+        self.window.clear();
+        self.score.clear();
+    }
+
+    /// Takes the statistic of the next minute and returns the value of the window.
+    fn push(&mut self, x: Option<f64>) -> Option<f64> {
+        self.window.push(x);
+        let value = match self.of {
+            Of::Sum => self.window.sum(),
+            Of::Mean => self.window.mean(),
+        };
+        if self.window.is_full() {
+            self.score.push(value);
+        }
+        value
+    }
+
+    fn z(&self) -> Option<f64> {
+        finite(self.score.z())
+    }
+
+    fn zmad(&self) -> Option<f64> {
+        finite(self.score.zmad())
     }
 }
 
-impl RowFeature for Tfi {
-    fn spec(&self) -> &FeatureSpec {
-        &self.spec
-    }
+/// Turns what overflowed into a null before it can be clipped into a value.
+fn finite(value: Option<f64>) -> Option<f64> {
+    value.filter(|v| v.is_finite())
+}
 
-    fn reset(&mut self) {
-        self.rows.clear();
-    }
-
-    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        out[0] = None;
-        let minute = frame.traded();
-        if minute.segment.in_gap {
-            return;
-        }
-        if minute.segment.started {
-            self.rows.clear();
-        }
-        self.rows
-            .push(minute.row.and_then(|r| Some((r.buy_volume?, r.volume))));
-        if !self.rows.is_full() {
-            return;
-        }
-        let (mut bought, mut traded) = (0.0, 0.0);
-        for row in self.rows.iter() {
-            let Some((b, v)) = row else { return };
-            bought += b;
-            traded += v;
-        }
-        // A venue's rounded split may exceed its volume by a rounding step.
-        out[0] = (traded > 0.0).then(|| ((bought - (traded - bought)) / traded).clamp(-1.0, 1.0));
-    }
+/// Returns `numerator / denominator`; `None` unless the denominator is positive.
+fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
+    (denominator > 0.0).then(|| numerator / denominator)
 }

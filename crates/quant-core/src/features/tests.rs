@@ -1,6 +1,7 @@
 //! Tests of the feature set: golden values against the definitions, and independence of start and future.
 
 mod cross;
+mod flow;
 mod golden;
 mod price;
 
@@ -537,6 +538,7 @@ fn every_kind_is_registered_with_a_full_declaration() {
     let mut ours: Vec<&str> = every_kind()
         .iter()
         .chain(&cross::two_instrument_kinds())
+        .chain(&flow::flow_kinds())
         .map(FeatureParams::kind)
         .collect();
     ours.sort_unstable();

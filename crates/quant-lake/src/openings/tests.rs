@@ -72,3 +72,215 @@ fn openings_come_back_sorted_with_their_source() {
         Some(vec![])
     );
 }
+
+mod made {
+    //! Openings made from partitions.
+
+    use quant_core::market::{BookLevel, Touch};
+    use quant_core::time::UnixMicros;
+
+    use super::*;
+    use crate::schema::Dataset;
+    use crate::stream::fixture::{
+        Bench, M, S, day, funding, level, mark, micro, quote, snapshot, trade, um,
+    };
+
+    const BARS: [Dataset; 2] = [Dataset::Trades, Dataset::Klines1m];
+
+    fn at(us: i64) -> i64 {
+        day().start().0 + us
+    }
+
+    /// Three days before with trades; a book whose only snapshot is two days before.
+    fn bench() -> Bench {
+        let bench = Bench::new(um());
+        let day_us = 1440 * M;
+        for (back, qty) in [(1, 3.0), (2, 5.0), (4, 10.0)] {
+            let t = at(-back * day_us);
+            let before = day().plus(-i32::try_from(back).unwrap());
+            bench.put(
+                before,
+                &[
+                    trade(t, 100 - back, 7.0, 1.0),
+                    trade(t + S, 200 - back, 8.0, qty),
+                ],
+            );
+        }
+        bench.put(day(), &[trade(at(0), 999, 7.0, 1.0)]);
+        let mut rows: Vec<_> = snapshot(at(-2 * day_us), 5, 15.0).into();
+        rows.push(level(at(-2 * day_us + S), (6, 6), Some(5), 1, 14.0, 2.0));
+        bench.put(day().plus(-2), &rows);
+        bench.put(
+            day().plus(-1),
+            &[level(at(-9 * S), (7, 7), Some(6), 1, 15.0, 4.0)],
+        );
+        bench.put(day(), &[level(at(S), (8, 8), Some(7), 1, 15.0, 3.0)]);
+        let mut quotes = [quote(at(-8 * S), 1, 20.0), quote(at(-7 * S), 2, 21.0)];
+        quotes[1].late = Some(true);
+        bench.put(day().plus(-1), &quotes);
+        bench.put(day(), &[quote(at(S), 3, 20.0)]);
+        bench.put(
+            day().plus(-1),
+            &[mark(at(-2 * M), 30.0), mark(at(-M), 31.0)],
+        );
+        bench.put(day(), &[funding(at(0), 0.5)]);
+        bench
+    }
+
+    fn make(bench: &Bench, volumes: &VolumeMemo) -> (DayOpening, Vec<Source>) {
+        let spec = micro(&[]);
+        let sets = bench.sets(&spec);
+        let day = sets.plan(day(), Dataset::Trades, Some(&spec));
+        let plan = OpeningPlan {
+            sets: &sets,
+            day: &day,
+            bars: &BARS,
+            spec: &spec,
+        };
+        plan.make(volumes, &HashMemo::default()).unwrap()
+    }
+
+    #[test]
+    fn a_made_opening_holds_what_was_known_at_midnight() {
+        let bench = bench();
+        let (made, sources) = make(&bench, &VolumeMemo::default());
+        let o = &made.opening;
+        assert_eq!(
+            (o.last_price, o.last_trade_ts),
+            (Some(8.0), Some(UnixMicros(at(-1440 * M + S))))
+        );
+        // The last quote was late.
+        let touch = o.touch.unwrap();
+        assert_eq!(touch.ts.0, at(-8 * S));
+        let expected = Touch {
+            bid_px: 20.0,
+            bid_qty: 1.0,
+            ask_px: 21.0,
+            ask_qty: 1.0,
+        };
+        assert_eq!(touch.touch, expected);
+        let book = o.book.as_ref().unwrap();
+        assert_eq!(book.ts_event.0, at(-9 * S));
+        let px_qty = |levels: &[BookLevel]| -> Vec<(f64, f64)> {
+            levels.iter().map(|l| (l.px, l.qty)).collect()
+        };
+        assert_eq!(px_qty(&book.bids), [(15.0, 4.0), (14.0, 2.0)]);
+        assert_eq!(px_qty(&book.asks), [(16.0, 1.0)]);
+        assert_eq!(
+            made.link.map(|l| (l.last_id, l.is_snapshot)),
+            Some((7, false))
+        );
+        // Places: end of the kline, or settlement, less watermark and 1 us; the kline known at 00:00 is the last.
+        let place = UnixMicros(at(-250_001));
+        assert_eq!(o.state.mark, Some((place, 31.0)));
+        assert_eq!(
+            o.state.funding.map(|f| (f.ts_event, f.rate)),
+            Some((place, 0.5))
+        );
+        assert_eq!(o.state.index, None);
+        // Days with trades among the seven before: 1, 2 and 4 days ago; a tenth of their mean.
+        assert_eq!(made.volumes, [(1, 4.0), (2, 6.0), (4, 11.0)]);
+        assert!((made.volume_bucket.unwrap() - 0.7).abs() < 1e-12);
+        let names: Vec<String> = sources
+            .iter()
+            .map(|s| s.name.replace("raw/binance/um/BTCUSDT/", ""))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "book_ticker/date=2024-01-01",
+                "funding/date=2024-01-02",
+                "l2_deltas/date=2023-12-31",
+                "l2_deltas/date=2024-01-01",
+                "mark_klines/date=2024-01-01",
+                "trades/date=2023-12-29",
+                "trades/date=2023-12-31",
+                "trades/date=2024-01-01",
+            ]
+        );
+        // The stream of the day goes on from it without a gap, and the first change of the book has a before.
+        let (told, report) = bench.drive_from(day(), &micro(&[]), &made, made.link);
+        assert_eq!(report.n_gaps, 0);
+        assert!(
+            told.contains(&"1: book Some(15.0) 15".to_owned()),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn an_opening_comes_back_from_its_rows() {
+        let bench = bench();
+        let (made, sources) = make(&bench, &VolumeMemo::default());
+        let spec = set_openings_spec(&um(), "0af3").unwrap();
+        assert_eq!(spec.dir, "openings/binance/um/BTCUSDT/0af3");
+        let writer = DatasetWriter::open(&bench.lake, spec.clone(), options()).unwrap();
+        let rows = made.to_rows(day());
+        let partition = write_opening(&writer, day(), &rows, sources.clone()).unwrap();
+        let set = PartitionSet::open(&bench.lake, &spec).unwrap();
+        let memo = HashMemo::default();
+        let rows = read_opening(&set, day(), &memo).unwrap().unwrap();
+        let mut back = DayOpening::from_rows(&rows);
+        // The number of an image is not kept; the link is.
+        if let (Some(back), Some(made)) = (&mut back.opening.book, &made.opening.book) {
+            back.seq = made.seq;
+        }
+        assert_eq!(back, made);
+        assert_eq!(DayOpening::from_rows(&[]), DayOpening::default());
+        // The lineage that is there tells how far back the book was replayed.
+        let spec = micro(&[]);
+        let sets = bench.sets(&spec);
+        let day = sets.plan(self::day(), Dataset::Trades, Some(&spec));
+        let plan = OpeningPlan {
+            sets: &sets,
+            day: &day,
+            bars: &BARS,
+            spec: &spec,
+        };
+        assert_eq!(plan.sources(&partition), sources);
+        // Both kinds of openings are found and sound.
+        let plain = DatasetWriter::open(&bench.lake, openings_spec(&um()), options()).unwrap();
+        write_opening(&plain, day.day, &rows[..0], vec![]).unwrap();
+        let report = verify_lake(&Lake::new(bench.dir.path()), 0, Depth::Rows, &memo);
+        assert_eq!(report.problems, []);
+    }
+
+    #[test]
+    fn what_broke_before_midnight_leaves_no_book_and_no_older_touch() {
+        let bench = bench();
+        let broken = [
+            level(at(-9 * S), (7, 7), Some(6), 1, 15.0, 4.0),
+            level(at(-3 * S), (9, 9), Some(8), 1, 15.0, 4.0),
+        ];
+        bench.put(day().plus(-1), &broken);
+        let (made, _) = make(&bench, &VolumeMemo::default());
+        assert_eq!(
+            (made.opening.book, made.link, made.opening.touch),
+            (None, None, None)
+        );
+        // Without any snapshot there is no book either.
+        let bench = Bench::new(um());
+        bench.put(day(), &[trade(at(0), 1, 7.0, 1.0)]);
+        bench.put(day(), &[level(at(S), (8, 8), Some(7), 1, 15.0, 3.0)]);
+        bench.put(
+            day().plus(-1),
+            &[level(at(-9 * S), (7, 7), Some(6), 1, 15.0, 4.0)],
+        );
+        let (made, sources) = make(&bench, &VolumeMemo::default());
+        assert_eq!(made, DayOpening::default());
+        assert_eq!(sources.len(), 1);
+    }
+
+    #[test]
+    fn volumes_are_read_once() {
+        let bench = bench();
+        let volumes = VolumeMemo::default();
+        let (first, _) = make(&bench, &volumes);
+        // Files that are gone are not missed: their volumes are known.
+        for back in [2, 4] {
+            let before = day().plus(-back);
+            let folder = format!("raw/binance/um/BTCUSDT/trades/date={before}");
+            std::fs::remove_dir_all(bench.dir.path().join(folder)).unwrap();
+        }
+        assert_eq!(make(&bench, &volumes).0, first);
+    }
+}

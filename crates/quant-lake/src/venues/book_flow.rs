@@ -121,6 +121,8 @@ pub struct BookFlow {
     newest: i64,
     /// Next multiple of the cadence to take an image at.
     next_image: i64,
+    /// First and previous id of messages that changed no level since the last one with rows.
+    unwritten: Option<(i64, Option<i64>)>,
     scratch: Vec<BookLevel>,
     bids: Vec<BookLevel>,
     asks: Vec<BookLevel>,
@@ -137,6 +139,7 @@ impl BookFlow {
             last: None,
             newest: i64::MIN,
             next_image: i64::MIN,
+            unwritten: None,
             scratch: Vec::new(),
             bids: Vec::new(),
             asks: Vec::new(),
@@ -169,7 +172,8 @@ impl BookFlow {
         out.saw(message.ts_event);
         self.take_images(message.ts_event, out);
         if self.wants_deltas {
-            self.write_levels(&message, out);
+            let linked = self.bridged(&message);
+            self.write_levels(&linked, out);
         }
         let unit = self.options.unit;
         let base = |l: &BookLevel| BookLevel {
@@ -213,10 +217,29 @@ impl BookFlow {
         }
     }
 
+    /// Lets the ids of a message reach back over those before it that changed no level: they have no rows, and a reader of
+    /// the rows could not tell their hole from a lost message.
+    fn bridged<'a>(&mut self, message: &BookMessage<'a>) -> BookMessage<'a> {
+        let mut out = *message;
+        // Ids that only number messages link nothing.
+        let is_linked = message.prev_id.is_some() || message.ids.1 != message.msg_seq;
+        if message.is_snapshot || !is_linked {
+            self.unwritten = None;
+        } else if message.bids.is_empty() && message.asks.is_empty() {
+            let own = (message.ids.0, message.prev_id);
+            self.unwritten.get_or_insert(own);
+        } else if let Some((first, prev)) = self.unwritten.take() {
+            out.ids.0 = first;
+            out.prev_id = prev;
+        }
+        out
+    }
+
     /// Forgets the book: what follows cannot be applied until the next image of the venue.
     pub fn void(&mut self, out: &mut Tables) {
         self.book.clear();
         self.last = None;
+        self.unwritten = None;
         out.gap(Dataset::L2Deltas);
         out.gap(Dataset::L2Snapshots);
         out.diagnose(self.reported_under(), "resyncs", 1);

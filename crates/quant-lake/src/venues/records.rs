@@ -2,6 +2,8 @@
 //!
 //! The columns follow [`Dataset::columns`] exactly (a test compares both). Parsing lives with each venue.
 
+mod events;
+
 use std::sync::Arc;
 
 use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -12,6 +14,7 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 
+pub use self::events::AsEvent;
 use crate::schema::Dataset;
 
 /// One row of a dataset.

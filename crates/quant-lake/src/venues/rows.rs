@@ -11,6 +11,7 @@ use memchr::memchr;
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
 use super::records::{Columns as _, Record};
+use super::tables::Tap;
 use crate::schema::Dataset;
 
 mod fields;
@@ -208,6 +209,11 @@ pub trait RowParser: Send {
     /// # Errors
     /// Why the file is refused.
     fn finish(&mut self, out: &mut Vec<Parsed>) -> Result<FileTotals, ParseError>;
+    /// Asks to be told every row as it arrives; returns false if the format has no messages.
+    fn tap(&mut self, tap: Tap) -> bool {
+        drop(tap);
+        false
+    }
 }
 
 /// The engine: one file, one format.

@@ -13,13 +13,14 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
+use quant_core::market::{Event, Heartbeat};
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
 pub use self::images::BookImage;
 use self::images::ImageTable;
 use self::table::{Counted, Table};
 use super::records::{
-    AggTrade, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, L2DeltaRow,
+    AggTrade, AsEvent as _, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, L2DeltaRow,
     LiquidationRow, MarkKline, OpenInterestRow, PremiumKline, Record, TradeRow,
 };
 use super::rows::{
@@ -100,7 +101,12 @@ pub struct Tables {
     n_quarantined: usize,
     ready: Vec<Parsed>,
     failed: Option<ParseError>,
+    tap: Option<Tap>,
 }
+
+/// Told every row as it arrives, with its dataset, in the order of the messages, whatever becomes of it in the tables; times of
+/// messages come as heartbeats.
+pub struct Tap(pub Box<dyn FnMut(Dataset, Event) + Send>);
 
 /// Returns an empty table if it is wanted.
 fn table<R: Record>(want: bool, parse: &ParseOptions) -> Option<Table<R>> {
@@ -121,6 +127,9 @@ macro_rules! pushers {
                 row.mark_late();
             }
             let wanted = self.range.contains(UnixMicros(ts));
+            if let Some(tap) = &mut self.tap {
+                tap.0(<$row as Record>::DATASET, row.as_event());
+            }
             if let Some(table) = &mut self.$field
                 && table.count(wanted)
             {
@@ -170,6 +179,7 @@ impl Tables {
             n_quarantined: 0,
             ready: Vec::new(),
             failed: None,
+            tap: None,
         }
     }
 
@@ -186,6 +196,10 @@ impl Tables {
     /// Tells the time of a message that makes no row, so that the watermark advances.
     #[inline]
     pub fn saw(&mut self, ts_event: i64) {
+        if let Some(tap) = &mut self.tap {
+            let ts_event = UnixMicros(ts_event);
+            tap.0(self.primary, Event::Heartbeat(Heartbeat { ts_event }));
+        }
         self.newest = self.newest.max(ts_event);
     }
 
@@ -466,6 +480,11 @@ impl<F: MessageFormat> MessageParser<F> {
 }
 
 impl<F: MessageFormat> RowParser for MessageParser<F> {
+    fn tap(&mut self, tap: Tap) -> bool {
+        self.tables.tap = Some(tap);
+        true
+    }
+
     fn feed(&mut self, lines: &[u8], out: &mut Vec<Parsed>) -> Result<(), ParseError> {
         let mut rest = lines;
         if self.lines == 0

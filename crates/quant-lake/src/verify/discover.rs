@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use quant_core::market::InstrumentKey;
 
-use crate::bars::bar_set_spec;
+use crate::bars::{bar_set_spec, micro_bar_set_spec};
 use crate::features::{self, FEATURES_DIR};
 use crate::layout::{
     DatasetKey, Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder, parse_symbol_folder,
 };
-use crate::openings::openings_spec;
+use crate::openings::{openings_spec, set_openings_spec};
 
 /// First folders of partition sets.
 pub const SET_KINDS: [&str; 4] = ["raw", "bars", "openings", FEATURES_DIR];
@@ -68,27 +68,38 @@ pub fn spec_of_folder(
     names: &[&str],
     book_levels: u16,
 ) -> Result<PartitionSetSpec, String> {
-    if names.first() == Some(&FEATURES_DIR) {
-        features::spec_of_folder(dir, names)
-    } else {
-        spec_of(names, book_levels)
+    match *names {
+        [FEATURES_DIR, ..] => features::spec_of_folder(dir, names),
+        ["bars", e, m, s, id] if has_microstructure(dir) => instrument(e, m, s)
+            .and_then(|key| micro_bar_set_spec(&key, id).map_err(|e| e.to_string())),
+        _ => spec_of(names, book_levels),
     }
 }
 
-/// Returns the set whose folder below the lake has these names, or why there is none; the names of feature sets do
-/// not tell their columns.
+/// Returns whether the manifest of a bar set says that its rows have the statistics of microstructure.
+fn has_microstructure(dir: &Path) -> bool {
+    let Ok(text) = std::fs::read(dir.join(MANIFEST_FILE)) else {
+        return false;
+    };
+    let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    !manifest["ingest_params"]["bar_set"]["microstructure"].is_null()
+}
+
+fn instrument(exchange: &str, market: &str, symbol: &str) -> Result<InstrumentKey, String> {
+    let text = |e: quant_core::market::MarketError| e.to_string();
+    Ok(InstrumentKey {
+        exchange: exchange.parse().map_err(text)?,
+        market: market.parse().map_err(text)?,
+        symbol: parse_symbol_folder(symbol).map_err(text)?,
+    })
+}
+
+/// Returns the set whose folder below the lake has these names, or why there is none; what only a manifest tells is
+/// left out (statistics of bars, columns of features).
 ///
 /// # Errors
 /// A sentence.
 pub fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, String> {
-    let instrument = |exchange: &str, market: &str, symbol: &str| {
-        let text = |e: quant_core::market::MarketError| e.to_string();
-        Ok::<_, String>(InstrumentKey {
-            exchange: exchange.parse().map_err(text)?,
-            market: market.parse().map_err(text)?,
-            symbol: parse_symbol_folder(symbol).map_err(text)?,
-        })
-    };
     match *names {
         ["raw", e, m, s, dataset] => {
             let dataset = dataset
@@ -102,6 +113,9 @@ pub fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, Str
         }
         ["bars", e, m, s, id] => bar_set_spec(&instrument(e, m, s)?, id).map_err(|e| e.to_string()),
         ["openings", e, m, s] => Ok(openings_spec(&instrument(e, m, s)?)),
+        ["openings", e, m, s, id] => {
+            set_openings_spec(&instrument(e, m, s)?, id).map_err(|e| e.to_string())
+        }
         _ => Err("not the place of a partition set".to_owned()),
     }
 }
@@ -113,14 +127,20 @@ fn walk(dir: &Path, parts: Vec<String>, found: &mut Vec<Vec<String>>) {
         .iter()
         .any(|(n, _)| n == MANIFEST_FILE || parse_day_folder(n).is_some())
     {
-        found.push(parts);
-        return;
+        found.push(parts.clone());
+        // Below the openings of an instrument lie those of its bar sets.
+        if parts.len() != 4 || parts[0] != "openings" {
+            return;
+        }
     }
     // The deepest set lies five folders down; anything deeper is not the lake's.
     if parts.len() > 8 {
         return;
     }
     for (name, path) in entries {
+        if parse_day_folder(&name).is_some() {
+            continue;
+        }
         // Links are not followed: they can lead out of the lake or in circles.
         if path.symlink_metadata().is_ok_and(|m| m.is_dir()) {
             let mut parts = parts.clone();

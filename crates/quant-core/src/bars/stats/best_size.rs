@@ -1,9 +1,14 @@
 //! Sizes of the best bid and ask.
 
+use crate::bars::stats::held::Held;
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::Touch;
 
+/// Time integrals of the best sizes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct BestSize {}
+pub(super) struct BestSize {
+    held: Held<2>,
+}
 
 impl BestSize {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
@@ -32,8 +37,14 @@ impl MinuteStat for BestSize {
         reference: "-",
     };
 
+    #[inline]
+    fn hold_touch(&mut self, us: i64, touch: &Touch) {
+        self.held.add(us, [touch.bid_qty, touch.ask_qty]);
+    }
+
     fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
+        for mean in self.held.close() {
+            out.write(mean);
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! How much of the minute has a usable book.
 
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::time::{MICROS_PER_MINUTE, MICROS_PER_SECOND};
 
+/// Keeps nothing: the driver counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct BookUpdates {}
+pub(super) struct BookUpdates;
 
 impl BookUpdates {
-    pub(super) fn new(_inputs: &StatInputs) -> Self {
-        Self::default()
+    pub(super) const fn new(_inputs: &StatInputs) -> Self {
+        Self
     }
 }
 
@@ -37,9 +39,12 @@ impl MinuteStat for BookUpdates {
         reference: "-",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let used = &minute.book;
+        out.count(used.n_events, used.is_known);
+        let share = used.valid_us as f64 / MICROS_PER_MINUTE as f64;
+        out.write(used.is_known.then_some(share));
+        let seconds = |us| us as f64 / MICROS_PER_SECOND as f64;
+        out.write(used.age_us.map(seconds));
     }
 }

@@ -1,9 +1,14 @@
 //! Imbalance of the best sizes (TOBI).
 
+use crate::bars::stats::held::Held;
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::Touch;
 
+/// Time integral of the share of the bid.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Imbalance {}
+pub(super) struct Imbalance {
+    held: Held<1>,
+}
 
 impl Imbalance {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
@@ -37,9 +42,16 @@ impl MinuteStat for Imbalance {
         reference: "Stoikov (2018), The Micro-Price: the state (I, S)",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    #[inline]
+    fn hold_touch(&mut self, us: i64, touch: &Touch) {
+        self.held.add(us, [touch.imbalance()]);
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let at_close = minute.touch.at_close.map(|t| t.imbalance());
+        out.write(at_close);
+        out.write(at_close.map(|share| (10.0 * share).floor().min(9.0)));
+        let [mean] = self.held.close();
+        out.write(mean);
     }
 }

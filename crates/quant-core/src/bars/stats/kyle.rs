@@ -1,9 +1,31 @@
 //! Sums of the regression of price changes on signed volume.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{GRID_US, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::Trade;
+use crate::time::UnixMicros;
 
+/// Length of an interval: two steps of the grid.
+const INTERVAL_US: i64 = 2 * GRID_US;
+
+/// Sums over the intervals that ended in the minute; an interval ends in the minute it began in.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kyle {}
+struct Sums {
+    n: u64,
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
+    yy: f64,
+}
+
+/// The interval going on, and those that ended in the minute.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kyle {
+    /// Price at its start; `None` if there was none or something was lost since.
+    start: Option<f64>,
+    flow: f64,
+    sums: Sums,
+}
 
 impl Kyle {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
@@ -52,12 +74,36 @@ impl MinuteStat for Kyle {
         reference: "Kyle (1985), Econometrica 53(6), as a regression within the same interval",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    #[inline]
+    fn on_trade(&mut self, trade: &Trade) {
+        self.flow += f64::from(trade.aggressor.sign()) * trade.qty;
+    }
+
+    fn on_grid(&mut self, ts: UnixMicros, price: Option<f64>) {
+        if ts.0.rem_euclid(INTERVAL_US) != 0 {
+            return;
+        }
+        if let Some((start, end)) = self.start.zip(price) {
+            let (x, y) = (self.flow, end - start);
+            self.sums.n += 1;
+            self.sums.x += x;
+            self.sums.y += y;
+            self.sums.xx += x * x;
+            self.sums.xy += x * y;
+            self.sums.yy += y * y;
+        }
+        (self.start, self.flow) = (price, 0.0);
+    }
+
+    fn on_gap(&mut self) {
+        self.start = None;
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let sums = std::mem::take(&mut self.sums);
+        out.count(sums.n, minute.has_trades);
+        for sum in [sums.x, sums.y, sums.xx, sums.xy, sums.yy] {
+            out.write(minute.has_trades.then_some(sum));
+        }
     }
 }

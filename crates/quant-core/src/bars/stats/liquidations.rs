@@ -1,9 +1,14 @@
 //! Notional of forced orders.
 
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::{Liquidation, Side};
 
+/// Running sums of the minute.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Liquidations {}
+pub(super) struct Liquidations {
+    bought: f64,
+    sold: f64,
+}
 
 impl Liquidations {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
@@ -32,8 +37,17 @@ impl MinuteStat for Liquidations {
         reference: "forceOrder streams and their archives",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
+    fn on_liquidation(&mut self, order: &Liquidation) {
+        let notional = order.price * order.qty;
+        match order.side {
+            Side::Buy => self.bought += notional,
+            Side::Sell => self.sold += notional,
+        }
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        out.write(minute.has_liquidations.then_some(self.bought));
+        out.write(minute.has_liquidations.then_some(self.sold));
+        *self = Self::default();
     }
 }

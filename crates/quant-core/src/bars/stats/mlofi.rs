@@ -1,13 +1,32 @@
 //! Order flow imbalance of each rank and their weighted mean.
 
+use crate::bars::stats::obi::WEIGHTS;
+use crate::bars::stats::ofi::{ask_flow, bid_flow};
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::book::{TOP_LEVELS, TopBook};
+use crate::time::UnixMicros;
 
-#[derive(Clone, Debug, Default)]
-pub(super) struct Mlofi {}
+/// Running sums per rank.
+#[derive(Clone, Debug)]
+pub(super) struct Mlofi {
+    sums: [f64; TOP_LEVELS],
+    /// Ranks that every change of the minute had on both sides before and after; missing ones are the worst ones.
+    n_ranks: usize,
+    /// A valid book came in this minute.
+    is_seen: bool,
+}
 
 impl Mlofi {
-    pub(super) fn new(_inputs: &StatInputs) -> Self {
-        Self::default()
+    pub(super) const fn new(_inputs: &StatInputs) -> Self {
+        Self::start()
+    }
+
+    const fn start() -> Self {
+        Self {
+            sums: [0.0; TOP_LEVELS],
+            n_ranks: TOP_LEVELS,
+            is_seen: false,
+        }
     }
 }
 
@@ -77,17 +96,32 @@ impl MinuteStat for Mlofi {
         reference: "Xu, Gould and Howison (2018), Multi-Level Order-Flow Imbalance; weights 1/m",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    #[inline]
+    fn on_book(&mut self, _ts: UnixMicros, before: Option<&TopBook>, after: &TopBook) {
+        self.is_seen = true;
+        let Some(before) = before else {
+            return;
+        };
+        let bids = before.bids().iter().zip(after.bids());
+        let asks = before.asks().iter().zip(after.asks());
+        self.n_ranks = self.n_ranks.min(bids.len()).min(asks.len());
+        for (sum, ((bid, new_bid), (ask, new_ask))) in self.sums.iter_mut().zip(bids.zip(asks)) {
+            *sum += bid_flow(*bid, *new_bid) - ask_flow(*ask, *new_ask);
+        }
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let is_known = self.is_seen || minute.book.at_open;
+        let n_ranks = if is_known { self.n_ranks } else { 0 };
+        for (rank, sum) in self.sums.iter().enumerate() {
+            out.write((rank < n_ranks).then_some(*sum));
+        }
+        let (mut weighted, mut weights) = (0.0, 0.0);
+        for (sum, w) in self.sums.iter().zip(WEIGHTS).take(n_ranks) {
+            weighted += w * sum;
+            weights += w;
+        }
+        out.ratio(weighted, weights);
+        *self = Self::start();
     }
 }

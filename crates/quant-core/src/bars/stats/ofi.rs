@@ -1,13 +1,69 @@
 //! Order flow imbalance of the best level.
 
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::{BookLevel, Touch};
+use crate::time::UnixMicros;
 
+/// Running sums over the changes of the touch.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ofi {}
+pub(super) struct Ofi {
+    sum: f64,
+    n: u64,
+    depth: f64,
+    /// A valid touch came in this minute.
+    is_seen: bool,
+}
 
 impl Ofi {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
         Self::default()
+    }
+}
+
+/// Returns the order flow that a change of a bid shows: what came at the same or a better price, less what was there
+/// at the same or a worse one.
+#[inline]
+pub(super) fn bid_flow(before: BookLevel, after: BookLevel) -> f64 {
+    let came = if after.px >= before.px {
+        after.qty
+    } else {
+        0.0
+    };
+    let went = if after.px <= before.px {
+        before.qty
+    } else {
+        0.0
+    };
+    came - went
+}
+
+/// Returns the order flow that a change of an ask shows; supply, where that of a bid is demand.
+#[inline]
+pub(super) fn ask_flow(before: BookLevel, after: BookLevel) -> f64 {
+    let came = if after.px <= before.px {
+        after.qty
+    } else {
+        0.0
+    };
+    let went = if after.px >= before.px {
+        before.qty
+    } else {
+        0.0
+    };
+    came - went
+}
+
+const fn bid(touch: &Touch) -> BookLevel {
+    BookLevel {
+        px: touch.bid_px,
+        qty: touch.bid_qty,
+    }
+}
+
+const fn ask(touch: &Touch) -> BookLevel {
+    BookLevel {
+        px: touch.ask_px,
+        qty: touch.ask_qty,
     }
 }
 
@@ -33,13 +89,25 @@ impl MinuteStat for Ofi {
             },
         ],
         inputs: "changes of the touch with a known state before",
-        nan_policy: "ofi and ofi_events: null without any touch in force; ofi_depth: null without changes",
+        nan_policy: "ofi: null without any touch in force; ofi_events: null without a quote source; ofi_depth: null without changes",
         reference: "Cont, Kukanov and Stoikov (2014), J. Financial Econometrics 12(1), eq. 4",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    #[inline]
+    fn on_touch(&mut self, _ts: UnixMicros, before: Option<&Touch>, after: &Touch) {
+        self.is_seen = true;
+        if let Some(before) = before {
+            self.sum += bid_flow(bid(before), bid(after)) - ask_flow(ask(before), ask(after));
+            self.n += 1;
+            self.depth += f64::midpoint(after.bid_qty, after.ask_qty);
+        }
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let is_known = self.is_seen || minute.touch.at_open;
+        out.write(is_known.then_some(self.sum));
+        out.count(self.n, minute.touch.is_known);
+        out.ratio(self.depth, self.n as f64);
+        *self = Self::default();
     }
 }

@@ -1,9 +1,14 @@
 //! Signed volume and signed root of quote volume.
 
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::Trade;
 
+/// Running sums of the minute.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Signed {}
+pub(super) struct Signed {
+    volume: f64,
+    sqrt_quote: f64,
+}
 
 impl Signed {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
@@ -32,8 +37,16 @@ impl MinuteStat for Signed {
         reference: "Hasbrouck (2009), J. Finance 64(3), for the root",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
+    #[inline]
+    fn on_trade(&mut self, trade: &Trade) {
+        let sign = f64::from(trade.aggressor.sign());
+        self.volume += sign * trade.qty;
+        self.sqrt_quote += sign * (trade.price * trade.qty).sqrt();
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        out.write(minute.has_trades.then_some(self.volume));
+        out.write(minute.has_trades.then_some(self.sqrt_quote));
+        *self = Self::default();
     }
 }

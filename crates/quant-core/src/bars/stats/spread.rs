@@ -1,9 +1,14 @@
 //! Quoted spread.
 
+use crate::bars::stats::held::Held;
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::Touch;
 
+/// Time integrals of the spread and of the spread over the mid.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Spread {}
+pub(super) struct Spread {
+    held: Held<2>,
+}
 
 impl Spread {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
@@ -37,9 +42,16 @@ impl MinuteStat for Spread {
         reference: "quoted spread",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    #[inline]
+    fn hold_touch(&mut self, us: i64, touch: &Touch) {
+        let spread = touch.spread();
+        self.held.add(us, [spread, spread / touch.mid()]);
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let [spread, share] = self.held.close();
+        out.write(spread);
+        out.write(share.map(|x| x * 1e4));
+        out.write(minute.touch.at_close.map(|t| t.spread()));
     }
 }

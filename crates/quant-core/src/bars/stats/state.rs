@@ -2,12 +2,13 @@
 
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 
+/// Has nothing to remember: the driver knows the records and their ages.
 #[derive(Clone, Debug, Default)]
-pub(super) struct State {}
+pub(super) struct State;
 
 impl State {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
-        Self::default()
+        Self
     }
 }
 
@@ -62,14 +63,15 @@ impl MinuteStat for State {
         reference: "-",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let state = minute.state;
+        out.write(state.mark);
+        out.write(state.index);
+        out.write(state.premium);
+        out.write(state.funding_rate);
+        out.write(state.funding_interval_h);
+        out.write(state.open_interest);
+        out.write(state.band_bid);
+        out.write(state.band_ask);
     }
 }

@@ -1,13 +1,64 @@
 //! Sums of powers of 5 s returns.
 
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::time::UnixMicros;
 
+/// Sums over the returns that ended in the minute.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Variance {}
+struct Sums {
+    n: u64,
+    n_zero: u64,
+    squares: f64,
+    bipower: f64,
+    median: f64,
+    minimum: f64,
+}
+
+/// The unbroken chain up to the last instant of the grid, and the sums of the minute.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Variance {
+    price: Option<f64>,
+    /// Absolute returns: the last one and the one before it, where the chain is so long.
+    last: Option<f64>,
+    last_but_one: Option<f64>,
+    sums: Sums,
+}
+
+/// Returns `ln(to / from)` of two positive prices.
+fn log_return(from: f64, to: f64) -> f64 {
+    let change = (to - from) / from;
+    if change.abs() < 0.5 {
+        // Returns of 5 s are near 1e-6: the rounding of the quotient near 1 would take their last digits.
+        libm::log1p(change)
+    } else {
+        // Nor does a quotient of any two prices stay within the range of numbers.
+        libm::log(to) - libm::log(from)
+    }
+}
+
+fn median(a: f64, b: f64, c: f64) -> f64 {
+    a.min(b).max(a.max(b).min(c))
+}
 
 impl Variance {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
         Self::default()
+    }
+
+    fn add(&mut self, size: f64) {
+        let sums = &mut self.sums;
+        sums.n += 1;
+        sums.n_zero += u64::from(size <= 0.0);
+        sums.squares += size * size;
+        if let Some(last) = self.last {
+            let least = last.min(size);
+            sums.bipower += last * size;
+            sums.minimum += least * least;
+            if let Some(first) = self.last_but_one {
+                let middle = median(first, last, size);
+                sums.median += middle * middle;
+            }
+        }
     }
 }
 
@@ -48,16 +99,34 @@ impl MinuteStat for Variance {
             },
         ],
         inputs: "the price grid",
-        nan_policy: "sums are 0 without returns; rv_n says how many there were",
+        nan_policy: "null where the day has neither touches nor trades; else sums are 0 without returns, and rv_n says how many there were",
         reference: "Barndorff-Nielsen and Shephard (2004); Andersen, Dobrev and Schaumburg (2012)",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    fn on_grid(&mut self, _ts: UnixMicros, price: Option<f64>) {
+        let size = self
+            .price
+            .zip(price)
+            .map(|(from, to)| log_return(from, to).abs());
+        if let Some(size) = size {
+            self.add(size);
+        }
+        (self.last_but_one, self.last) = (self.last, size);
+        self.price = price;
+    }
+
+    fn on_gap(&mut self) {
+        // The next instant then ends no return, and the one after pairs with none.
+        self.price = None;
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let is_known = minute.has_trades || minute.touch.is_known;
+        let sums = std::mem::take(&mut self.sums);
+        out.count(sums.n, is_known);
+        out.count(sums.n_zero, is_known);
+        for sum in [sums.squares, sums.bipower, sums.median, sums.minimum] {
+            out.write(is_known.then_some(sum));
+        }
     }
 }

@@ -1,14 +1,21 @@
 //! Largest level over the sum of levels.
 
+use crate::bars::stats::depth::sum;
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::BookLevel;
 
+/// Keeps nothing: only the book at the close counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wall {}
+pub(super) struct Wall;
 
 impl Wall {
-    pub(super) fn new(_inputs: &StatInputs) -> Self {
-        Self::default()
+    pub(super) const fn new(_inputs: &StatInputs) -> Self {
+        Self
     }
+}
+
+fn largest(levels: &[BookLevel]) -> f64 {
+    levels.iter().fold(0.0, |max, level| max.max(level.qty))
 }
 
 impl MinuteStat for Wall {
@@ -37,9 +44,17 @@ impl MinuteStat for Wall {
         reference: "largest level / total size within the first ten levels",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
-        out.write(None);
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        let Some(book) = minute.book.at_close else {
+            for _ in Self::SPEC.columns {
+                out.write(None);
+            }
+            return;
+        };
+        let (bid, ask) = (largest(book.bids()), largest(book.asks()));
+        let (bids, asks) = (sum(book.bids()), sum(book.asks()));
+        out.ratio(bid, bids);
+        out.ratio(ask, asks);
+        out.ratio(bid.max(ask), bids + asks);
     }
 }

@@ -1,9 +1,14 @@
 //! Size-weighted mid; not the microprice of Stoikov.
 
+use crate::bars::stats::held::Held;
 use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::market::Touch;
 
+/// Time integral of the size-weighted mid.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wmid {}
+pub(super) struct Wmid {
+    held: Held<1>,
+}
 
 impl Wmid {
     pub(super) fn new(_inputs: &StatInputs) -> Self {
@@ -32,8 +37,14 @@ impl MinuteStat for Wmid {
         reference: "size-weighted mid",
     };
 
-    fn close(&mut self, _minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
-        out.write(None);
-        out.write(None);
+    #[inline]
+    fn hold_touch(&mut self, us: i64, touch: &Touch) {
+        self.held.add(us, [touch.wmid()]);
+    }
+
+    fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
+        out.write(minute.touch.at_close.map(|t| t.wmid()));
+        let [mean] = self.held.close();
+        out.write(mean);
     }
 }

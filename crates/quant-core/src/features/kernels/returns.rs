@@ -16,18 +16,25 @@ impl LastClose {
         self.0 = None;
     }
 
+    /// Takes the next minute and returns the close before it and its own; `None` before a second close.
+    ///
+    /// A filled or absent minute moves nothing: it has the close before it.
+    pub(crate) fn step(&mut self, minute: &InstrumentMinute) -> Option<(f64, f64)> {
+        let row = minute.row.as_ref();
+        let own = row.and_then(|r| r.close);
+        let close = if row.is_some_and(|r| !r.is_filled) {
+            own.or(self.0)
+        } else {
+            self.0.or(own)
+        }?;
+        let before = self.0.replace(close)?;
+        Some((before, close))
+    }
+
     /// Takes the next minute and returns its log return: 0 for a filled or absent minute, `None` before a second close.
     pub(crate) fn push(&mut self, minute: &InstrumentMinute) -> Option<f64> {
-        // An absent row moves nothing, like a filled one.
-        let row = minute.row.as_ref();
-        let close = row.and_then(|r| r.close).or(self.0)?;
-        let before = self.0.replace(close)?;
-        let is_real = row.is_some_and(|r| !r.is_filled);
-        Some(if is_real {
-            libm::log(close / before)
-        } else {
-            0.0
-        })
+        self.step(minute)
+            .map(|(before, close)| libm::log(close / before))
     }
 }
 

@@ -8,6 +8,8 @@ use crate::features::kernels::Window;
 
 /// Makes the median absolute deviation of a normal variable its standard deviation: `1 / Phi^-1(3/4)`, as commonly rounded.
 const MAD_SCALE: f64 = 1.4826;
+/// A deviation of at most this share of the middle is rounding of equal values, and counts as 0.
+const ROUNDING: f64 = 1e-12;
 /// Independent partial sums: breaks the chain of additions; which value goes where depends on the window alone.
 const LANES: usize = 8;
 
@@ -198,14 +200,14 @@ impl RollingZ {
     pub(crate) fn z(&self) -> Option<f64> {
         let x = self.values.last()?;
         let (mean, std) = self.values.mean_std()?;
-        (std > 0.0).then(|| (x - mean) / std)
+        (std > ROUNDING * libm::fabs(mean)).then(|| (x - mean) / std)
     }
 
     /// Returns `(x_t - median) / (1.4826 MAD)`; `None` also for a window made without it.
     pub(crate) fn zmad(&self) -> Option<f64> {
         let x = self.values.last()?;
         let (median, mad) = self.sorted.as_ref()?.median_mad()?;
-        (mad > 0.0).then(|| (x - median) / (MAD_SCALE * mad))
+        (mad > ROUNDING * libm::fabs(median)).then(|| (x - median) / (MAD_SCALE * mad))
     }
 }
 

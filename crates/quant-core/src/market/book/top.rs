@@ -71,6 +71,12 @@ impl TopBook {
             }
     }
 
+    /// Returns whether both sides start with the same level as those of `other`, or are empty as there.
+    #[inline]
+    pub fn has_same_best(&self, other: &Self) -> bool {
+        self.bids().first() == other.bids().first() && self.asks().first() == other.asks().first()
+    }
+
     /// Returns the best levels as a valid touch.
     #[inline]
     pub fn touch(&self) -> Option<Touch> {

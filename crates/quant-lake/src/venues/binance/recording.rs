@@ -31,7 +31,7 @@ use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "binance-recording-2";
+pub const RECORDING_VERSION: &str = "binance-recording-3";
 
 /// Datasets a recording can fill.
 pub const RECORDED: [Dataset; 7] = [

@@ -282,3 +282,58 @@ fn a_book_without_end_ends_the_file() {
     ));
     assert!(error.to_string().contains("hint: "));
 }
+
+#[test]
+fn ids_reach_back_over_messages_without_levels() {
+    let level = |px: f64| [BookLevel { px, qty: 1.0 }];
+    let message = |ids: (i64, i64), prev_id, is_snapshot, bids| BookMessage {
+        ts_event: ids.1,
+        ts_recv: None,
+        msg_seq: 2 * ids.1 + 1,
+        ids,
+        prev_id,
+        update_id: None,
+        is_snapshot,
+        bids,
+        asks: &[],
+    };
+    let mut flow = BookFlow::new(
+        BookOptions {
+            levels: 1,
+            cadence: DEFAULT_CADENCE,
+            unit: QtyUnit::Base,
+        },
+        &Tables::new(
+            &TableOptions {
+                datasets: vec![Dataset::L2Deltas],
+                book_levels: 1,
+                watermark_us: None,
+            },
+            &ParseOptions {
+                file: "script".to_owned(),
+                range: TimeRange {
+                    start: UnixMicros(0),
+                    end: UnixMicros(i64::MAX),
+                },
+                max_quarantine_share: 0.0,
+                collect: Vec::new(),
+            },
+        ),
+    );
+    let bid = level(10.0);
+    let ids = |m: BookMessage<'_>| (m.ids, m.prev_id);
+    let snapshot = message((5, 5), None, true, &bid);
+    assert_eq!(ids(flow.bridged(&snapshot)), ((5, 5), None));
+    // Two messages that change nothing, then one that does.
+    flow.bridged(&message((6, 7), Some(4), false, &[]));
+    flow.bridged(&message((9, 9), Some(7), false, &[]));
+    let next = message((11, 12), Some(9), false, &bid);
+    assert_eq!(ids(flow.bridged(&next)), ((6, 12), Some(4)));
+    let after = message((13, 14), Some(12), false, &bid);
+    assert_eq!(ids(flow.bridged(&after)), ((13, 14), Some(12)));
+    // A snapshot forgets what came before it.
+    flow.bridged(&message((15, 15), Some(14), false, &[]));
+    flow.bridged(&snapshot);
+    let joined = message((5, 6), Some(3), false, &bid);
+    assert_eq!(ids(flow.bridged(&joined)), ((5, 6), Some(3)));
+}

@@ -28,7 +28,7 @@ mod line;
 mod values;
 
 /// Version of the parser: part of the idempotence key, raised when the same bytes give other rows.
-pub const PARSER_VERSION: &str = "bybit-recording-2";
+pub const PARSER_VERSION: &str = "bybit-recording-3";
 
 /// Rows this much older than the newest one are flagged as late.
 pub const WATERMARK_US: i64 = 250_000;

@@ -1,0 +1,1 @@
+//! Tests of the probe instants, of cutting and of comparing.

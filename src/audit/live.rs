@@ -1,0 +1,233 @@
+//! One day as it arrives: events in arrival order, through the watermark, into the same minute builder.
+//!
+//! It shares with the lake's stream what defines the order (places, ranks, sequences, the rule of the chain) and nothing of
+//! how partitions are read.
+
+use quant_core::bars::{DayBars, Microstructure, MinuteBuilder, StatInputs};
+use quant_core::market::{
+    BookDelta, Event, Gap, InstrumentKey, StreamKey, Venue, WatermarkMerge, source_rank,
+};
+use quant_core::time::{Day, UnixMicros};
+use quant_core::units::Micros;
+use quant_lake::openings::DayOpening;
+use quant_lake::schema::Dataset;
+use quant_lake::stream::{ChainRule, DayPlan, Link, MicroSpec};
+
+use crate::error::{CommandResult, Kinded as _};
+
+/// An event and its dataset, as it arrived.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// Which dataset it is a row of.
+    pub dataset: Dataset,
+    /// When what it says was known at the venue: its own time, the end of an interval, or its publication.
+    pub known: UnixMicros,
+    /// The event.
+    pub event: Event,
+}
+
+impl Arrived {
+    /// Returns an event that is known at its own time.
+    pub const fn new(dataset: Dataset, event: Event) -> Self {
+        Self {
+            dataset,
+            known: event.ts_known(),
+            event,
+        }
+    }
+}
+
+/// Builds one day from events in arrival order.
+pub struct LiveDay {
+    day: Day,
+    shares_ids: bool,
+    rule: ChainRule,
+    link: Option<Link>,
+    at_message_start: bool,
+    shifts: MicroSpec,
+    merge: WatermarkMerge<Event>,
+    builder: MinuteBuilder<Microstructure>,
+    quotes: Option<Dataset>,
+    has_book: bool,
+    trades: Dataset,
+    ready: Vec<(StreamKey, Event)>,
+    last_trade: Option<i64>,
+}
+
+impl LiveDay {
+    /// Returns the day before its first event.
+    pub fn new(
+        instrument: &InstrumentKey,
+        plan: &DayPlan,
+        micro: &MicroSpec,
+        opening: &DayOpening,
+    ) -> Self {
+        let inputs = StatInputs {
+            vpin_bucket: opening.volume_bucket,
+        };
+        Self {
+            day: plan.day,
+            shares_ids: instrument.exchange.venue == Venue::Binance,
+            rule: ChainRule::of(instrument),
+            link: opening.link,
+            at_message_start: true,
+            shifts: micro.clone(),
+            merge: WatermarkMerge::new(Micros(micro.watermark_ms * 1_000)),
+            builder: MinuteBuilder::with_stats(
+                plan.day,
+                plan.bar_source(),
+                plan.inputs,
+                &opening.opening,
+                Microstructure::new(&inputs),
+            ),
+            quotes: plan.quotes,
+            has_book: plan.book.is_some(),
+            trades: plan.bars,
+            ready: Vec::new(),
+            last_trade: None,
+        }
+    }
+
+    /// Takes the next event; what the watermark has passed is built.
+    ///
+    /// # Errors
+    /// If the builder refuses an event.
+    pub fn push(&mut self, arrived: Arrived) -> CommandResult<()> {
+        let Arrived {
+            dataset,
+            known,
+            event,
+        } = arrived;
+        if let Event::Heartbeat(beat) = &event {
+            self.merge.advance(beat.ts_event);
+        } else if self.is_wanted(dataset, &event) {
+            let at = self.place(dataset, known, &event);
+            let key = StreamKey {
+                ts_avail: at,
+                rank: source_rank(&event),
+                seq: self.sequence(&event),
+            };
+            // States and klines have no order of arrival of their own: they are known when they are here.
+            let is_point = source_rank(&event) <= 2;
+            let ts = if is_point {
+                event.ts_known()
+            } else {
+                self.merge.watermark().map_or(at, |w| w.max(at))
+            };
+            if self.day.range().contains(at) {
+                self.merge.push(ts, key, event);
+            } else if is_point {
+                self.merge.advance(ts);
+            }
+        }
+        let mut ready = core::mem::take(&mut self.ready);
+        self.merge.release(|key, event| ready.push((key, event)));
+        for (key, event) in ready.drain(..) {
+            self.build(key, &event)?;
+        }
+        self.ready = ready;
+        Ok(())
+    }
+
+    /// Ends the day and returns its rows and the number of late events.
+    ///
+    /// # Errors
+    /// If the builder refuses an event.
+    pub fn finish(mut self) -> CommandResult<(DayBars, u64)> {
+        let mut rest = Vec::new();
+        self.merge.finish(|key, event| rest.push((key, event)));
+        for (key, event) in rest {
+            self.build(key, &event)?;
+        }
+        Ok((self.builder.finish(self.day.end()), self.merge.n_late()))
+    }
+
+    /// Returns the bits of the statistics of the minutes closed so far.
+    pub fn bits(&self) -> Vec<u64> {
+        let values = self.builder.stat_values();
+        values.iter().map(|v| v.to_bits()).collect()
+    }
+
+    fn is_wanted(&self, dataset: Dataset, event: &Event) -> bool {
+        match event {
+            Event::Trade(_) => dataset == self.trades,
+            Event::Bar(_) => self.trades == Dataset::Klines1m,
+            Event::Quote(_) => self.quotes.is_some(),
+            Event::BookDelta(_) => self.has_book,
+            _ => true,
+        }
+    }
+
+    fn place(&self, dataset: Dataset, known: UnixMicros, event: &Event) -> UnixMicros {
+        match event {
+            Event::MarkPrice(_) | Event::Funding(_) | Event::OpenInterest(_) => {
+                // The shift counts from the start of an interval, the event from its end.
+                let period = dataset.interval_us().unwrap_or(0);
+                known.plus(self.shifts.shift_us(dataset) - period)
+            }
+            Event::Bar(bar) => bar.ts_close.plus(-1),
+            other => other.ts_known(),
+        }
+    }
+
+    /// Quotes and books of one instant are ordered by the id they share, else books come first.
+    fn sequence(&self, event: &Event) -> i64 {
+        match event {
+            Event::Trade(t) => t.trade_id,
+            Event::Quote(q) if self.shares_ids => q.update_id.saturating_mul(2) + 1,
+            Event::Quote(_) => i64::MAX,
+            Event::BookDelta(d) if self.shares_ids => d.last_id.saturating_mul(2),
+            Event::BookDelta(d) => d.msg_seq,
+            _ => 0,
+        }
+    }
+
+    fn build(&mut self, key: StreamKey, event: &Event) -> CommandResult<()> {
+        match event {
+            Event::Trade(trade) => {
+                // A trade that arrives twice is one trade.
+                if self.last_trade == Some(trade.trade_id) {
+                    return Ok(());
+                }
+                self.last_trade = Some(trade.trade_id);
+                self.builder.on_trade(trade)
+            }
+            Event::Quote(quote) => self.builder.on_quote(quote),
+            Event::Bar(bar) => self.builder.on_bar(bar),
+            Event::BookDelta(delta) => {
+                self.follow(delta)?;
+                self.builder.on_delta(delta)
+            }
+            other => self.builder.on_other_at(other, key.ts_avail),
+        }
+        .data_error()
+    }
+
+    /// Voids the book where its chain is broken.
+    fn follow(&mut self, delta: &BookDelta) -> CommandResult<()> {
+        if self.at_message_start {
+            let ids = (delta.first_id, delta.last_id, delta.prev_id);
+            let follows = delta.is_snapshot
+                || self
+                    .link
+                    .is_none_or(|link| self.rule.follows(link, ids.0, ids.1, ids.2));
+            if !follows {
+                let gap = Event::Gap(Gap {
+                    from: delta.ts_event,
+                    to: delta.ts_event,
+                });
+                self.builder
+                    .on_other_at(&gap, delta.ts_event)
+                    .data_error()?;
+                self.link = None;
+            } else if self.link.is_some() || delta.is_snapshot {
+                self.link = Some(Link {
+                    last_id: delta.last_id,
+                    is_snapshot: delta.is_snapshot,
+                });
+            }
+        }
+        self.at_message_start = delta.msg_end;
+        Ok(())
+    }
+}

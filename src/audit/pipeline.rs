@@ -1,0 +1,175 @@
+//! What is audited: bars and features of a config's instruments, built and read as the commands do.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use quant_core::bars::{MinuteRow, STAT_COLUMNS};
+use quant_core::features::{FeatureSet, N_STAT_COLUMNS};
+use quant_core::time::MICROS_PER_MINUTE;
+use quant_lake::bars::{StatRows, read_stat_bars};
+use quant_lake::ingest::NoProgress;
+use quant_lake::layout::Lake;
+use quant_lake::read::{HashMemo, PartitionSet};
+
+use super::causality::Pipeline;
+use super::table::Table;
+use crate::config::{Config, core_params};
+use crate::error::{CommandResult, Kinded as _};
+use crate::run::bars::BarSetSpec;
+use crate::run::pipeline::{RunOptions, build_bars, instrument_keys};
+
+/// Numbers of a bar that are compared, beside the statistics.
+const BAR_COLUMNS: [&str; 10] = [
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_volume",
+    "n_trades",
+    "buy_volume",
+    "vwap",
+    "is_filled",
+];
+
+/// The product itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Product;
+
+impl Pipeline for Product {
+    fn tables(&self, config: &Config) -> CommandResult<Vec<Table>> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let options = RunOptions {
+            force: false,
+            jobs: rayon::current_num_threads(),
+            stop,
+            ingest_progress: &NoProgress,
+            on_ingest: &|_, _| {},
+            on_stage: &|_| {},
+            on_day: &|_, _| {},
+        };
+        build_bars(config, &options)?;
+        let bars = stored_bars(config)?;
+        tables_of(config, &bars)
+    }
+}
+
+/// Reads the bars of every instrument over the days a run reads.
+///
+/// # Errors
+/// Reading errors; no bars at all are empty.
+pub fn stored_bars(config: &Config) -> CommandResult<Vec<StatRows>> {
+    let lake = Lake::new(&config.raw.paths.lake);
+    let spec = BarSetSpec::of(&config.raw)?;
+    let memo = HashMemo::default();
+    let mut out = Vec::new();
+    for key in instrument_keys(config) {
+        let set = PartitionSet::open_if_present(&lake, &spec.bars_of(&key)?).data_error()?;
+        out.push(match set {
+            None => StatRows::default(),
+            Some(set) => read_stat_bars(&set, config.read_range(), &memo).data_error()?,
+        });
+    }
+    Ok(out)
+}
+
+/// Returns the bars of every instrument and the features made of them, as tables with the moment each row was known.
+///
+/// # Errors
+/// If the features refuse the config or a row.
+pub fn tables_of(config: &Config, bars: &[StatRows]) -> CommandResult<Vec<Table>> {
+    let watermark_us = core_params::watermark(&config.raw).0;
+    let mut out = Vec::new();
+    for (key, bars) in instrument_keys(config).iter().zip(bars) {
+        out.push(bar_table(format!("bars {key}"), bars, watermark_us));
+    }
+    out.push(feature_table(config, bars)?);
+    Ok(out)
+}
+
+fn bar_table(name: String, bars: &StatRows, watermark_us: i64) -> Table {
+    let has_stats = !bars.stats.is_empty();
+    let mut columns: Vec<String> = BAR_COLUMNS.map(str::to_owned).to_vec();
+    if has_stats {
+        columns.extend(STAT_COLUMNS.map(str::to_owned));
+    }
+    let mut values = Vec::with_capacity(bars.rows.len() * columns.len());
+    for (i, row) in bars.rows.iter().enumerate() {
+        values.extend(bar_values(row));
+        if has_stats {
+            let stats = &bars.stats[i * N_STAT_COLUMNS..(i + 1) * N_STAT_COLUMNS];
+            values.extend(stats.iter().map(|v| (!v.is_nan()).then_some(*v)));
+        }
+    }
+    let opens = || bars.rows.iter().map(|r| r.ts_open.0);
+    Table {
+        name,
+        columns,
+        ts_open: opens().collect(),
+        ts_avail: opens()
+            .map(|ts| ts + MICROS_PER_MINUTE + watermark_us)
+            .collect(),
+        values,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a number of trades of one minute is far below 2^53"
+)]
+fn bar_values(row: &MinuteRow) -> [Option<f64>; BAR_COLUMNS.len()] {
+    [
+        row.open,
+        row.high,
+        row.low,
+        row.close,
+        Some(row.volume),
+        row.quote_volume,
+        row.n_trades.map(|n| n as f64),
+        row.buy_volume,
+        row.vwap,
+        Some(f64::from(u8::from(row.is_filled))),
+    ]
+}
+
+/// Runs the config's feature set over the bars of all its instruments.
+fn feature_table(config: &Config, bars: &[StatRows]) -> CommandResult<Table> {
+    let params = core_params::feature_set(&config.raw);
+    let mut set = FeatureSet::new(&params, bars.len(), config.traded).internal_error()?;
+    let mut table = Table {
+        name: "features".to_owned(),
+        columns: set.columns().to_vec(),
+        ..Table::default()
+    };
+    let mut cursors = vec![0_usize; bars.len()];
+    let mut minute: Vec<Option<MinuteRow>> = vec![None; bars.len()];
+    let mut stats = vec![f64::NAN; bars.len() * N_STAT_COLUMNS];
+    let range = config.read_range();
+    let mut ts_open = range.start;
+    while ts_open < range.end {
+        for (i, bars) in bars.iter().enumerate() {
+            let at = cursors[i];
+            let row = bars.rows.get(at).filter(|row| row.ts_open == ts_open);
+            minute[i] = row.copied();
+            let shown = &mut stats[i * N_STAT_COLUMNS..(i + 1) * N_STAT_COLUMNS];
+            shown.fill(f64::NAN);
+            if row.is_some() {
+                let stored = bars
+                    .stats
+                    .get(at * N_STAT_COLUMNS..(at + 1) * N_STAT_COLUMNS);
+                if let Some(stored) = stored {
+                    shown.copy_from_slice(stored);
+                }
+                cursors[i] += 1;
+            }
+        }
+        let row = set
+            .push_with_stats(ts_open, &minute, &stats)
+            .internal_error()?;
+        table.ts_open.push(ts_open.0);
+        table.ts_avail.push(row.ts_avail.0);
+        table.values.extend_from_slice(&row.values);
+        ts_open = ts_open.plus(MICROS_PER_MINUTE);
+    }
+    Ok(table)
+}

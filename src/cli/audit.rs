@@ -1,0 +1,434 @@
+//! `quant audit`: the product's claims, checked on the user's own data.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use quant_core::time::Day;
+use quant_lake::schema::Dataset;
+use quant_lake::truth::TRUTH_FILE;
+use serde::Serialize;
+
+use super::args::ConfigArgs;
+use super::ui::Ui;
+use crate::audit::arrivals::Sockets;
+use crate::audit::causality::{AuditOptions, CausalityReport, Probes, audit};
+use crate::audit::cut::Availability;
+use crate::audit::mutants::{Leak, Mutant};
+use crate::audit::parity::{self, ParityParams, ParityReport};
+use crate::audit::pipeline::Product;
+use crate::audit::published::{PublishedRow, check_published};
+use crate::config::Config;
+use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::run::worker_threads;
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// No look-ahead: cut and falsify whatever was not available yet, rebuild, and compare what was known bit by bit
+    Causality(Causality),
+    /// Live equals backtest: build the same days in several ways and compare them bit by bit
+    Parity(Parity),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Parity {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Raw recording of the traded instrument, through the decoder; may be given several times, in order
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recording: Vec<PathBuf>,
+    /// Leave out the way over two sockets with delays, disconnections and late rows
+    #[arg(long)]
+    pub(crate) no_sockets: bool,
+    /// Longest delay of a socket; beyond the watermark rows come too late
+    #[arg(long, value_name = "MS", default_value_t = 400)]
+    pub(crate) max_delay_ms: u32,
+    /// Disconnections of each socket on each day
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) disconnects: u32,
+    /// Length of a disconnection
+    #[arg(long, value_name = "S", default_value_t = 45)]
+    pub(crate) down_s: u32,
+    /// Kills of the stream on each day
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) kills: u32,
+    /// Seed of delays, losses and kills
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Accept columns without any value to compare
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    /// Worker threads in total
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Causality {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Probe the row of every so many minutes
+    #[arg(long, value_name = "MINUTES", default_value_t = 360)]
+    pub(crate) every: u32,
+    /// And this many rows drawn at random
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) random: u32,
+    /// Seed of the draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Also audit pipelines with planted leaks: fails if one of them passes
+    #[arg(long)]
+    pub(crate) mutants: bool,
+    /// Truth of a simulated archive (truth.parquet); those under LAKE/synth are taken anyway
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Vec<PathBuf>,
+    /// Worker threads in total
+    #[arg(long, short, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+/// What a planted leak came to.
+#[derive(Debug, Serialize)]
+struct MutantRow {
+    leak: &'static str,
+    /// `caught`, `MISSED`, or why it was not tried.
+    outcome: &'static str,
+    differences: u64,
+    rows: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    product: CausalityReport,
+    /// Columns that had no value in any compared row: nothing is shown for them.
+    never_compared: Vec<String>,
+    published: Vec<PublishedRow>,
+    mutants: Vec<MutantRow>,
+}
+
+pub(crate) fn run(args: &AuditArgs, ui: Ui) -> CommandResult<ExitCode> {
+    match &args.what {
+        What::Causality(args) => causality(args, ui),
+        What::Parity(args) => parity(args, ui),
+    }
+}
+
+fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
+    let config = Config::load(&args.config.config, &args.config.set)?;
+    let stop = super::interrupt_flag()?;
+    let threads = worker_threads(args.jobs)?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| {
+            CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}"))
+        })?;
+    let availability = availability(&config);
+    let probes = Probes {
+        every_minutes: args.every,
+        random: args.random,
+        seed: args.seed,
+    };
+    let probe =
+        |what: &'static str, pipeline: &dyn crate::audit::causality::Pipeline, stop_at_first| {
+            let bar = ui.progress(0, what);
+            let options = AuditOptions {
+                availability: &availability,
+                on_probe: &|done, all| {
+                    bar.set_length(all);
+                    bar.set_position(done);
+                },
+                stop_at_first,
+                stop: &stop,
+            };
+            let report = pool.install(|| audit(&config, pipeline, probes, &options));
+            bar.finish_and_clear();
+            report
+        };
+    let product = probe("causality", &Product, false)?;
+    let mut mutants = Vec::new();
+    if args.mutants {
+        let held = held_datasets(&config)?;
+        for leak in Leak::ALL {
+            mutants.push(mutant(leak, &held, |m| {
+                probe(leak.name(), m, leak != Leak::None)
+            })?);
+        }
+    }
+    let days: Vec<Day> = config.read_range().days().collect();
+    let mut published = Vec::new();
+    for truth in truths(args, &config) {
+        published.extend(check_published(&truth, &days, &availability)?);
+    }
+    let never_compared = (product.comparison.non_null.iter())
+        .filter(|(_, n)| *n == 0)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let answer = Answer {
+        product,
+        never_compared,
+        published,
+        mutants,
+    };
+    ui.answer(&answer, &text(&answer))?;
+    verdict(&answer)
+}
+
+/// Audits one planted leak.
+fn mutant(
+    leak: Leak,
+    held: &[Dataset],
+    probe: impl FnOnce(&Mutant) -> CommandResult<CausalityReport>,
+) -> CommandResult<MutantRow> {
+    let needs = leak.needs();
+    let mut row = MutantRow {
+        leak: leak.name(),
+        outcome: "not tried: the lake has no data it could leak",
+        differences: 0,
+        rows: 0,
+    };
+    if !needs.is_empty() && !needs.iter().any(|d| held.contains(d)) {
+        return Ok(row);
+    }
+    let report = probe(&Mutant(leak))?;
+    row.differences = report.comparison.n_differences;
+    row.rows = report.comparison.rows;
+    row.outcome = match (leak, report.comparison.n_differences) {
+        (Leak::None, 0) => "clean, as it must be",
+        (Leak::None, _) => "NOT CLEAN",
+        (_, 0) => "MISSED",
+        _ => "caught",
+    };
+    Ok(row)
+}
+
+/// Returns when the rows of each dataset are available, as the config says.
+fn availability(config: &Config) -> Availability {
+    let lags = config.raw.availability.iter();
+    Availability {
+        lag_us: lags
+            .filter_map(|(name, a)| Some((name.parse().ok()?, a.lag_ms * 1_000)))
+            .collect(),
+    }
+}
+
+/// Returns the raw datasets the lake holds of the config's instruments.
+fn held_datasets(config: &Config) -> CommandResult<Vec<Dataset>> {
+    use crate::error::Kinded as _;
+    use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+    use quant_lake::read::PartitionSet;
+    let lake = Lake::new(&config.raw.paths.lake);
+    let mut held = Vec::new();
+    for instrument in crate::run::pipeline::instrument_keys(config) {
+        for dataset in Dataset::ALL {
+            let key = DatasetKey {
+                instrument: instrument.clone(),
+                dataset,
+            };
+            let spec = PartitionSetSpec::raw(&key, quant_lake::schema::DEFAULT_BOOK_LEVELS);
+            if PartitionSet::open_if_present(&lake, &spec)
+                .data_error()?
+                .is_some()
+            {
+                held.push(dataset);
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// Returns the truth files: those given, and those of archives a run simulated into the lake.
+fn truths(args: &Causality, config: &Config) -> Vec<PathBuf> {
+    let mut out = args.truth.clone();
+    let archives = std::fs::read_dir(config.raw.paths.lake.join("synth"));
+    let archives = archives.into_iter().flatten().flatten();
+    out.extend(
+        archives
+            .map(|a| a.path().join(TRUTH_FILE))
+            .filter(|f| f.is_file()),
+    );
+    out.sort();
+    out.dedup();
+    out
+}
+
+fn text(answer: &Answer) -> String {
+    let product = &answer.product;
+    let found = &product.comparison;
+    let cells: u64 = found.non_null.iter().map(|(_, n)| n).sum();
+    let mut out = format!(
+        "{} instants, {} raw rows cut or falsified, {} rows of {} columns compared ({cells} values): {} differences\n",
+        product.instants,
+        product.rows_touched,
+        found.rows,
+        found.non_null.len(),
+        found.n_differences
+    );
+    for d in &found.first {
+        let at = quant_core::time::UnixMicros(d.ts_open);
+        _ = writeln!(
+            out,
+            "  {} {}: {at}: {:?}, without the future {:?}",
+            d.table, d.column, d.expected, d.found
+        );
+    }
+    if !answer.never_compared.is_empty() {
+        _ = writeln!(
+            out,
+            "no value to compare in: {}",
+            answer.never_compared.join(", ")
+        );
+    }
+    for row in &answer.published {
+        _ = writeln!(
+            out,
+            "{} {}: {} records, {} available before they were published{}",
+            row.instrument,
+            row.dataset,
+            row.records,
+            row.early,
+            row.first_early
+                .map_or_else(String::new, |ts| format!(", the first of {ts}"))
+        );
+    }
+    for row in &answer.mutants {
+        _ = writeln!(
+            out,
+            "planted leak {}: {} ({} differences)",
+            row.leak, row.outcome, row.differences
+        );
+    }
+    out.trim_end().to_owned()
+}
+
+fn verdict(answer: &Answer) -> CommandResult<ExitCode> {
+    let failed = |text: &str, hint: &str| {
+        Err(CommandError::text(ErrorKind::Internal, text).hint(hint.to_owned()))
+    };
+    if answer.product.comparison.n_differences > 0 {
+        return failed(
+            "values that were known changed when the future was taken away: something looks ahead",
+            "the first differences are listed above; the earliest column in the list is the place to look",
+        );
+    }
+    if !answer.product.is_ok() {
+        return Err(CommandError::text(
+            ErrorKind::Data,
+            "nothing was compared: the lake has no rows in the range",
+        )
+        .hint("ingest the range first, or set run.start and run.end to days the lake holds"));
+    }
+    if let Some(row) = answer.published.iter().find(|r| r.early > 0) {
+        return failed(
+            &format!(
+                "`{}` counts as available before it was published, by up to {} us",
+                row.dataset,
+                row.worst_lead_us.unwrap_or(0)
+            ),
+            &format!("raise availability.{}.lag_ms in the config", row.dataset),
+        );
+    }
+    if let Some(row) = answer
+        .mutants
+        .iter()
+        .find(|r| r.outcome == "MISSED" || r.outcome == "NOT CLEAN")
+    {
+        return failed(
+            &format!("planted leak `{}`: {}", row.leak, row.outcome),
+            "probe more rows (--every, --random), or a range in which the leaked data varies",
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
+    let config = Config::load(&args.config.config, &args.config.set)?;
+    let threads = worker_threads(args.jobs)?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| {
+            CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}"))
+        })?;
+    let sockets = Sockets {
+        seed: args.seed,
+        max_delay_us: i64::from(args.max_delay_ms) * 1_000,
+        n_disconnects: args.disconnects,
+        down_us: i64::from(args.down_s) * 1_000_000,
+    };
+    let kills = (0..args.kills).map(|i| {
+        // Spread over the day, and elsewhere for another seed.
+        let step = (f64::from(i) + 1.0) / (f64::from(args.kills) + 1.0);
+        (step + (args.seed % 97) as f64 / 997.0).fract()
+    });
+    let params = ParityParams {
+        recordings: args.recording.clone(),
+        sockets: (!args.no_sockets).then_some(sockets),
+        kills: kills.collect(),
+    };
+    let report = pool
+        .install(|| parity::audit(&config, &params, &|way| ui.note(&format!("parity: {way}"))))?;
+    ui.answer(&report, &parity_text(&report))?;
+    if let Some(way) = report.ways.iter().find(|w| w.comparison.n_differences > 0) {
+        return Err(CommandError::text(
+            ErrorKind::Internal,
+            &format!(
+                "`{}` differs from the batch in {} values",
+                way.name, way.comparison.n_differences
+            ),
+        )
+        .hint("the first differences are listed above"));
+    }
+    let empty = report.empty_columns();
+    if !empty.is_empty() && !args.allow_empty {
+        return Err(CommandError::text(
+            ErrorKind::Data,
+            &format!(
+                "nothing was compared in {} columns: {}",
+                empty.len(),
+                empty.join(", ")
+            ),
+        )
+        .hint("choose days and datasets that fill them, or accept it with --allow-empty"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parity_text(report: &ParityReport) -> String {
+    let mut out = String::new();
+    let all = report.ways.iter().map(|w| &w.comparison);
+    let columns: Vec<&str> = (all.clone().next())
+        .map(|c| c.non_null.iter().map(|(name, _)| name.as_str()).collect())
+        .unwrap_or_default();
+    for (i, name) in columns.iter().enumerate() {
+        let counts: Vec<String> = all
+            .clone()
+            .map(|c| c.non_null.get(i).map_or(0, |(_, n)| *n).to_string())
+            .collect();
+        _ = writeln!(out, "{name}: {} values compared", counts.join(" / "));
+    }
+    for way in &report.ways {
+        let found = &way.comparison;
+        _ = writeln!(
+            out,
+            "{} ({}): {} rows, {} differences",
+            way.name, way.detail, found.rows, found.n_differences
+        );
+        for d in &found.first {
+            let at = quant_core::time::UnixMicros(d.ts_open);
+            _ = writeln!(
+                out,
+                "  {} {}: {at}: batch {:?}, {} {:?}",
+                d.table, d.column, d.expected, way.name, d.found
+            );
+        }
+    }
+    out.trim_end().to_owned()
+}
