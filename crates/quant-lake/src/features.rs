@@ -81,12 +81,11 @@ pub struct FeatureUniverse(pub Vec<Member>);
 impl FeatureUniverse {
     /// Returns the id: first 16 hex digits of the sha256 of `instrument role` lines, each with a line end.
     pub fn id(&self) -> String {
-        let text: String = self
-            .0
-            .iter()
-            .map(|m| format!("{} {}\n", m.instrument, m.role))
-            .collect();
-        let mut hex = crate::content::hex(&Sha256::digest(text.as_bytes()));
+        let mut digest = Sha256::new();
+        for member in &self.0 {
+            digest.update(format!("{} {}\n", member.instrument, member.role));
+        }
+        let mut hex = crate::content::hex(&digest.finalize());
         hex.truncate(16);
         hex
     }

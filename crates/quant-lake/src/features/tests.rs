@@ -36,7 +36,7 @@ fn written(traded: &str) -> (tempfile::TempDir, PartitionSetSpec) {
     for i in 0..1_440_i64 {
         let ts_open = day().start().plus(i * MICROS_PER_MINUTE);
         let ts_avail = ts_open.plus(MICROS_PER_MINUTE + 250_000);
-        let ema = (i >= 60).then(|| 0.1 * i as f64);
+        let ema = (i >= 60).then_some(0.1 * i as f64);
         values.push(ts_open, ts_avail, &[ema, None]).unwrap();
     }
     assert_eq!((values.missing(), values.rows()), (&[60, 1_440][..], 1_440));
