@@ -49,3 +49,7 @@ deny:
 # the checked-in schema of configs
 schema:
     cargo run --quiet -- config schema > configs/schema.json
+
+# docs/features.md, made of the declarations of features
+docs:
+    cargo run --quiet -- features docs > docs/features.md

@@ -4,10 +4,12 @@ mod args;
 mod audit;
 mod build_bars;
 mod build_dataset;
+mod build_features;
 mod check_data;
 mod check_updates;
 mod config;
 mod diagnose;
+mod features;
 mod inspect;
 mod inspect_text;
 mod mock_exchange;
@@ -57,6 +59,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::BuildDataset(args) => build_dataset::run(args, ui),
         Command::BuildBars(args) => build_bars::run(args, ui),
         Command::Audit(args) => audit::run(args, ui),
+        Command::BuildFeatures(args) => build_features::run(args, ui),
         Command::RunAll(args) => run_all::run(args, ui),
         Command::DiagnoseMicrostructure(args) => diagnose::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
@@ -65,6 +68,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> CommandResult<ExitCode> {
         Command::InspectBybitL2(args) => inspect::bybit_l2(args, ui),
         Command::CheckUpdates(args) => check_updates::run(args, ui),
         Command::Universe(args) => universe::run(args, ui),
+        Command::Features(args) => features::run(args, ui),
         Command::Config(args) => config::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
         Command::SynthFacts(args) => synth_facts::run(args, ui),

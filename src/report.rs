@@ -230,6 +230,15 @@ pub fn write(
         &health_of(run, engine, flags.clone()),
     )?;
     if let Some(engine) = engine {
+        let columns: Vec<String> = engine
+            .feature_valid
+            .iter()
+            .map(|(c, _)| c.clone())
+            .collect();
+        dir.json(
+            "feature_health_report.json",
+            &engine.feature_health.report(&engine.feature_set, &columns),
+        )?;
         dir.parquet("entries_5m.parquet", &frames::entries(engine)?)?;
         for variant in &engine.variants {
             dir.parquet(

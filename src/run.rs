@@ -4,6 +4,8 @@ pub mod bars;
 pub mod dir;
 pub mod engine;
 pub mod ensure;
+pub mod feature_health;
+pub mod features;
 pub mod gaps;
 pub mod gates;
 pub mod identity;

@@ -37,6 +37,8 @@ pub(crate) enum Command {
     BuildDataset(Box<BuildDataset>),
     /// Build 1m bars from what the lake holds
     BuildBars(BuildBars),
+    /// Build features from the bars in the lake
+    BuildFeatures(super::build_features::BuildFeatures),
     /// Dataset, bars, features, regime, entries, backtest and report, gates included
     RunAll(RunAll),
     /// Check that nothing looks ahead and that live equals backtest, on your own data
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     CheckUpdates(super::check_updates::CheckUpdates),
     /// List the instruments of a market at a moment, and which were liquid as far as was known then
     Universe(super::universe::UniverseArgs),
+    /// List and show the statistics of minute rows and the kinds of features
+    Features(super::features::FeaturesArgs),
     /// Check a config, show it resolved, or print its schema
     Config(Config),
     /// Write a simulated market as exchange archives

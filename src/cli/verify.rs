@@ -64,5 +64,5 @@ pub(crate) fn run(args: &Verify, ui: Ui) -> CommandResult<ExitCode> {
         ErrorKind::Data,
         &format!("lake `{}` has {n} problem(s), listed above", args.lake.display()),
     )
-    .hint("an altered or missing data file: delete it, then run the same build-dataset or build-bars command again; an altered or missing manifest.json: delete the whole dataset folder, then ingest it again"))
+    .hint("an altered or missing data file: delete it, then run the same build-dataset, build-bars or build-features command again; an altered or missing manifest.json: delete the whole dataset folder, then ingest it again"))
 }

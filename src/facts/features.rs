@@ -71,6 +71,8 @@ const fn placed(params: &FeatureParams) -> (Group, Scale) {
         P::FlowToxicity(_) | P::Hasbrouck(_) | P::Tfi(_) | P::TfiThreshold(_) | P::VpinBvc(_) => {
             (Group::Flow, Scale::AsIs)
         }
+        // Funding and open interest follow the flow that pays and holds them.
+        P::Funding(_) | P::OiChange(_) => (Group::Flow, Scale::AsIs),
         // What is made of statistics of the touch and the book is not measured here: the facts know bars only.
         _ => (Group::Price, Scale::AsIs),
     }
@@ -103,7 +105,12 @@ impl FeatureMeter {
     /// # Errors
     /// Those of the feature set; never for the registry's own examples.
     pub fn new(instrument: &InstrumentParams) -> Result<Self, FactsError> {
-        let mut features: Vec<FeatureParams> = kinds().iter().map(|kind| kind.example).collect();
+        // One instrument is measured alone: what compares two has nothing to read.
+        let mut features: Vec<FeatureParams> = kinds()
+            .iter()
+            .map(|kind| kind.example)
+            .filter(|params| params.other().is_none())
+            .collect();
         for minutes in [1, 5, 15] {
             let days_back = 0;
             let tfi = FeatureParams::Tfi(TfiParams { minutes, days_back });

@@ -24,6 +24,7 @@ use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 use quant_lake::bars::StatRows;
 use serde::Serialize;
 
+use super::feature_health::FeatureHealth;
 use super::gaps::GapMask;
 use crate::config::core_params::ColumnNames;
 
@@ -198,6 +199,8 @@ pub struct EngineOutcome {
     pub coverage: Vec<InstrumentCoverage>,
     /// Minutes each feature column had a value in the range.
     pub feature_valid: Vec<(String, u64)>,
+    /// What the feature columns were like in the range.
+    pub feature_health: FeatureHealth,
     /// Feature set id.
     pub feature_set: String,
 }
@@ -272,6 +275,7 @@ impl Engine {
             variants: Vec::new(),
             coverage: vec![InstrumentCoverage::default(); params.instruments.len()],
             feature_valid: columns.iter().map(|c| (c.clone(), 0)).collect(),
+            feature_health: FeatureHealth::new(params.range, columns.len()),
             feature_set: features.id().to_owned(),
         };
         Ok(Self {
@@ -365,6 +369,7 @@ impl Engine {
             for (slot, value) in self.out.feature_valid.iter_mut().zip(&row.values) {
                 slot.1 += u64::from(value.is_some());
             }
+            self.out.feature_health.push(&frame, row);
         }
         if let Some(bar) = bar {
             // The regime and the previous bar run on through the warm-up, so that the first day starts warm.

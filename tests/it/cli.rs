@@ -45,6 +45,7 @@ fn help() {
     for command in [
         "build-dataset",
         "build-bars",
+        "build-features",
         "run-all",
         "diagnose-microstructure",
         "verify",
@@ -53,6 +54,7 @@ fn help() {
         "check-data",
         "check-updates",
         "universe",
+        "features",
         "config",
         "synth",
         "synth-facts",

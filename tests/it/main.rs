@@ -16,6 +16,8 @@ mod bars;
 mod bombs;
 /// Books that were not known for a while fail the check.
 mod book_gaps;
+/// Features in the lake: rows, freshness, chunks that change no bit.
+mod build_features;
 /// Help, streams, exit codes, refused arguments and configs.
 mod cli;
 /// Contracts whose worth changes: every day is read with its own, or refused.
@@ -25,6 +27,8 @@ mod crash;
 /// A user's own CSV: stamps, units, refusals.
 mod csv;
 mod diagnose;
+/// The catalogue of features and the document made of it.
+mod features;
 /// Settled funding is charged to open trades.
 mod funding;
 /// The fuzz corpus, replayed and mutated.

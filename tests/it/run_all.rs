@@ -71,6 +71,7 @@ fn every_promised_file_is_there() {
         "entries_5m.parquet",
         "equity_baseline.parquet",
         "equity_baseline_zero_cost.parquet",
+        "feature_health_report.json",
         "metrics.json",
         "pipeline_health.json",
         "report.md",
@@ -118,6 +119,7 @@ fn no_number_is_missing_without_a_reason() {
     let mut n = 0;
     for name in [
         "data_gap_report.json",
+        "feature_health_report.json",
         "metrics.json",
         "pipeline_health.json",
         "run.json",
@@ -127,6 +129,7 @@ fn no_number_is_missing_without_a_reason() {
             for (key, _) in map.iter().filter(|(_, v)| v.is_null()) {
                 let allowed = match key.as_str() {
                     "value" => map["reason"].is_string(),
+                    key if map.get("undefined").is_some_and(|u| u[key].is_string()) => true,
                     "reason" => map["value"].is_number(),
                     // Not every statistic has more to tell; not every drawdown has ended.
                     "detail" | "ts_recovered" => name == "metrics.json",
@@ -263,6 +266,44 @@ fn every_accepted_candidate_is_traded_or_unfilled() {
         assert_eq!(unique.len(), traded.len());
         assert_eq!(health["trades"], traded.len());
         assert_eq!(health["unfilled"], ordered.len() - traded.len());
+    }
+}
+
+#[test]
+fn the_health_of_features_agrees_with_the_pipelines() {
+    let (dir, answer) = finished();
+    let folder = run_dir(dir, answer);
+    let report = read_json(&folder.join("feature_health_report.json"));
+    let features = read_json(&folder.join("pipeline_health.json"))["features"].clone();
+    assert_eq!(report["feature_set"], features["feature_set"]);
+    let columns = report["columns"].as_array().unwrap();
+    assert_eq!(columns.len(), features["valid"].as_object().unwrap().len());
+    for column in columns {
+        let n = |key: &str| column[key].as_u64().unwrap();
+        let name = column["column"].as_str().unwrap();
+        assert_eq!(n("rows"), features["minutes"].as_u64().unwrap());
+        assert_eq!(
+            n("rows") - n("missing"),
+            features["valid"][name].as_u64().unwrap()
+        );
+        let reasons = column["missing_by_reason"].as_object().unwrap();
+        let by_reason: u64 = reasons.values().map(|v| v.as_u64().unwrap()).sum();
+        assert_eq!(by_reason, n("missing"), "{name}");
+        // Nothing is thinned in a short range.
+        assert_eq!(n("n_first") + n("n_second") + n("missing"), n("rows"));
+        if let [Some(low), Some(p01), Some(p50), Some(p99), Some(high)] =
+            ["min", "p01", "p50", "p99", "max"].map(|key| column[key].as_f64())
+        {
+            assert!(
+                low <= p01 && p01 <= p50 && p50 <= p99 && p99 <= high,
+                "{name}"
+            );
+        }
+        assert!(
+            column["ks"]
+                .as_f64()
+                .is_none_or(|ks| (0.0..=1.0).contains(&ks))
+        );
     }
 }
 

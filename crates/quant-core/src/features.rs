@@ -3,6 +3,7 @@
 //! One code path: a batch run, a live session and a rebuild of one day drive the same [`FeatureSet`]. Features never
 //! see files, clocks, labels or the future.
 
+mod cross;
 mod error;
 mod flow;
 mod kernels;
@@ -11,6 +12,7 @@ mod price;
 mod set;
 mod traits;
 
+pub use cross::{BasisParams, CorrelationParams, FundingParams, OiChangeParams, PremiumParams};
 pub use error::{FeatureError, ParamViolation};
 pub use flow::{
     AbsorptionParams, FlowToxicityParams, HawkesParams, KyleMinuteParams, KyleParams,

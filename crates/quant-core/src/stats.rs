@@ -1,5 +1,5 @@
 //! Numeric kernels of reports: moments, quantiles, the normal law, Sharpe-ratio inference; correlation, regression,
-//! autocorrelation and tails of series; information coefficients and tests of many at once.
+//! autocorrelation and tails of series; information coefficients and tests of many at once; drift and outliers of columns.
 //!
 //! Everything is per period: annualising belongs to the caller, after inference. Nothing here returns NaN or
 //! infinity; what is undefined says why.
@@ -9,10 +9,13 @@ mod autocorrelation;
 mod bootstrap;
 mod correlation;
 mod ic;
+mod drift;
 mod moments;
 mod normal;
 mod ols;
+mod outliers;
 mod power_law;
+mod running;
 mod sharpe;
 mod spearman;
 mod tail;
@@ -25,10 +28,15 @@ pub use ic::{
     ForwardReturns, IcDecay, IcEstimate, IcParams, InformationCoefficient, ic_decay,
     information_coefficient,
 };
-pub use moments::{kurtosis_excess, kurtosis_raw, mean, quantile, skewness, std_dev, variance};
+pub use drift::{ks_distance, psi};
+pub use moments::{
+    kurtosis_excess, kurtosis_raw, mean, quantile, quantile_of_sorted, skewness, std_dev, variance,
+};
 pub use normal::{normal_cdf, normal_quantile};
 pub use ols::{Ols, OlsFit, ols};
+pub use outliers::mad_outliers;
 pub use power_law::{PowerLaw, power_law};
+pub use running::Running;
 pub use sharpe::{
     Sharpe, deflated_sharpe, expected_max_sharpe, min_track_record, probabilistic_sharpe,
 };

@@ -8,6 +8,7 @@ pub mod commit;
 pub mod content;
 pub mod coverage;
 pub mod defects;
+pub mod features;
 pub mod fuzzing;
 pub mod ingest;
 pub mod inspect;

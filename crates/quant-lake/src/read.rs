@@ -55,7 +55,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// The file is shorter or longer than the manifest says.
-    #[error("`{}` has {found} bytes, its manifest says {expected}\nhint: delete that file, then run the same build-dataset or build-bars command again: it is made anew", path.display())]
+    #[error("`{}` has {found} bytes, its manifest says {expected}\nhint: delete that file, then run the same build-dataset, build-bars or build-features command again: it is made anew", path.display())]
     Size {
         /// File.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum ReadError {
         found: u64,
     },
     /// The file's bytes changed since it was written.
-    #[error("`{}` has sha256 {found}, its manifest says {expected}\nhint: delete that file, then run the same build-dataset or build-bars command again: it is made anew", path.display())]
+    #[error("`{}` has sha256 {found}, its manifest says {expected}\nhint: delete that file, then run the same build-dataset, build-bars or build-features command again: it is made anew", path.display())]
     Hash {
         /// File.
         path: PathBuf,

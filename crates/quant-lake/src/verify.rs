@@ -15,7 +15,9 @@ use crate::layout::{Lake, MANIFEST_FILE, PartitionSetSpec, day_folder, parse_day
 use crate::manifest::Partition;
 use crate::read::{HashMemo, PartitionSet, ReadError};
 
-pub use discover::{UnknownSet, levels_of, set_specs, spec_of as spec_of_dir};
+pub use discover::{
+    SET_KINDS, UnknownSet, levels_of, set_specs, spec_of as spec_of_dir, spec_of_folder,
+};
 
 /// How much is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

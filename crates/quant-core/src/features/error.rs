@@ -78,6 +78,21 @@ pub enum FeatureError {
         /// Every violation found.
         violations: Vec<ParamViolation>,
     },
+    /// A feature reads another instrument that the run has not got.
+    #[error(
+        "`{key}` is {other}, but the run has {n_instruments} instrument(s), counted from 0, and trades number {traded_idx}\n\
+         hint: name the position of another instrument under `instruments` of the config, or add that instrument there"
+    )]
+    NoOtherInstrument {
+        /// Path of the parameter.
+        key: String,
+        /// Position asked for.
+        other: u16,
+        /// Instruments of the run.
+        n_instruments: usize,
+        /// Position of the traded one.
+        traded_idx: usize,
+    },
     /// Frames must start at midnight UTC, because state is rebuilt from whole days.
     #[error(
         "the first frame is `{found}`\nhint: start at 00:00 UTC and push a frame for every minute"

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::features::error::Checker;
-use crate::features::{FeatureError, ParamViolation, RowFeature, flow, price};
+use crate::features::{FeatureError, ParamViolation, RowFeature, cross, flow, price};
 use crate::units::Micros;
 
 /// Most minutes a rolling window may span: one day; longer memory comes from per-day summaries.
@@ -41,6 +41,10 @@ pub trait FeatureDef: Sized {
     fn check(&self, rules: &mut ParamRules<'_>);
     /// Returns the whole days of replay.
     fn days_back(&self) -> u16;
+    /// Returns the position in the run of the other instrument it reads; `None` if it reads the traded one alone.
+    fn other(&self) -> Option<u16> {
+        None
+    }
     /// Returns the feature; the parameters are valid.
     fn build(&self) -> Box<dyn RowFeature>;
 }
@@ -133,6 +137,13 @@ macro_rules! feature_kinds {
                 }
             }
 
+            /// Returns the position in the run of the other instrument it reads; `None` if it reads the traded one alone.
+            pub fn other(&self) -> Option<u16> {
+                match self {
+                    $(Self::$variant(p) => p.other()),+
+                }
+            }
+
             /// Returns the feature.
             ///
             /// # Errors
@@ -169,7 +180,9 @@ feature_kinds! {
     Amihud(price::AmihudParams),
     Atr(price::AtrParams),
     AtrMinutes(price::AtrMinutesParams),
+    Basis(cross::BasisParams),
     CloseVol(price::CloseVolParams),
+    Correlation(cross::CorrelationParams),
     CorwinSchultz(price::CorwinSchultzParams),
     DepthStress(price::DepthStressParams),
     Edge(price::EdgeParams),
@@ -182,6 +195,7 @@ feature_kinds! {
     Extremes(price::ExtremesParams),
     FlowToxicity(flow::FlowToxicityParams),
     FlowVolume(price::FlowVolumeParams),
+    Funding(cross::FundingParams),
     GarmanKlass(price::GarmanKlassParams),
     Hasbrouck(price::HasbrouckParams),
     Hawkes(flow::HawkesParams),
@@ -196,7 +210,9 @@ feature_kinds! {
     Ofi(flow::OfiParams),
     OfiWeighted(flow::OfiWeightedParams),
     OfiZ(flow::OfiZParams),
+    OiChange(cross::OiChangeParams),
     Parkinson(price::ParkinsonParams),
+    Premium(cross::PremiumParams),
     RealisedVol(price::RealisedVolParams),
     Replenishment(flow::ReplenishmentParams),
     RogersSatchell(price::RogersSatchellParams),
@@ -246,8 +262,12 @@ impl FeatureSetParams {
     ///
     /// # Errors
     /// `BadParams` with the violations of all features, an empty list, a negative watermark or a column that two
-    /// features would write.
-    pub(crate) fn build(&self) -> Result<Vec<Box<dyn RowFeature>>, FeatureError> {
+    /// features would write; `NoOtherInstrument` if one of them reads an instrument that the run has not got.
+    pub(crate) fn build(
+        &self,
+        n_instruments: usize,
+        traded_idx: usize,
+    ) -> Result<Vec<Box<dyn RowFeature>>, FeatureError> {
         let mut c = Checker::new();
         c.require(
             self.watermark.0 >= 0,
@@ -285,11 +305,22 @@ impl FeatureSetParams {
                 });
             }
         }
-        if violations.is_empty() {
-            Ok(built)
-        } else {
-            Err(FeatureError::BadParams { violations })
+        if !violations.is_empty() {
+            return Err(FeatureError::BadParams { violations });
         }
+        for (i, params) in self.features.iter().enumerate() {
+            if let Some(other) = params.other()
+                && (usize::from(other) >= n_instruments || usize::from(other) == traded_idx)
+            {
+                return Err(FeatureError::NoOtherInstrument {
+                    key: format!("features[{i}].{}.other", params.kind()),
+                    other,
+                    n_instruments,
+                    traded_idx,
+                });
+            }
+        }
+        Ok(built)
     }
 }
 

@@ -86,7 +86,8 @@ impl FeatureSet {
     /// Builds the set for frames of `n_instruments`, of which `traded_idx` is the traded one.
     ///
     /// # Errors
-    /// `BadParams` with every violation; `WrongWidth` if `traded_idx` is not an instrument.
+    /// `BadParams` with every violation; `NoOtherInstrument` if a feature reads an instrument beyond them or the traded
+    /// one as another; `WrongWidth` if `traded_idx` is not an instrument.
     pub fn new(
         params: &FeatureSetParams,
         n_instruments: usize,
@@ -98,7 +99,7 @@ impl FeatureSet {
                 found: n_instruments,
             });
         }
-        let built = params.build()?;
+        let built = params.build(n_instruments, traded_idx)?;
         let id = set_id(params, &built);
         let columns: Vec<String> = built
             .iter()

@@ -1,5 +1,6 @@
 //! Tests of the feature set: golden values against the definitions, and independence of start and future.
 
+mod cross;
 mod flow;
 mod golden;
 mod price;
@@ -536,6 +537,7 @@ fn every_kind_is_registered_with_a_full_declaration() {
     assert_eq!(names, sorted);
     let mut ours: Vec<&str> = every_kind()
         .iter()
+        .chain(&cross::two_instrument_kinds())
         .chain(&flow::flow_kinds())
         .map(FeatureParams::kind)
         .collect();

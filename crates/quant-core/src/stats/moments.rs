@@ -112,7 +112,24 @@ pub fn quantile(xs: &[f64], p: f64) -> Result<f64, Undefined> {
     }
     let mut sorted = xs.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let at = p * (sorted.len() - 1) as f64;
+    quantile_of_sorted(&sorted, p)
+}
+
+/// Returns the `p`-quantile of a sample in ascending order, as [`quantile`].
+///
+/// # Errors
+/// As [`quantile`].
+pub fn quantile_of_sorted(sorted: &[f64], p: f64) -> Result<f64, Undefined> {
+    need(sorted, 1)?;
+    if !(0.0..=1.0).contains(&p) {
+        return Err(Undefined::OutOfDomain { what: "p" });
+    }
+    let last = sorted.len() - 1;
+    // Sorted: what is not finite stands at an end.
+    if !(sorted[0].is_finite() && sorted[last].is_finite()) {
+        return Err(Undefined::OutOfDomain { what: "sample" });
+    }
+    let at = p * last as f64;
     let floor = libm::floor(at);
     #[expect(
         clippy::cast_possible_truncation,
@@ -120,6 +137,6 @@ pub fn quantile(xs: &[f64], p: f64) -> Result<f64, Undefined> {
         reason = "0 <= floor <= len - 1"
     )]
     let i = floor as usize;
-    let next = sorted[(i + 1).min(sorted.len() - 1)];
+    let next = sorted[(i + 1).min(last)];
     Ok(sorted[i] + (at - floor) * (next - sorted[i]))
 }

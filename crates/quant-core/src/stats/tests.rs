@@ -1,5 +1,6 @@
 //! Golden numbers from definitions and published examples.
 mod inference;
+mod health;
 mod series;
 mod size;
 

@@ -14,7 +14,7 @@ use crate::layout::{Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder};
 use crate::manifest::{Manifest, Partition};
 use crate::read::HashMemo;
 use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
-use crate::verify::{Depth, levels_of, spec_of_dir, verify_set};
+use crate::verify::{Depth, SET_KINDS, levels_of, spec_of_folder, verify_set};
 
 /// A partition set of a lake.
 struct Set {
@@ -34,11 +34,12 @@ fn set_at(dir: &Path) -> Option<Result<Set, String>> {
         .map(|c| c.as_os_str().to_string_lossy().into_owned())
         .collect();
     // The nearest folder from which the place makes sense is the lake.
-    let kinds = ["raw", "bars", "openings"];
-    let at = names.iter().rposition(|n| kinds.contains(&n.as_str()))?;
+    let at = names
+        .iter()
+        .rposition(|n| SET_KINDS.contains(&n.as_str()))?;
     let parts: Vec<&str> = names[at..].iter().map(String::as_str).collect();
     let levels = levels_of(&dir).map_or(DEFAULT_BOOK_LEVELS, |n| n.max(DEFAULT_BOOK_LEVELS));
-    let spec = match spec_of_dir(&parts, levels) {
+    let spec = match spec_of_folder(&dir, &parts, levels) {
         Ok(spec) => spec,
         Err(problem) => return Some(Err(problem)),
     };
@@ -85,9 +86,12 @@ pub(super) fn folder(path: &Path, out: &mut Inspection) {
 fn describe(set: &Set, day: Option<Day>, out: &mut Inspection) {
     let parts: Vec<&str> = set.spec.dir.split('/').collect();
     out.format = format!("lake partition of {}", set.spec.dir);
-    out.exchange = parts.get(1).map(|s| (*s).to_owned());
-    out.market = parts.get(2).map(|s| (*s).to_owned());
-    out.symbol = parts.get(3).map(|s| (*s).to_owned());
+    if parts.len() > 3 {
+        // A feature set is of several instruments; its folder names none.
+        out.exchange = parts.get(1).map(|s| (*s).to_owned());
+        out.market = parts.get(2).map(|s| (*s).to_owned());
+        out.symbol = parts.get(3).map(|s| (*s).to_owned());
+    }
     out.period = day.map(|d| d.to_string());
     out.columns = set
         .spec

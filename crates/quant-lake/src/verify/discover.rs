@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use quant_core::market::InstrumentKey;
 
 use crate::bars::{bar_set_spec, micro_bar_set_spec};
+use crate::features::{self, FEATURES_DIR};
 use crate::layout::{
     DatasetKey, Lake, MANIFEST_FILE, PartitionSetSpec, parse_day_folder, parse_symbol_folder,
 };
 use crate::openings::{openings_spec, set_openings_spec};
+
+/// First folders of partition sets.
+pub const SET_KINDS: [&str; 4] = ["raw", "bars", "openings", FEATURES_DIR];
 
 /// A folder with partitions whose columns nothing tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,23 +23,18 @@ pub struct UnknownSet {
     pub detail: String,
 }
 
-/// Returns the specifications of every set of `raw`, `bars` and `openings`, in path order, and the folders whose place
+/// Returns the specifications of every set of `raw`, `bars`, `openings` and `features`, in path order, and the folders whose place
 /// names no set. A set of book images has as many levels as its deepest partition, at least `book_levels`.
 pub fn set_specs(lake: &Lake, book_levels: u16) -> (Vec<PartitionSetSpec>, Vec<UnknownSet>) {
     let (mut specs, mut unknown) = (Vec::new(), Vec::new());
-    for kind in ["raw", "bars", "openings"] {
+    for kind in SET_KINDS {
         let mut found = Vec::new();
         walk(&lake.root().join(kind), &[kind.to_owned()], &mut found);
         for parts in found {
             let names: Vec<&str> = parts.iter().map(String::as_str).collect();
             let dir = parts.iter().fold(lake.root().to_owned(), |d, p| d.join(p));
             let book_levels = levels_of(&dir).map_or(book_levels, |n| n.max(book_levels));
-            let found = match *names {
-                ["bars", e, m, s, id] if has_microstructure(&dir) => instrument(e, m, s)
-                    .and_then(|key| micro_bar_set_spec(&key, id).map_err(|e| e.to_string())),
-                _ => spec_of(&names, book_levels),
-            };
-            match found {
+            match spec_of_folder(&dir, &names, book_levels) {
                 Ok(spec) => specs.push(spec),
                 Err(detail) => unknown.push(UnknownSet {
                     set: parts.join("/"),
@@ -60,6 +59,23 @@ pub fn levels_of(dir: &Path) -> Option<u16> {
         .max()
 }
 
+/// Returns the set of the folder `dir`, which has these names below the lake, or why there is none.
+///
+/// # Errors
+/// A sentence.
+pub fn spec_of_folder(
+    dir: &Path,
+    names: &[&str],
+    book_levels: u16,
+) -> Result<PartitionSetSpec, String> {
+    match *names {
+        [FEATURES_DIR, ..] => features::spec_of_folder(dir, names),
+        ["bars", e, m, s, id] if has_microstructure(dir) => instrument(e, m, s)
+            .and_then(|key| micro_bar_set_spec(&key, id).map_err(|e| e.to_string())),
+        _ => spec_of(names, book_levels),
+    }
+}
+
 /// Returns whether the manifest of a bar set says that its rows have the statistics of microstructure.
 fn has_microstructure(dir: &Path) -> bool {
     let Ok(text) = std::fs::read(dir.join(MANIFEST_FILE)) else {
@@ -78,7 +94,8 @@ fn instrument(exchange: &str, market: &str, symbol: &str) -> Result<InstrumentKe
     })
 }
 
-/// Returns the set whose folder below the lake has these names, or why there is none.
+/// Returns the set whose folder below the lake has these names, or why there is none; what only a manifest tells is
+/// left out (statistics of bars, columns of features).
 ///
 /// # Errors
 /// A sentence.
