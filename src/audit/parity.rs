@@ -265,7 +265,7 @@ pub fn audit(
         let lake = scratch.path().join("alone");
         copy_raw(&config.raw.paths.lake, &lake)?;
         let mut alone = in_lake(config, &lake);
-        let warmup = config.range.start.day().0 - config.first_day.0;
+        let warmup = (config.range.start.day().0 - config.first_day.0).max(feature_days(config)?);
         alone.range.start = start.start();
         alone.first_day = start.plus(-warmup);
         let tables = Product.tables(&alone)?;
@@ -421,4 +421,13 @@ fn recorded(
         append(&mut out, live.finish()?.0);
     }
     Ok(out)
+}
+
+/// Returns the whole days before a day that its features are rebuilt from.
+fn feature_days(config: &Config) -> CommandResult<i32> {
+    use crate::error::Kinded as _;
+    let params = crate::config::core_params::feature_set(&config.raw);
+    let n = config.raw.instruments.len();
+    let set = quant_core::features::FeatureSet::new(&params, n, config.traded).config_error()?;
+    Ok(i32::from(set.warmup_days()))
 }

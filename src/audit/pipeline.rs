@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, TimestampMicrosecondType};
+use arrow_array::{Array as _, Float64Array};
 use quant_core::bars::{MinuteRow, STAT_COLUMNS};
 use quant_core::features::{FeatureSet, N_STAT_COLUMNS};
 use quant_core::time::MICROS_PER_MINUTE;
 use quant_lake::bars::{StatRows, read_stat_bars};
+use quant_lake::features::feature_set_spec;
 use quant_lake::ingest::NoProgress;
 use quant_lake::layout::Lake;
 use quant_lake::read::{HashMemo, PartitionSet};
@@ -16,6 +20,7 @@ use super::table::Table;
 use crate::config::{Config, core_params};
 use crate::error::{CommandResult, Kinded as _};
 use crate::run::bars::BarSetSpec;
+use crate::run::features::{self, FeatureOptions};
 use crate::run::pipeline::{RunOptions, build_bars, instrument_keys};
 
 /// Numbers of a bar that are compared, beside the statistics.
@@ -49,9 +54,59 @@ impl Pipeline for Product {
             on_day: &|_, _| {},
         };
         build_bars(config, &options)?;
-        let bars = stored_bars(config)?;
-        tables_of(config, &bars)
+        let mut tables = bar_tables(config, &stored_bars(config)?);
+        let options = FeatureOptions {
+            force: false,
+            jobs: rayon::current_num_threads(),
+            stop: Arc::new(AtomicBool::new(false)),
+            on_day: &|_| {},
+        };
+        features::build(config, config.range, &options)?;
+        tables.push(stored_features(config)?);
+        Ok(tables)
     }
+}
+
+/// Reads the features of the config's range as `build-features` wrote them.
+fn stored_features(config: &Config) -> CommandResult<Table> {
+    let params = core_params::feature_set(&config.raw);
+    let n = config.raw.instruments.len();
+    let set = FeatureSet::new(&params, n, config.traded).config_error()?;
+    let columns = set.columns().to_vec();
+    let universe = features::universe_of(config);
+    let spec = feature_set_spec(&universe, set.id(), &columns).data_error()?;
+    let lake = Lake::new(&config.raw.paths.lake);
+    let mut table = Table {
+        name: "features".to_owned(),
+        columns,
+        ..Table::default()
+    };
+    let Some(stored) = PartitionSet::open_if_present(&lake, &spec).data_error()? else {
+        return Ok(table);
+    };
+    let memo = HashMemo::default();
+    for batch in stored
+        .read(config.range, None, 1 << 14, &memo)
+        .data_error()?
+    {
+        let batch = batch.data_error()?;
+        let time = |name: &str| {
+            let array = batch.column_by_name(name);
+            array.map_or(&[][..], |a| {
+                a.as_primitive::<TimestampMicrosecondType>().values()
+            })
+        };
+        table.ts_open.extend_from_slice(time("ts_open"));
+        table.ts_avail.extend_from_slice(time("ts_avail"));
+        let values: Vec<&Float64Array> = (table.columns.iter())
+            .filter_map(|name| Some(batch.column_by_name(name)?.as_primitive::<Float64Type>()))
+            .collect();
+        for row in 0..batch.num_rows() {
+            let cells = values.iter().map(|v| v.is_valid(row).then(|| v.value(row)));
+            table.values.extend(cells);
+        }
+    }
+    Ok(table)
 }
 
 /// Reads the bars of every instrument over the days a run reads.
@@ -78,13 +133,17 @@ pub fn stored_bars(config: &Config) -> CommandResult<Vec<StatRows>> {
 /// # Errors
 /// If the features refuse the config or a row.
 pub fn tables_of(config: &Config, bars: &[StatRows]) -> CommandResult<Vec<Table>> {
-    let watermark_us = core_params::watermark(&config.raw).0;
-    let mut out = Vec::new();
-    for (key, bars) in instrument_keys(config).iter().zip(bars) {
-        out.push(bar_table(format!("bars {key}"), bars, watermark_us));
-    }
+    let mut out = bar_tables(config, bars);
     out.push(feature_table(config, bars)?);
     Ok(out)
+}
+
+fn bar_tables(config: &Config, bars: &[StatRows]) -> Vec<Table> {
+    let watermark_us = core_params::watermark(&config.raw).0;
+    let keys = instrument_keys(config);
+    let all = keys.iter().zip(bars);
+    all.map(|(key, bars)| bar_table(format!("bars {key}"), bars, watermark_us))
+        .collect()
 }
 
 fn bar_table(name: String, bars: &StatRows, watermark_us: i64) -> Table {
@@ -166,9 +225,11 @@ fn feature_table(config: &Config, bars: &[StatRows]) -> CommandResult<Table> {
         let row = set
             .push_with_stats(ts_open, &minute, &stats)
             .internal_error()?;
-        table.ts_open.push(ts_open.0);
-        table.ts_avail.push(row.ts_avail.0);
-        table.values.extend_from_slice(&row.values);
+        if config.range.contains(ts_open) {
+            table.ts_open.push(ts_open.0);
+            table.ts_avail.push(row.ts_avail.0);
+            table.values.extend_from_slice(&row.values);
+        }
         ts_open = ts_open.plus(MICROS_PER_MINUTE);
     }
     Ok(table)

@@ -8,13 +8,13 @@ use quant_core::features::FeatureSet;
 use quant_core::regime::{RegimeModel as _, RuleRegime};
 use quant_core::stats::ln;
 use quant_core::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY};
-use quant_lake::bars::{bar_set_spec, read_bars};
+use quant_lake::bars::{StatRows, read_stat_bars};
 use quant_lake::layout::Lake;
 use quant_lake::read::{HashMemo, PartitionSet};
 
 use crate::config::{Config, core_params};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
-use crate::run::bars::BarsReport;
+use crate::run::bars::{BarSetSpec, BarsReport};
 use crate::run::gaps::{self, GapMask};
 use crate::run::pipeline::{RunOptions, instrument_keys};
 
@@ -147,13 +147,10 @@ struct BarSets<'a> {
 impl<'a> BarSets<'a> {
     fn open(config: &Config, reports: &'a [BarsReport]) -> CommandResult<Self> {
         let lake = Lake::new(&config.raw.paths.lake);
+        let spec = BarSetSpec::of(&config.raw)?;
         let sets = instrument_keys(config)
             .iter()
-            .zip(reports)
-            .map(|(key, report)| {
-                let spec = bar_set_spec(key, &report.bar_set).data_error()?;
-                PartitionSet::open_if_present(&lake, &spec).data_error()
-            })
+            .map(|key| PartitionSet::open_if_present(&lake, &spec.bars_of(key)?).data_error())
             .collect::<CommandResult<_>>()?;
         Ok(Self {
             sets,
@@ -164,22 +161,34 @@ impl<'a> BarSets<'a> {
 
     /// Reads a day: the only place that knows how rows and statistics are stored.
     fn minutes_of(&self, day: Day) -> CommandResult<DayInput> {
-        let rows = self
-            .sets
-            .iter()
-            .zip(self.reports)
-            .map(|(set, report)| match set {
-                Some(set) if !report.absent.contains(&day) => {
-                    read_bars(set, day.range(), &self.memo).data_error()
-                }
-                _ => Ok(Vec::new()),
-            })
-            .collect::<CommandResult<_>>()?;
-        Ok(DayInput {
-            rows,
-            // The stored bars carry no statistics yet.
+        let width = self.sets.len();
+        let mut out = DayInput {
+            rows: Vec::with_capacity(width),
             stats: Vec::new(),
-        })
+        };
+        for (i, (set, report)) in self.sets.iter().zip(self.reports).enumerate() {
+            let bars = match set {
+                Some(set) if !report.absent.contains(&day) => {
+                    read_stat_bars(set, day.range(), &self.memo).data_error()?
+                }
+                _ => StatRows::default(),
+            };
+            if !bars.stats.is_empty() && out.stats.is_empty() {
+                out.stats
+                    .resize(MINUTES_PER_DAY * width * N_STAT_COLUMNS, f64::NAN);
+            }
+            for (row, stats) in bars
+                .rows
+                .iter()
+                .zip(bars.stats.chunks_exact(N_STAT_COLUMNS))
+            {
+                let minute = (row.ts_open.0 - day.start().0) / MICROS_PER_MINUTE;
+                let at = usize::try_from(minute).unwrap_or(0) * width + i;
+                out.stats[at * N_STAT_COLUMNS..(at + 1) * N_STAT_COLUMNS].copy_from_slice(stats);
+            }
+            out.rows.push(bars.rows);
+        }
+        Ok(out)
     }
 }
 

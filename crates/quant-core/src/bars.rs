@@ -21,9 +21,7 @@ pub use stat::{
     MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSet, StatSpec, StateUse,
     StateValues,
 };
-pub use stats::{
-    Microstructure, N_STAT_COLUMNS, STAT_COLUMNS, STATS, stat_column, touch_flow,
-};
+pub use stats::{Microstructure, N_STAT_COLUMNS, STAT_COLUMNS, STATS, stat_column, touch_flow};
 
 use crate::time::{MICROS_PER_MINUTE, UnixMicros};
 

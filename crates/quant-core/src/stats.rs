@@ -8,8 +8,8 @@ mod adjust;
 mod autocorrelation;
 mod bootstrap;
 mod correlation;
-mod ic;
 mod drift;
+mod ic;
 mod moments;
 mod normal;
 mod ols;
@@ -24,11 +24,11 @@ pub use adjust::{benjamini_hochberg, holm};
 pub use autocorrelation::{autocorrelation, autocorrelation_with_gaps};
 pub use bootstrap::{BlockDraws, bootstrap_correlation, percentile_interval};
 pub use correlation::{Correlation, pearson};
+pub use drift::{ks_distance, psi};
 pub use ic::{
     ForwardReturns, IcDecay, IcEstimate, IcParams, InformationCoefficient, ic_decay,
     information_coefficient,
 };
-pub use drift::{ks_distance, psi};
 pub use moments::{
     kurtosis_excess, kurtosis_raw, mean, quantile, quantile_of_sorted, skewness, std_dev, variance,
 };

@@ -1,6 +1,6 @@
 //! Golden numbers from definitions and published examples.
-mod inference;
 mod health;
+mod inference;
 mod series;
 mod size;
 
