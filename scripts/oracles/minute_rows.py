@@ -397,7 +397,7 @@ class Book(InForce):
                 sum(self.mlofi_scale[m] / (m + 1) for m in ranks) / weight,
             )
         for i, name in enumerate(CHANGED):
-            self.put(name, self.moved[i], self.moved_scale[i // 2])
+            self.put(name, self.moved[i] if self.changes or self.known else None, self.moved_scale[i // 2])
         self.put("n_book_updates", self.n_updates)
         self.put("book_coverage", self.total / MINUTE)
         self.put("book_age", (t - self.last) / 1e6 if self.state is not None else None)
@@ -407,7 +407,8 @@ class Levels:
     """The whole book of a delta stream."""
 
     def __init__(self):
-        self.known = False
+        self.known = self.void = False
+        self.link = None  # (last id, it was a snapshot) of the last message in the book
         self.clear()
 
     def clear(self):
@@ -661,6 +662,7 @@ class Lake:
         self.where = instrument.split(":", 2)
         if len(self.where) != 3:
             raise SystemExit(f"instrument `{instrument}`: expected exchange:market:symbol")
+        self.venue, self.market = self.where[0].removeprefix("sim-"), self.where[1]
 
     def folder(self, kind, name):
         exchange, market, symbol = self.where
@@ -697,19 +699,31 @@ class Lake:
         return list(collections.deque(self.rows(dataset, day, names), maxlen=1))
 
 
+def follows(lake, link, first, last, prev):
+    """Whether a message joins the last one in the book, by the ids of the venue (SPEC of each venue's local book)."""
+    known, after_snapshot = link
+    if lake.venue != "binance":
+        return prev is None or prev == known
+    if lake.market == "spot":
+        return first == known + 1 or (after_snapshot and first <= known + 1 <= last)
+    return prev is None or prev == known or (after_snapshot and first <= known <= last)
+
+
 def delta_messages(lake, day, levels):
     """Applies the messages of a day to `levels`; yields (time, is_snapshot) after each."""
-    names = ["ts_event", "msg_seq", "is_snapshot", "side", "price", "qty", "msg_end"]
+    names = ["ts_event", "msg_seq", "is_snapshot", "side", "price", "qty", "msg_end", "first_id", "last_id", "prev_id"]
     message, key = [], None
-    for t, seq, is_snapshot, side, price, qty, end in lake.rows("l2_deltas", day, names):
+    for t, seq, is_snapshot, side, price, qty, end, first, last, prev in lake.rows("l2_deltas", day, names):
         if message and (t, seq) != key:
             raise SystemExit(f"l2_deltas {day}: message {key} has no last level")
         key = (t, seq)
         message.append((side, price, qty))
         if end:
+            broken = levels.link is not None and not is_snapshot and not follows(lake, levels.link, first, last, prev)
+            levels.link = None if broken else (last, is_snapshot) if is_snapshot or levels.link else levels.link
             levels.apply(is_snapshot, message)
             message = []
-            yield t, is_snapshot
+            yield t, is_snapshot, broken
     if message:
         raise SystemExit(f"l2_deltas {day}: message {key} has no last level")
 
@@ -728,8 +742,11 @@ def snapshot_rows(lake, day):
 def book_stream(lake, source, day, levels):
     """Yields (time, bids, asks, reset) of each message or row."""
     if source == "l2_deltas":
-        for t, is_snapshot in delta_messages(lake, day, levels):
-            yield t, *levels.top(), is_snapshot
+        for t, is_snapshot, broken in delta_messages(lake, day, levels):
+            levels.void = (levels.void or broken) and not is_snapshot
+            if broken:
+                yield t, None, None, None
+            yield t, *((None, None) if levels.void else levels.top()), is_snapshot
     elif source == "l2_snapshots":
         for t, bids, asks in snapshot_rows(lake, day):
             yield t, bids, asks, False
@@ -737,6 +754,32 @@ def book_stream(lake, source, day, levels):
 
 QUOTE = ["ts_event", "bid_px", "bid_qty", "ask_px", "ask_qty"]
 TRADE = ["ts_event", "price", "qty", "aggressor"]
+
+
+def book_days(lake, source, before):
+    """Days whose messages make the book at the end of the day before: back to the last one with a snapshot message."""
+    if source != "l2_deltas":
+        return [before]
+    days = []
+    while lake.has("l2_deltas", before) and len(days) < 8:
+        days.insert(0, before)
+        if any(is_snapshot for (is_snapshot,) in lake.rows("l2_deltas", before, ["is_snapshot"])):
+            break
+        before = lakefiles.day_of(lakefiles.day_start(before) - 1)
+    return days
+
+
+def volume_bucket(lake, date, share):
+    """The share of the mean daily volume of the up to 7 whole days before that have trades."""
+    volumes, start = [], lakefiles.day_start(date)
+    for back in range(1, 8):
+        day = lakefiles.day_of(start - back * 86_400_000_000 + 1)
+        source = next((n for n in ("trades", "agg_trades") if lake.has(n, day)), None)
+        if source:
+            sizes = [q for (q,) in lake.rows(source, day, ["qty"])]
+            if sizes:
+                volumes.append(math.fsum(sizes))
+    return share * sum(volumes) / len(volumes) if volumes else None
 
 
 def valid_touch(bid, bid_qty, ask, ask_qty):
@@ -763,9 +806,28 @@ def states(lake, days, args):
     return found
 
 
+class Rows:
+    """Rows of a stream that are fed up to an instant."""
+
+    def __init__(self, rows):
+        self.rows, self.next = iter(rows), None
+
+    def feed(self, take, until=math.inf):
+        while True:
+            row = self.next or next(self.rows, None)
+            if row is None or row[0] > until:
+                self.next = row
+                return
+            self.next = None
+            take(*row)
+
+
 def compute(lake, date, args):
     """All columns of a day, and what they were made from."""
     start, before = lakefiles.day_start(date), lakefiles.day_of(lakefiles.day_start(date) - 1)
+    after = lakefiles.day_of(start + 86_400_000_000)
+    if args.vpin_bucket is None and args.vpin_share:
+        args.vpin_bucket = volume_bucket(lake, date, args.vpin_share)
     first = lambda *names: next((n for n in names if lake.has(n, date)), None)  # noqa: E731
     book_source = first("l2_deltas", "l2_snapshots")
     quote_source = first("book_ticker") or book_source
@@ -774,9 +836,12 @@ def compute(lake, date, args):
     if trade_source:
         for row in lake.last_row(trade_source, before, TRADE):
             opening["trade"] = (row[1], row[0])
-    for t, bids, asks, _ in book_stream(lake, book_source, before, levels):
-        opening["raw_book"] = (bids, asks)
-        opening["book"] = ((bids, asks) if bids and asks and bids[0][0] < asks[0][0] else None, t)
+    for day in book_days(lake, book_source, before):
+        for t, bids, asks, reset in book_stream(lake, book_source, day, levels):
+            if reset is None or bids is None:
+                continue
+            opening["raw_book"] = (bids, asks)
+            opening["book"] = ((bids, asks) if bids and asks and bids[0][0] < asks[0][0] else None, t)
     if quote_source == "book_ticker":
         for row in lake.last_row("book_ticker", before, QUOTE):
             opening["touch"] = (row[1:] if valid_touch(*row[1:]) else None, row[0])
@@ -787,19 +852,23 @@ def compute(lake, date, args):
     day = Day(
         start, 1440, quote_source, book_source, trade_source, has_liquidations, has_bands, 1000 * args.stale_after_ms, args.vpin_bucket, opening
     )
-    if trade_source:
-        for row in lake.rows(trade_source, date, TRADE):
-            day.trade(*row)
-    if quote_source == "book_ticker":
-        for row in lake.rows("book_ticker", date, QUOTE):
-            day.quote(*row)
-    for message in book_stream(lake, book_source, date, levels):
-        day.book_message(*message)
+    # A gap ends what is in force in every stream: they are fed up to it one after the other.
+    trades = Rows(lake.rows(trade_source, date, TRADE) if trade_source else ())
+    quotes = Rows(lake.rows("book_ticker", date, QUOTE) if quote_source == "book_ticker" else ())
+    for t, bids, asks, reset in book_stream(lake, book_source, date, levels):
+        if reset is None:
+            trades.feed(day.trade, t)
+            quotes.feed(day.quote, t)
+            day.gap(t)
+        else:
+            day.book_message(t, bids, asks, reset)
+    trades.feed(day.trade)
+    quotes.feed(day.quote)
     for t, side, price, average, qty in lake.rows("liquidations", date, ["ts_event", "side", "price", "average_price", "qty"]):
         day.liquidation(t, average if average is not None and average > 0 else price, qty, side)
     for t, percentage, depth in lake.rows("depth_bands", date, ["ts_event", "percentage", "depth"]):
         day.band(t, percentage, depth)
-    for t, values in states(lake, [before, date], args):
+    for t, values in states(lake, [before, date, after], args):
         day.known(t, **values)
     day.finish()
     return day
@@ -910,6 +979,7 @@ def main():
     parser.add_argument("--watermark-ms", type=int, default=250)
     parser.add_argument("--lag", action="append", default=[], metavar="DATASET=MS", help="lag of a dataset of states")
     parser.add_argument("--vpin-bucket", type=float, help="size of volume buckets; default: that of the bars' manifest")
+    parser.add_argument("--vpin-share", type=float, default=0.02, help="size of a volume bucket as a share of the daily volume before")
     parser.add_argument("--columns", help="only these, separated by commas")
     parser.add_argument("--json", type=pathlib.Path, help="write rows and table")
     parser.add_argument("--no-compare", action="store_true", help="print my rows' counts only; for lakes without bars")

@@ -187,7 +187,7 @@ def book():
     rows = replay([(0, "book_message", *one, True), (20, "gap"), (40, "book_message", *two)], minutes=3, stale=30, **with_book)
     expect("gap", rows, 0, mlofi_01=0, book_coverage=40 / 60)
     expect("stale", rows, 1, book_coverage=10 / 60, depth_bid_close=None, wall_ratio=None, book_age=80, mlofi_01=0, mlofi_10=0)
-    expect("nothing", replay([], minutes=1, **with_book), mlofi_01=None, ofi_weighted=None, book_age=None, n_book_updates=0, book_added_bid=0)
+    expect("nothing", replay([], minutes=1, **with_book), mlofi_01=None, ofi_weighted=None, book_age=None, n_book_updates=0)
     # What is visible in both: a level that comes into view at the tenth rank was not added, one that leaves it not removed.
     ten = tuple((100.0 - i, 1.0 + i) for i in range(10))
     check("level entering", mr.visible_changes(ten, (*ten[1:], (90.0, 50.0)), 1)[:2] == (0.0, 1.0), True)

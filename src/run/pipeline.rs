@@ -185,10 +185,10 @@ fn prepare(
     inputs::collect_statistics(&lake, &keys, &bar_spec, config.read_range(), &mut inputs)?;
     let identity = Identity::of(&config.identity(), &inputs.inputs, &used.content_sha256());
     Ok(Prepared {
-        bar_spec,
         lake,
         keys,
         terms,
+        bar_spec,
         inputs,
         identity,
     })

@@ -40,6 +40,8 @@ mod inspect;
 mod instruments;
 /// Two markets that agree up to a minute give the same decisions up to it.
 mod lookahead;
+/// Bars with microstructure: every column, lineage, the same bits again.
+mod micro_bars;
 /// The mock exchange from outside: files, pages, limits, sockets, faults.
 mod mock;
 /// What a run is made of decides what it says.

@@ -358,7 +358,7 @@ pub fn read_stat_bars(
         from_batch(&batch, &mut out.rows)?;
         let stats: Vec<&Float64Array> = batch.columns()[N_BAR_COLUMNS..]
             .iter()
-            .map(|c| c.as_primitive::<Float64Type>())
+            .map(AsArray::as_primitive::<Float64Type>)
             .collect();
         for row in 0..batch.num_rows() {
             out.stats.extend(stats.iter().map(|column| {

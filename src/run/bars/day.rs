@@ -73,7 +73,7 @@ impl Shared<'_> {
         };
         let found = self.openings.partition(plan.day).filter(|made| {
             let wanted = opening_plan.sources(made);
-            !self.force && self.is_made_of(self.openings, made, &wanted)
+            !self.force && is_made_of(self.openings, made, &wanted)
         });
         let (made, opening) = match found {
             Some(made) => (Some(made), None),
@@ -155,7 +155,7 @@ impl Shared<'_> {
         let sources = vec![derived_source(set.spec(), partition)];
         if !self.force
             && let Some(made) = self.openings.partition(plan.day)
-            && self.is_made_of(self.openings, &made, &sources)
+            && is_made_of(self.openings, &made, &sources)
         {
             return Ok(Some((made, price)));
         }
@@ -176,17 +176,16 @@ impl Shared<'_> {
     /// Returns whether the bars of a day were made of exactly these sources, by this code.
     fn is_current(&self, plan: &DayPlan, sources: &[Source]) -> bool {
         let made = self.bars.partition(plan.day);
-        !self.force && made.is_some_and(|made| self.is_made_of(self.bars, &made, sources))
+        !self.force && made.is_some_and(|made| is_made_of(self.bars, &made, sources))
     }
+}
 
-    /// Returns whether a partition was made of exactly `wanted`, by this code; manifests keep sources in an order of their
-    /// own.
-    fn is_made_of(&self, writer: &DatasetWriter, made: &Partition, wanted: &[Source]) -> bool {
-        let hashes: Vec<&str> = wanted.iter().map(|s| s.sha256.as_str()).collect();
-        made.sources.len() == wanted.len()
-            && wanted.iter().all(|s| made.sources.contains(s))
-            && writer.is_current(made.date, &hashes)
-    }
+/// Returns whether a partition was made of exactly `wanted`, by this code; manifests keep sources in an order of their own.
+fn is_made_of(writer: &DatasetWriter, made: &Partition, wanted: &[Source]) -> bool {
+    let hashes: Vec<&str> = wanted.iter().map(|s| s.sha256.as_str()).collect();
+    made.sources.len() == wanted.len()
+        && wanted.iter().all(|s| made.sources.contains(s))
+        && writer.is_current(made.date, &hashes)
 }
 
 /// Returns the number of stretches of minutes in which nothing traded.

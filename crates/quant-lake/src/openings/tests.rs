@@ -229,17 +229,17 @@ mod made {
         // The lineage that is there tells how far back the book was replayed.
         let spec = micro(&[]);
         let sets = bench.sets(&spec);
-        let day = sets.plan(self::day(), Dataset::Trades, Some(&spec));
+        let planned = sets.plan(day(), Dataset::Trades, Some(&spec));
         let plan = OpeningPlan {
             sets: &sets,
-            day: &day,
+            day: &planned,
             bars: &BARS,
             spec: &spec,
         };
         assert_eq!(plan.sources(&partition), sources);
         // Both kinds of openings are found and sound.
         let plain = DatasetWriter::open(&bench.lake, openings_spec(&um()), options()).unwrap();
-        write_opening(&plain, day.day, &rows[..0], vec![]).unwrap();
+        write_opening(&plain, day(), &rows[..0], vec![]).unwrap();
         let report = verify_lake(&Lake::new(bench.dir.path()), 0, Depth::Rows, &memo);
         assert_eq!(report.problems, []);
     }

@@ -39,8 +39,8 @@ pub struct DayStream {
 #[derive(Debug)]
 enum Book {
     None,
-    Deltas(LevelCursor),
-    Images(ImageCursor),
+    Deltas(Box<LevelCursor>),
+    Images(Box<ImageCursor>),
 }
 
 impl Book {
@@ -89,17 +89,17 @@ impl DayStream {
             .transpose()?;
         let book = match plan.book {
             None => Book::None,
-            Some(kind @ BookKind::Deltas) => Book::Deltas(LevelCursor::new(
+            Some(kind @ BookKind::Deltas) => Book::Deltas(Box::new(LevelCursor::new(
                 Some(batches(kind.dataset(), &LevelRows::COLUMNS)?),
                 shares_ids,
                 ChainRule::of(sets.instrument()),
                 link,
-            )),
+            ))),
             Some(kind @ BookKind::Images) => {
                 let columns = ImageRows::columns();
                 let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
                 let batches = batches(kind.dataset(), &columns)?;
-                Book::Images(ImageCursor::new(Some(batches), shares_ids))
+                Book::Images(Box::new(ImageCursor::new(Some(batches), shares_ids)))
             }
         };
         Ok(Self {

@@ -29,7 +29,7 @@ pub fn set_specs(lake: &Lake, book_levels: u16) -> (Vec<PartitionSetSpec>, Vec<U
     let (mut specs, mut unknown) = (Vec::new(), Vec::new());
     for kind in SET_KINDS {
         let mut found = Vec::new();
-        walk(&lake.root().join(kind), vec![kind.to_owned()], &mut found);
+        walk(&lake.root().join(kind), &[kind.to_owned()], &mut found);
         for parts in found {
             let names: Vec<&str> = parts.iter().map(String::as_str).collect();
             let dir = parts.iter().fold(lake.root().to_owned(), |d, p| d.join(p));
@@ -121,13 +121,13 @@ pub fn spec_of(names: &[&str], book_levels: u16) -> Result<PartitionSetSpec, Str
 }
 
 /// Collects the folders that hold a manifest or day folders.
-fn walk(dir: &Path, parts: Vec<String>, found: &mut Vec<Vec<String>>) {
+fn walk(dir: &Path, parts: &[String], found: &mut Vec<Vec<String>>) {
     let entries = entries(dir);
     if entries
         .iter()
         .any(|(n, _)| n == MANIFEST_FILE || parse_day_folder(n).is_some())
     {
-        found.push(parts.clone());
+        found.push(parts.to_vec());
         // Below the openings of an instrument lie those of its bar sets.
         if parts.len() != 4 || parts[0] != "openings" {
             return;
@@ -143,9 +143,9 @@ fn walk(dir: &Path, parts: Vec<String>, found: &mut Vec<Vec<String>>) {
         }
         // Links are not followed: they can lead out of the lake or in circles.
         if path.symlink_metadata().is_ok_and(|m| m.is_dir()) {
-            let mut parts = parts.clone();
+            let mut parts = parts.to_vec();
             parts.push(name);
-            walk(&path, parts, found);
+            walk(&path, &parts, found);
         }
     }
 }

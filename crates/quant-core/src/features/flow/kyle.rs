@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bars::stat_column;
 use crate::features::flow::line::{Line, Moments};
 
+use crate::features::kernels::rolling::sum_rows;
 use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
@@ -131,12 +132,7 @@ impl KyleSums {
         if !self.is_full() {
             return None;
         }
-        let mut sums = [0.0; 6];
-        for minute in self.minutes.as_slice() {
-            for (sum, x) in sums.iter_mut().zip(minute) {
-                *sum += x;
-            }
-        }
+        let sums = sum_rows(self.minutes.as_slice());
         let n = sums[0];
         if n < self.min_intervals {
             return None;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::bars::stat_column;
 use crate::features::flow::line::Moments;
 
-use crate::features::kernels::rolling::min_count;
+use crate::features::kernels::rolling::{min_count, sum_pairs};
 use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
@@ -145,17 +145,7 @@ impl Kernel {
 
 /// Returns the sum of products of two samples of one length.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    // Eight sums that do not wait for one another; which product goes where depends on the length alone.
-    let mut lanes = [0.0; 8];
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest = a.remainder().iter().zip(b.remainder());
-    let rest: f64 = rest.map(|(x, y)| x * y).sum();
-    for (x, y) in a.zip(b) {
-        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            *lane += x * y;
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
+    sum_pairs(a, b, |x, y| x * y)
 }
 
 impl MinuteKernel for Kernel {

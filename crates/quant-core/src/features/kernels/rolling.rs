@@ -23,15 +23,23 @@ pub(crate) fn min_count(share: f64, n: u32) -> u32 {
 
 /// Returns the sum of `f` over the values that are not NaN.
 fn sum_known(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
-    let known = |x: &f64| if x.is_nan() { 0.0 } else { f(*x) };
+    sum_pairs(values, values, |x, _| if x.is_nan() { 0.0 } else { f(x) })
+}
+
+/// Returns the sum of `f` over pairs; `x` and `y` have one length.
+pub(crate) fn sum_pairs(x: &[f64], y: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
-    let chunks = values.chunks_exact(LANES);
-    let rest: f64 = chunks.remainder().iter().fold(0.0, |sum, x| sum + known(x));
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += known(x);
+    let (x_chunks, y_chunks) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let (x_rest, y_rest) = (x_chunks.remainder(), y_chunks.remainder());
+    for (x, y) in x_chunks.zip(y_chunks) {
+        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
+            *lane += f(*x, *y);
         }
     }
+    let rest = x_rest
+        .iter()
+        .zip(y_rest)
+        .fold(0.0, |sum, (x, y)| sum + f(*x, *y));
     let [a, b, c, d, e, f, g, h] = lanes;
     (((a + b) + (c + d)) + ((e + f) + (g + h))) + rest
 }
@@ -51,23 +59,19 @@ pub(crate) fn sum_rows<const N: usize>(rows: &[[f64; N]]) -> [f64; N] {
     core::array::from_fn(|i| even[i] + odd[i])
 }
 
-/// Returns the sample covariance (ddof 1) of pairs of known values; `None` below two pairs.
+/// Returns the sample covariance (ddof 1) of pairs of known values; `None` below two pairs or for unequal lengths.
 ///
 /// Equal values have a covariance of exactly 0.
 pub(crate) fn covariance(x: &[f64], y: &[f64]) -> Option<f64> {
     let (x0, y0) = (*x.first()?, *y.first()?);
-    let n = x.len().min(y.len());
-    if n < 2 {
+    let n = x.len();
+    if n < 2 || y.len() != n {
         return None;
     }
     // Relative to a value of the window, equal values sum to 0 without rounding.
-    let mean_x = x0 + sum_known(x, |v| v - x0) / n as f64;
-    let mean_y = y0 + sum_known(y, |v| v - y0) / n as f64;
-    let products: f64 = x
-        .iter()
-        .zip(y)
-        .map(|(a, b)| (a - mean_x) * (b - mean_y))
-        .sum();
+    let mean_x = x0 + sum_pairs(x, x, |v, _| v - x0) / n as f64;
+    let mean_y = y0 + sum_pairs(y, y, |v, _| v - y0) / n as f64;
+    let products = sum_pairs(x, y, |a, b| (a - mean_x) * (b - mean_y));
     Some(products / (n - 1) as f64)
 }
 

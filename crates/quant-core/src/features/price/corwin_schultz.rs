@@ -47,7 +47,7 @@ impl FeatureDef for CorwinSchultzParams {
 pub(crate) type CorwinSchultz = BarFeature<CorwinSchultzKernel>;
 
 /// Returns `(alpha, S)` of two consecutive bars, S before negatives become 0.
-pub(crate) fn pair_spread(first: &PriceBar, second: &PriceBar) -> (f64, f64) {
+fn pair_spread(first: &PriceBar, second: &PriceBar) -> (f64, f64) {
     let square = |x: f64| x * x;
     let beta =
         square(libm::log(first.high / first.low)) + square(libm::log(second.high / second.low));
@@ -113,3 +113,6 @@ impl CorwinSchultz {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

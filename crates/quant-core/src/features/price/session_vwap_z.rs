@@ -35,6 +35,9 @@ impl FeatureDef for SessionVwapZParams {
     }
 }
 
+/// A deviation of at most this share of the mean is rounding of equal prices, and counts as 0.
+const ROUNDING: f64 = 1e-12;
+
 /// The close, and the weighted moments of the day so far.
 #[derive(Debug)]
 pub(crate) struct SessionVwapZ {
@@ -60,7 +63,7 @@ impl SessionVwapZ {
             window: "since 00:00 UTC".to_owned(),
             warmup: format!("{} minutes with volume", p.min_minutes),
             inputs: "1m volume, vwap, high, low, close",
-            nan_policy: "null below min_minutes minutes with volume, for s = 0, and in gaps; gaps clear \
+            nan_policy: "null below min_minutes minutes with volume, for s of at most 1e-12 V, and in gaps; gaps clear \
                       nothing",
             causality: ROW_CAUSALITY,
             reference: "session VWAP bands; weighted moments after West (1979), Updating Mean and \
@@ -98,8 +101,7 @@ impl RowFeature for SessionVwapZ {
         if let Some(row) = &minute.row {
             self.close = row.close.or(self.close);
             let typical = match (row.high, row.low, row.close) {
-                // (h + l + c) / 3 without rounding for equal prices.
-                (Some(h), Some(l), Some(c)) => Some(c + ((h - c) + (l - c)) / 3.0),
+                (Some(h), Some(l), Some(c)) => Some((h + l + c) / 3.0),
                 _ => None,
             };
             if row.volume > 0.0
@@ -118,7 +120,7 @@ impl RowFeature for SessionVwapZ {
         let std = (self.squares / self.weight).max(0.0).sqrt();
         out[0] = self
             .close
-            .filter(|_| std > 0.0)
+            .filter(|_| std > ROUNDING * libm::fabs(self.mean))
             .map(|close| (close - self.mean) / std);
     }
 }

@@ -266,8 +266,7 @@ impl<'a> World<'a> {
             .flatten()
             .filter(|r| r.volume > 0.0)
             .map(|r| {
-                let c = r.close.unwrap();
-                let typical = c + (r.high.unwrap() - c + r.low.unwrap() - c) / 3.0;
+                let typical = (r.high.unwrap() + r.low.unwrap() + r.close.unwrap()) / 3.0;
                 (r.vwap.unwrap_or(typical), r.volume)
             })
             .collect();
@@ -277,9 +276,9 @@ impl<'a> World<'a> {
             .iter()
             .map(|(p, v)| (p - vwap) * (p - vwap) * v)
             .sum();
-        let all_equal = traded.iter().all(|x| same(x.0, traded[0].0));
-        (traded.len() >= min_minutes && !all_equal)
-            .then(|| (self.close(0, t).unwrap() - vwap) / (squares / weight).sqrt())
+        let std = (squares / weight).sqrt();
+        (traded.len() >= min_minutes && std > 1e-12 * vwap)
+            .then(|| (self.close(0, t).unwrap() - vwap) / std)
     }
 
     fn atr_minutes(&self, t: usize, n: usize) -> Option<f64> {
