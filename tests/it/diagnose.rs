@@ -3,6 +3,7 @@
 //!
 //! `RUN_SLOW_TESTS=1` runs 50 null worlds instead of 3, and more planted ones.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -189,8 +190,10 @@ fn a_planted_edge_is_found_at_its_horizon() {
     let horizons = [1.0, 5.0, 15.0, 30.0, 60.0, 240.0];
     let planted = planted_peak(&horizons);
     assert!((planted - 15.0).abs() < 1e-9);
-    let seeds = if is_slow() { 1..=10 } else { 1..=1 };
-    for seed in seeds {
+    let seeds: u64 = if is_slow() { 10 } else { 1 };
+    // Worlds, those significant after adjustment, those with the peak exactly there; by column.
+    let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+    for seed in 1..=seeds {
         let dir = tempfile::tempdir().unwrap();
         let report = diagnose(dir.path(), "planted_flow", seed, 3, &[])
             .code(0)
@@ -200,23 +203,39 @@ fn a_planted_edge_is_found_at_its_horizon() {
             let at = ics.iter().find(|ic| ic["horizon_minutes"] == 15).unwrap();
             let decay = &column["decay"];
             println!(
-                "seed {seed} {}: IC at 15 {} (BH p {}), peak at {} ({}), half-life {}",
+                "seed {seed} {}: IC at 15 {} (p {}, BH {}), peak at {} ({}), half-life {}",
                 column["name"],
                 at["rank"]["value"],
+                at["rank"]["p"],
                 at["p_bh"],
                 decay["peak_horizon_minutes"],
                 decay["peak_ic"],
                 decay["half_life_minutes"]
             );
             assert!(
-                at["rank"]["value"].as_f64().unwrap() > 0.03,
+                at["rank"]["value"].as_f64().unwrap() > 0.0,
                 "seed {seed}: {at}"
             );
-            assert!(at["p_bh"].as_f64().unwrap() <= 0.05, "seed {seed}: {at}");
+            assert!(
+                at["rank"]["p"].as_f64().unwrap() <= 0.05,
+                "seed {seed}: {at}"
+            );
             let peak = decay["peak_horizon_minutes"].as_f64().unwrap();
-            // Between two horizons the curve is flat: a neighbour may win by luck.
+            // The curve is flat around its peak: a neighbour may win by luck.
             assert!((5.0..=30.0).contains(&peak), "seed {seed}: {decay}");
+            let name = column["name"].as_str().unwrap().to_owned();
+            let count = counts.entry(name).or_default();
+            count[0] += 1;
+            count[1] += u64::from(at["p_bh"].as_f64().unwrap() <= 0.05);
+            count[2] += u64::from((peak - planted).abs() < 1e-9);
         }
+    }
+    for (name, [worlds, significant, exact]) in counts {
+        assert!(
+            10 * significant >= 8 * worlds,
+            "{name}: {significant} of {worlds}"
+        );
+        assert!(2 * exact >= worlds, "{name}: {exact} of {worlds}");
     }
 }
 
@@ -242,8 +261,7 @@ fn binomial_bounds(n: u64, p: f64) -> (u64, u64) {
 fn a_market_without_an_edge_is_rejected_as_often_as_said() {
     assert_eq!(binomial_bounds(50, 0.05), (0, 9));
     let seeds: u64 = if is_slow() { 50 } else { 3 };
-    let mut counts: std::collections::BTreeMap<(String, u64), u64> =
-        std::collections::BTreeMap::new();
+    let mut counts: BTreeMap<(String, u64), u64> = BTreeMap::new();
     for seed in 1..=seeds {
         let dir = tempfile::tempdir().unwrap();
         let args = ["--replicates", "20"];
