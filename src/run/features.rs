@@ -121,7 +121,7 @@ pub fn build(
         spec,
         WriterOptions::new(
             FEATURES_VERSION,
-            feature_set_params(&job.universe, &columns, &job.bar_set),
+            feature_set_params(&job.universe, &columns, &job.bar_set, &job.params),
             wall_clock(),
         ),
     )

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::Float64Builder;
 use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
+use quant_core::features::FeatureSetParams;
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 use serde::{Deserialize, Serialize};
@@ -126,11 +127,13 @@ pub fn feature_set_spec(
     })
 }
 
-/// Returns the parameters a feature set is written with: what its folder does not tell.
+/// Returns the parameters a feature set is written with: what its folder does not tell. `set` is the set's specification, from
+/// which it can be built again.
 pub fn feature_set_params(
     universe: &FeatureUniverse,
     columns: &[String],
     bar_set: &str,
+    set: &FeatureSetParams,
 ) -> IngestParams {
     let members = universe
         .0
@@ -139,6 +142,11 @@ pub fn feature_set_params(
     IngestParams::from([
         ("bar_set".to_owned(), bar_set.into()),
         ("columns".to_owned(), columns.to_vec().into()),
+        // Numbers and names only: it cannot fail.
+        (
+            "feature_set".to_owned(),
+            serde_json::to_value(set).unwrap_or_default(),
+        ),
         ("universe".to_owned(), members.collect()),
     ])
 }

@@ -95,7 +95,7 @@ def jump(s, p):
     RV, BV, Med, Min = jump_sums(M, total("rv"), total("rv_bipower"), total("rv_med"), total("rv_min"))
     ok = M >= max(3.0, p["min_valid_share"] * 12 * n)
     with np.errstate(invalid="ignore", divide="ignore"):
-        base = np.where(zero / M <= p["max_zero_share"], BV, Med)
+        base = np.where(zero / M <= p["max_zero_share"], BV, np.nan)
         share = np.where(RV > 0, np.maximum(RV - base, 0.0) / RV, np.nan)
     share = np.where(np.isnan(base), np.nan, share)
     keep = lambda x: np.where(ok, x, np.nan)

@@ -29,8 +29,13 @@ fn written(traded: &str) -> (tempfile::TempDir, PartitionSetSpec) {
     let dir = tempfile::tempdir().unwrap();
     let universe = universe(traded);
     let spec = feature_set_spec(&universe, "0af3", &columns()).unwrap();
+    let set = FeatureSetParams {
+        watermark: quant_core::units::Micros(250_000),
+        segment_gap_minutes: 10,
+        features: Vec::new(),
+    };
     let mut options = options();
-    options.ingest_params = feature_set_params(&universe, &columns(), "b0b0");
+    options.ingest_params = feature_set_params(&universe, &columns(), "b0b0", &set);
     let writer = DatasetWriter::open(&Lake::new(dir.path()), spec.clone(), options).unwrap();
     let mut values = FeatureDay::new(2);
     for i in 0..1_440_i64 {

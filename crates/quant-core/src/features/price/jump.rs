@@ -92,13 +92,9 @@ impl MinuteKernel for JumpKernel {
         let bipower = pi / 2.0 * (m / (m - 1.0)) * bipower;
         let med = pi / (6.0 - 4.0 * 3.0_f64.sqrt() + pi) * (m / (m - 2.0)) * med;
         let min = pi / (pi - 2.0) * (m / (m - 1.0)) * min;
-        // Zero returns take bipower variation towards 0, which would read as one lasting jump.
-        let smooth = if zeros / m <= self.max_zero_share {
-            bipower
-        } else {
-            med
-        };
-        let jumps = (rv > 0.0).then(|| (rv - smooth).max(0.0) / rv);
+        // Zero returns take every estimator but RV towards 0, which would read as one lasting jump.
+        let is_told = rv > 0.0 && zeros / m <= self.max_zero_share;
+        let jumps = is_told.then(|| (rv - bipower).max(0.0) / rv);
         out.copy_from_slice(&[Some(rv), Some(bipower), Some(med), Some(min), jumps]);
     }
 }
@@ -121,13 +117,14 @@ impl Jump {
             ],
             formula: "M = sum rv_n; RV = sum rv; BV = pi/2 M/(M-1) sum rv_bipower; MedRV = pi/(6-4 \
                       sqrt3+pi) M/(M-2) sum rv_med; MinRV = pi/(pi-2) M/(M-1) sum rv_min; max(RV - \
-                      X, 0) / RV, X = BV if sum rv_zero / M <= max_zero_share else MedRV",
+                      BV, 0) / RV",
             units: "squared log return over the window; share in [0, 1]",
             window: format!("{} minutes", p.minutes),
             warmup: format!("{} minutes", p.minutes),
             inputs: "1m rv_n, rv_zero, rv, rv_bipower, rv_med, rv_min",
             nan_policy: "null until warm, in and after gaps until warm, and for M < max(3, \
-                      min_valid_share * 12 n); the share is null also for RV = 0",
+                      min_valid_share * 12 n); the share is null also for RV = 0 and for sum rv_zero / M > \
+                      max_zero_share",
             causality: ROW_CAUSALITY,
             reference: "Barndorff-Nielsen and Shephard (2004), Power and Bipower Variation; Andersen, \
                       Dobrev and Schaumburg (2012), Jump-Robust Volatility Estimation using Nearest \

@@ -1,0 +1,178 @@
+"""Every feature on real recordings and simulated days against its independent oracle, in one command and one table.
+
+usage: check_features.py --quant BIN --data ../shared/data [--work DIR] [--cases a,b]
+
+Ingests each case into a lake of its own, builds bars with every statistic and features of every kind of the registry, then has
+`scripts/oracles/minute_rows.py` and `scripts/oracles/row_features.py` recompute every cell from the definitions. Prints, per
+column, the largest relative difference over all cases, and how many values were compared. Exits 1 on any difference above 1e-9,
+and if a column had no value in any case. Needs the Python packages of the oracles.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+# Kinds of the set that entries need: they are in every config.
+BASE = {"ema", "ema_slope", "ema_gap", "atr", "session_vwap", "efficiency_ratio", "realised_vol", "rv_ratio", "extremes", "volume_median", "tfi", "wick"}
+SYNTH = "klines_1m,trades,book_ticker,depth_bands,mark_klines,premium_klines,index_klines,metrics,funding"
+
+# name: (instruments, first day, last day, warm-up days, how to ingest)
+CASES = {
+    "binance-um": (["binance:um:BTCUSDT"], "2024-08-08", "2024-08-10", 0, [("binance", "um", "BTCUSDT", ["recordings/binance/um/btcusdt_20240808.gz"])]),
+    "binance-spot": (["binance:spot:BTCUSDT"], "2024-08-08", "2024-08-10", 0, [("binance", "spot", "BTCUSDT", ["recordings/binance/spot"])]),
+    "bybit": (["bybit:linear:BTCUSDT"], "2026-08-09", "2026-08-10", 0, [("bybit", "linear", "BTCUSDT", ["recordings/bybit/BYBIT.jsonl.zst"])]),
+    "sim-book": (["sim-binance:um:BTCUSDT"], "2024-01-01", "2024-01-04", 0, "book"),
+    "sim-pair": (["sim-binance:um:SOLUSDT", "sim-binance:spot:SOLUSDT"], "2024-01-01", "2024-01-12", 0, "pair"),
+}
+
+
+def call(command, **options):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\nexit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def small(kind, example):
+    """Windows that fill within the hours of a case, without changing what the kind is."""
+    out = dict(example)
+    for key, most in (("minutes", 15), ("lookback", 60), ("bars", 12), ("days", 1), ("sigma_minutes", 30), ("long_minutes", 60), ("volume_bars", 6), ("buckets", 10)):
+        if isinstance(out.get(key), int) and out[key] > most:
+            out[key] = most
+    if kind == "correlation":
+        out["days"] = 3
+    return out
+
+
+def config(case, work, quant):
+    instruments, start, end, warmup, _ = CASES[case]
+    listed = json.loads(call([quant, "features", "list", "--json"]))
+    kinds = listed["kinds"] if isinstance(listed, dict) and "kinds" in listed else listed["tier2"]
+    extra = []
+    for kind in kinds:
+        name, example = kind["name"], kind["example"]
+        if name in BASE or (len(instruments) == 1 and name in {"basis", "correlation"}):
+            continue
+        extra.append({"kind": name, **{k: v for k, v in small(name, example).items() if k != "kind"}})
+    roles = ["traded"] + ["reference"] * (len(instruments) - 1)
+    parts = [i.split(":") for i in instruments]
+    tree = {
+        "extends": str(ROOT / "configs" / "default.yaml"),
+        "run": {"start": start, "end": end, "warmup_days": warmup},
+        "instruments": [{"exchange": e, "market": m, "symbol": s, "role": r} for (e, m, s), r in zip(parts, roles)],
+        "paths": {"lake": str(work / "lake"), "artifacts": str(work / "artifacts"), "instruments": None},
+        "ingest": {"source": "lake"},
+        "features": {"extra": extra, "realized_vol_median_days": 1},
+    }
+    path = work / "config.yaml"
+    path.write_text(json.dumps(tree))
+    return path
+
+
+def ingest(case, work, quant, data):
+    instruments, start, end, _, how = CASES[case]
+    lake = work / "lake"
+    base = [quant, "-q", "build-dataset", "--lake", lake]
+    if isinstance(how, list):
+        for exchange, market, symbol, files in how:
+            inputs = [x for f in files for x in ("--input", data / f)]
+            call([*base, "--exchange", exchange, "--market", market, "--symbol", symbol, "--source", "recording", *inputs])
+        return
+    root = work / "archive"
+    sizes = ["--set", "trades_per_day=20000", "--set", "quotes_per_day=60000", "--seed", "5"]
+    days = ["--days", "3" if how == "book" else "11", "--start", start]
+    if how == "book":
+        call([quant, "-q", "synth", "--out", root, *days, *sizes, "--datasets", SYNTH + ",l2_deltas"])
+        call([*base, "--exchange", "sim-binance", "--market", "um", "--symbol", "BTCUSDT", "--source", "recording", "--input", root / "recordings/binance/um"])
+        sets = [d for d in SYNTH.split(",") if d not in {"trades", "book_ticker"}]
+    else:
+        call([quant, "-q", "synth", "--out", root, *days, *sizes, "--instruments", "um:SOLUSDT:alt,spot:SOLUSDT:alt"])
+        sets = SYNTH.split(",")
+    for instrument in instruments:
+        exchange, market, symbol = instrument.split(":")
+        held = [d for d in sets if market != "spot" or d in {"klines_1m", "trades"}]
+        call([*base, "--exchange", exchange, "--market", market, "--symbol", symbol, "--start", start, "--end", end, "--source", "vision", "--root", root, "--datasets", ",".join(held)])
+
+
+def days_of(folder):
+    return [p["date"] for p in json.loads((folder / "manifest.json").read_text())["partitions"]]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quant", type=pathlib.Path, required=True)
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path)
+    parser.add_argument("--cases", default=",".join(CASES))
+    args = parser.parse_args()
+    worst, failed = {}, []
+    with tempfile.TemporaryDirectory() as temporary:
+        for case in args.cases.split(","):
+            work = (args.work or pathlib.Path(temporary)) / case
+            work.mkdir(parents=True, exist_ok=True)
+            path = config(case, work, args.quant)
+            if not (work / "lake").exists():
+                ingest(case, work, args.quant, args.data)
+            call([args.quant, "-q", "build-bars", "--config", path])
+            call([args.quant, "-q", "build-features", "--config", path])
+            lake = work / "lake"
+            for instrument in CASES[case][0]:
+                exchange, market, symbol = instrument.split(":")
+                folder = lake / "bars" / exchange / market / symbol
+                for bar_set in sorted(p.parent for p in folder.glob("*/manifest.json")):
+                    for day in days_of(bar_set):
+                        out = work / "minute.json"
+                        done = subprocess.run(
+                            [sys.executable, HERE / "oracles/minute_rows.py", lake, instrument, day, "--bars-set", bar_set.name, "--json", out],
+                            capture_output=True, text=True, check=False,
+                        )
+                        if done.returncode:
+                            failed.append(f"{case} {instrument} {day}: minute rows\n{done.stdout[-1500:]}{done.stderr[-500:]}")
+                        if out.exists():
+                            take(worst, case, json.loads(out.read_text())["table"], "1")
+            for feature_set in sorted(p.parent for p in lake.glob("features/*/*/manifest.json")):
+                out = work / "rows.json"
+                done = subprocess.run(
+                    [sys.executable, HERE / "oracles/row_features.py", lake, feature_set, "--allow-empty", "--json", out],
+                    capture_output=True, text=True, check=False,
+                )
+                if done.returncode:
+                    failed.append(f"{case}: row features\n{done.stdout[-3000:]}{done.stderr[-500:]}")
+                if out.exists():
+                    table = json.loads(out.read_text())
+                    take(worst, case, table.get("table", table) if isinstance(table, dict) else table, "2")
+            print(f"case {case}: done", file=sys.stderr)
+    print(f"{'tier':4} {'column':34} {'values':>9} {'max rel diff':>13}  cases")
+    empty = []
+    for (tier, column), entry in sorted(worst.items()):
+        print(f"{tier:4} {column:34} {entry['cells']:9} {entry['diff']:13.2e}  {','.join(entry['cases'])}")
+        if not entry["cells"]:
+            empty.append(column)
+        if entry["diff"] > 1e-9:
+            failed.append(f"{column}: {entry['diff']:.2e}")
+    print(f"{len(worst)} columns, {sum(e['cells'] for e in worst.values())} values compared, {len(empty)} columns without a value: {', '.join(empty)}")
+    for text in failed:
+        print("FAILED", text)
+    return 1 if failed or empty else 0
+
+
+def take(worst, case, table, tier):
+    for row in table:
+        name = row.get("column") or row.get("name")
+        entry = worst.setdefault((tier, name), {"cells": 0, "diff": 0.0, "cases": []})
+        # Tier 1 counts its values as cells.
+        cells = row.get("values", row["cells"])
+        entry["cells"] += cells
+        diff = row.get("worst", row.get("max_rel_diff")) or 0.0
+        entry["diff"] = max(entry["diff"], diff)
+        if cells and case not in entry["cases"]:
+            entry["cases"].append(case)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
