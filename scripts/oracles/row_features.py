@@ -93,7 +93,9 @@ class History:
             return {name: (nulls(DAY_MINUTES),) * 2 for name in self.columns(feature)}
         out = {}
         for name, cells in KINDS[feature["kind"]](ctx, feature).items():
-            value = np.where(ctx.in_gap | ~np.isfinite(cells.value), np.nan, cells.value)
+            # Minutes of a gap weigh nothing in the session's price, which stays what it is.
+            hidden = np.zeros(ctx.n, bool) if name == "session_vwap" else ctx.in_gap
+            value = np.where(hidden | ~np.isfinite(cells.value), np.nan, cells.value)
             out[name] = value[ctx.today :], cells.scale[ctx.today :]
         return out
 

@@ -68,8 +68,9 @@ def wmean(x, n, share):
     return wsum(x, n, share) / counts(x, n)
 
 
-def z_cells(x, m, share, size=None):
-    """(x_t - mean) / std over the non-null values of W_m; null where all are equal."""
+def z_cells(x, m, share, size=None, n=1):
+    """(x_t - mean) / std over the non-null values of W_m; null where all are equal. Of sums over n minutes: from minute n + m - 1 on."""
+    span = n
     size = np.abs(x) if size is None else size
     out, scale = nulls(len(x)), nulls(len(x))
     if len(x) >= m:
@@ -86,6 +87,7 @@ def z_cells(x, m, share, size=None):
             terms = np.where(valid, ws, 0.0).sum(axis=1) / n
             out[m - 1 :] = z
             scale[m - 1 :] = (ws[:, -1] + terms * (1 + np.abs(z))) / std
+    out[: span + m - 2] = np.nan
     return Cells(out, scale)
 
 
@@ -99,8 +101,9 @@ def median_of_rows(w):
     return np.where(n > 0, mid, np.nan)
 
 
-def zmad_cells(x, m, share, size=None):
-    """(x_t - median) / (1.4826 median abs(x - median)); null where the latter is 0."""
+def zmad_cells(x, m, share, size=None, n=1):
+    """(x_t - median) / (1.4826 median abs(x - median)); null where the latter is 0. Of sums over n minutes: from minute n + m - 1 on."""
+    span = n
     size = np.abs(x) if size is None else size
     out, scale = nulls(len(x)), nulls(len(x))
     if len(x) >= m:
@@ -112,6 +115,7 @@ def zmad_cells(x, m, share, size=None):
         z = np.where(ok, ratio(w[:, -1] - med, mad), np.nan)
         out[m - 1 :] = z
         scale[m - 1 :] = ratio(ws[:, -1] + np.nanmax(np.where(np.isnan(ws), 0.0, ws), axis=1) * (1 + np.abs(z)), mad)
+    out[: span + m - 2] = np.nan
     return Cells(out, scale)
 
 

@@ -62,7 +62,7 @@ def paired_returns(ctx, other):
     for m in (ctx.traded, other):
         bars, where = Bars(m, 0), segment_of(m, ctx.gap_minutes)
         closes = dict(zip(bars.end.tolist(), bars.c))
-        found.append({t: np.log(c / closes[t - 5]) for t, c in closes.items() if t - 5 in closes and where[t] == where[t - 5]})
+        found.append({t: np.log(c / closes[t - 5]) for t, c in closes.items() if t - 5 in closes and where[t] == where[t - 5] and not where[t][1]})
     ends = sorted(set(found[0]) & set(found[1]))
     return np.array([(t, found[0][t], found[1][t]) for t in ends]).reshape(-1, 3)
 

@@ -29,21 +29,21 @@ def ofi(s, p):
 
 def ofi_z_of(s, p):
     x = window_sum(s, "ofi", p["minutes"], p["min_valid_share"])
-    return z_cells(x.value, p["lookback"], p["min_valid_share"], x.scale)
+    return z_cells(x.value, p["lookback"], p["min_valid_share"], x.scale, p["minutes"])
 
 
 @per_segment
 def ofi_z(s, p):
     n, m, share = p["minutes"], p["lookback"], p["min_valid_share"]
     x = window_sum(s, "ofi", n, share)
-    return {f"ofi_z_{n}_{m}": z_cells(x.value, m, share, x.scale), f"ofi_zmad_{n}_{m}": zmad_cells(x.value, m, share, x.scale)}
+    return {f"ofi_z_{n}_{m}": z_cells(x.value, m, share, x.scale, n), f"ofi_zmad_{n}_{m}": zmad_cells(x.value, m, share, x.scale, n)}
 
 
 @per_segment
 def ofi_weighted(s, p):
     n, m, share = p["minutes"], p["lookback"], p["min_valid_share"]
     x = window_sum(s, "ofi_weighted", n, share)
-    return {f"ofi_weighted_{n}": x, f"ofi_weighted_z_{n}_{m}": z_cells(x.value, m, share, x.scale)}
+    return {f"ofi_weighted_{n}": x, f"ofi_weighted_z_{n}_{m}": z_cells(x.value, m, share, x.scale, n)}
 
 
 def obi_mean(s, n, share):
@@ -55,7 +55,7 @@ def obi_mean(s, n, share):
 def obi(s, p):
     n, m, share = p["minutes"], p["lookback"], p["min_valid_share"]
     x = obi_mean(s, n, share)
-    return {f"obi_{n}": x, f"obi_z_{n}_{m}": z_cells(x.value, m, share, x.scale)}
+    return {f"obi_{n}": x, f"obi_z_{n}_{m}": z_cells(x.value, m, share, x.scale, n)}
 
 
 def wmid_dev_of(s):
@@ -296,14 +296,14 @@ def absorption(s, p):
 def micro_alpha(s, p):
     n, m, share = p["minutes"], p["lookback"], p["min_valid_share"]
     weighted = window_sum(s, "ofi_weighted", n, share)
-    first = z_cells(weighted.value, m, share, weighted.scale)
+    first = z_cells(weighted.value, m, share, weighted.scale, n)
     second = ofi_z_of(s, p)
     none = np.isnan(first.value)
     book, dev, flow = obi_mean(s, n, share), wmid_dev_of(s), tfi_of(s, n)
     parts = [
         Cells(np.where(none, second.value, first.value), np.where(none, second.scale, first.scale)),
-        z_cells(book.value, m, share, book.scale),
-        z_cells(flow, m, share, 1.0 + 0 * flow),
+        z_cells(book.value, m, share, book.scale, n),
+        z_cells(flow, m, share, 1.0 + 0 * flow, n),
         zmad_cells(dev.value, m, share, dev.scale),
     ]
     values = np.array([np.clip(x.value, -3, 3) for x in parts])
@@ -361,7 +361,7 @@ def size_concentration(s, p):
 def liquidation_pressure(s, p):
     n, m, share = p["minutes"], p["lookback"], p["min_valid_share"]
     total = wsum(s.stat("liq_buy") + s.stat("liq_sell"), n, share)
-    return {f"lpi_{n}_{m}": z_cells(total, m, share)}
+    return {f"lpi_{n}_{m}": z_cells(total, m, share, n=n)}
 
 
 KINDS = {

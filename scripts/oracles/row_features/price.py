@@ -272,10 +272,15 @@ def total(x, n):
     return over(x, n, lambda w: w.sum(axis=1))
 
 
+def known_volume(s):
+    """Volume of each minute, null where its row is absent."""
+    return np.where(s.present, s.v, np.nan)
+
+
 @per_segment
 def activity_ratio(s, p):
     a, b = p["short_minutes"], p["long_minutes"]
-    value = np.clip(ratio(total(s.v, a) / a, total(s.v, b) / b), 0.25, 4.0)
+    value = np.clip(ratio(total(known_volume(s), a) / a, total(known_volume(s), b) / b), 0.25, 4.0)
     value[: b - 1] = 1.0
     return {f"activity_ratio_{a}_{b}": Cells(value)}
 
@@ -288,7 +293,7 @@ def flow_volume(s, p):
 
 @per_segment
 def volume_rate(s, p):
-    return {f"volume_rate_{p['minutes']}": Cells(total(s.v, p["minutes"]) / p["minutes"])}
+    return {f"volume_rate_{p['minutes']}": Cells(total(known_volume(s), p["minutes"]) / p["minutes"])}
 
 
 @per_segment

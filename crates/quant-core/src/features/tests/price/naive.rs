@@ -250,12 +250,8 @@ impl<'a> World<'a> {
         let bv = pi / 2.0 * m / (m - 1.0) * sum("rv_bipower").unwrap();
         let med = pi / (6.0 - 4.0 * 3.0_f64.sqrt() + pi) * m / (m - 2.0) * sum("rv_med").unwrap();
         let min = pi / (pi - 2.0) * m / (m - 1.0) * sum("rv_min").unwrap();
-        let x = if sum("rv_zero").unwrap() / m <= p.max_zero_share {
-            bv
-        } else {
-            med
-        };
-        let share = (rv > 0.0).then(|| (rv - x).max(0.0) / rv);
+        let is_told = rv > 0.0 && sum("rv_zero").unwrap() / m <= p.max_zero_share;
+        let share = is_told.then(|| (rv - bv).max(0.0) / rv);
         vec![Some(rv), Some(bv), Some(med), Some(min), share]
     }
 
