@@ -46,13 +46,16 @@ def small(kind, example):
             out[key] = most
     if kind == "correlation":
         out["days"] = 3
+    # Short cases have no day before: nothing is asked of one where the kind leaves the choice.
+    if "days_back" in out and kind != "oi_change":
+        out["days_back"] = 0
     return out
 
 
 def config(case, work, quant):
     instruments, start, end, warmup, _ = CASES[case]
     listed = json.loads(call([quant, "features", "list", "--json"]))
-    kinds = listed["kinds"] if isinstance(listed, dict) and "kinds" in listed else listed["tier2"]
+    kinds = [entry for entry in listed if entry["tier"] == 2]
     extra = []
     for kind in kinds:
         name, example = kind["name"], kind["example"]
