@@ -38,12 +38,22 @@ def call(command, **options):
     return done.stdout
 
 
-def small(kind, example):
-    """Windows that fill within the hours of a case, without changing what the kind is."""
+HOURS = {"minutes": 15, "lookback": 60, "bars": 12, "days": 1, "sigma_minutes": 30, "long_minutes": 60, "volume_bars": 6, "buckets": 10}
+# A recording has minutes only.
+MINUTES = {"minutes": 2, "lookback": 3, "bars": 2, "days": 1, "sigma_minutes": 2, "short_minutes": 1, "long_minutes": 3, "volume_bars": 1, "buckets": 2, "fast": 1, "slow": 2, "nw_lag": 1, "lag": 1, "min_minutes": 2}
+BASE_MINUTES = {"ema_fast_bars": 1, "ema_slow_bars": 2, "ema_slope_bars": 1, "atr_bars": 1, "efficiency_ratio_bars": 2, "realized_vol_minutes": 2, "extreme_bars": 2, "volume_median_bars": 2, "tfi_minutes": 2}
+
+
+def small(kind, example, most):
+    """Windows that fill within a case, without changing what the kind is."""
     out = dict(example)
-    for key, most in (("minutes", 15), ("lookback", 60), ("bars", 12), ("days", 1), ("sigma_minutes", 30), ("long_minutes", 60), ("volume_bars", 6), ("buckets", 10)):
-        if isinstance(out.get(key), int) and out[key] > most:
-            out[key] = most
+    for key, limit in most.items():
+        if isinstance(out.get(key), int) and out[key] > limit:
+            out[key] = limit
+    least = {"kyle_minute": ("minutes", 4), "roll": ("minutes", 3), "edge": ("bars", 3), "flow_toxicity": ("bars", 3)}
+    if most is MINUTES and kind in least:
+        key, value = least[kind]
+        out[key] = value
     if kind == "correlation":
         out["days"] = 3
     # Short cases have no day before: nothing is asked of one where the kind leaves the choice.
@@ -56,12 +66,12 @@ def config(case, work, quant):
     instruments, start, end, warmup, _ = CASES[case]
     listed = json.loads(call([quant, "features", "list", "--json"]))
     kinds = [entry for entry in listed if entry["tier"] == 2]
-    extra = []
+    extra, is_short = [], isinstance(CASES[case][4], list)
     for kind in kinds:
         name, example = kind["name"], kind["example"]
         if name in BASE or (len(instruments) == 1 and name in {"basis", "correlation"}):
             continue
-        extra.append({"kind": name, **{k: v for k, v in small(name, example).items() if k != "kind"}})
+        extra.append({"kind": name, **{k: v for k, v in small(name, example, MINUTES if is_short else HOURS).items() if k != "kind"}})
     roles = ["traded"] + ["reference"] * (len(instruments) - 1)
     parts = [i.split(":") for i in instruments]
     tree = {
@@ -70,7 +80,7 @@ def config(case, work, quant):
         "instruments": [{"exchange": e, "market": m, "symbol": s, "role": r} for (e, m, s), r in zip(parts, roles)],
         "paths": {"lake": str(work / "lake"), "artifacts": str(work / "artifacts"), "instruments": None},
         "ingest": {"source": "lake"},
-        "features": {"extra": extra, "realized_vol_median_days": 1},
+        "features": {"extra": extra, "realized_vol_median_days": 1, **(BASE_MINUTES if is_short else {})},
     }
     path = work / "config.yaml"
     path.write_text(json.dumps(tree))

@@ -76,11 +76,13 @@ def kyle_of_sums(N, x, y, xx, xy, yy):
     """(slope, R2, t) of OLS with intercept from its sums."""
     with np.errstate(divide="ignore", invalid="ignore"):
         sxx, sxy, syy = xx - x * x / N, xy - x * y / N, yy - y * y / N
-        sxx = np.where(sxx > 0, sxx, np.nan)
+        # A centred sum of at most 1e-12 of the raw one is rounding.
+        sxx = np.where(sxx > 1e-12 * xx, sxx, np.nan)
+        syy = np.where(syy > 1e-12 * yy, syy, 0.0)
         slope = sxy / sxx
         r2 = np.where(syy > 0, sxy * sxy / (sxx * syy), np.nan)
         sse = syy - sxy * sxy / sxx
-        t = np.where((syy > 0) & (sse > 0) & (N > 2), slope / np.sqrt(sse / (N - 2) / sxx), np.nan)
+        t = np.where((syy > 0) & (sse > 1e-12 * syy) & (N > 2), slope / np.sqrt(sse / (N - 2) / sxx), np.nan)
     return slope, r2, t
 
 
@@ -131,7 +133,7 @@ def newey_west(x, y, lag):
     var = (inverse @ S @ inverse)[1, 1]
     syy, sse = ((y - y.mean()) ** 2).sum(), (e * e).sum()
     r2 = 1 - sse / syy if syy > 0 else math.nan
-    t = slope / math.sqrt(var) if syy > 0 and sse > 0 and var > 0 else math.nan
+    t = slope / math.sqrt(var) if syy > 0 and sse > 1e-12 * syy and var > 0 else math.nan
     return slope, r2, t, e
 
 
@@ -154,7 +156,7 @@ def kyle_minute(s, p):
         sse = (e * e).sum()
         loss = 1 + size_x / std_x + (np.abs(y[pick]).mean() / std_y if std_y > 0 else 0)
         scale[:3, t] = (std_y + np.abs(y[pick]).mean()) / std_x * loss, loss, (abs(tee) + 1) * loss if not math.isnan(tee) else np.nan
-        if valid[t] and sse > 0:
+        if valid[t] and sse > 1e-12 * ((y[pick] - y[pick].mean()) ** 2).sum():
             out[3, t] = e[-1] / math.sqrt(sse / (len(pick) - 2))
             scale[3, t] = loss
     names = ("lambda", "r2", "t", "residual")
@@ -187,7 +189,8 @@ def vpin(s, p):
         reached = np.flatnonzero(np.cumsum(filled[newest_first]) >= b)
         if len(reached):
             first = t - reached[0]
-            out[t] = imbalance[first : t + 1].sum() / filled[first : t + 1].sum()
+            # Exact, so that minutes without a bucket leave the very same value: its rank counts ties.
+            out[t] = math.fsum(imbalance[first : t + 1]) / filled[first : t + 1].sum()
     pct = nulls(s.n)
     for t in range(max(m - 1, s.first_needed), s.n):
         w = out[t - m + 1 : t + 1]
