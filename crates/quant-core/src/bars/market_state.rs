@@ -127,6 +127,17 @@ impl InForce {
     }
 }
 
+/// Where in a stream of book levels it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Message {
+    /// Between two messages.
+    Between,
+    /// Inside one that changes levels.
+    Change,
+    /// Inside one that replaces the book.
+    Snapshot,
+}
+
 /// A value and when it became known.
 type Known<T> = Option<(i64, T)>;
 
@@ -141,9 +152,7 @@ pub(super) struct MarketState {
     local: LocalBook,
     /// A delta stream needs a snapshot before its changes mean anything.
     is_local_ready: bool,
-    /// The message being applied is a snapshot.
-    in_snapshot: bool,
-    at_message_start: bool,
+    message: Message,
     /// Something within the levels shown was changed since they were read.
     is_seen: bool,
     /// Worst prices within the levels shown of bids and asks; infinite where a side shows all it has.
@@ -187,8 +196,7 @@ impl MarketState {
             touch_use: InForce::none(start),
             local: LocalBook::new(),
             is_local_ready: false,
-            in_snapshot: false,
-            at_message_start: true,
+            message: Message::Between,
             is_seen: true,
             worst_seen: (f64::NEG_INFINITY, f64::INFINITY),
             tops: [TopBook::empty(); 2],
@@ -331,10 +339,10 @@ impl MarketState {
         msg_end: bool,
         stats: &mut X,
     ) {
-        if self.at_message_start {
-            self.at_message_start = false;
-            self.in_snapshot = is_snapshot;
+        if self.message == Message::Between {
+            self.message = Message::Change;
             if is_snapshot {
+                self.message = Message::Snapshot;
                 self.local.clear();
                 self.is_local_ready = true;
             }
@@ -348,17 +356,18 @@ impl MarketState {
             };
         }
         if msg_end {
-            self.at_message_start = true;
+            let is_reset = self.message == Message::Snapshot;
+            self.message = Message::Between;
             if self.is_local_ready {
-                self.on_message_end(ts_us, stats);
+                self.on_message_end(ts_us, is_reset, stats);
             } else {
                 self.book_use.n_events += 1;
             }
         }
     }
 
-    fn on_message_end<X: StatSet>(&mut self, ts_us: i64, stats: &mut X) {
-        let is_same = !self.in_snapshot && !self.is_seen;
+    fn on_message_end<X: StatSet>(&mut self, ts_us: i64, is_reset: bool, stats: &mut X) {
+        let is_same = !is_reset && !self.is_seen;
         if is_same && self.book_use.is_fresh(ts_us, self.stale_us) {
             self.renew(ts_us);
             return;
@@ -375,7 +384,7 @@ impl MarketState {
             worst(Side::Sell, top.asks(), f64::INFINITY),
         );
         self.is_seen = false;
-        self.set_book(ts_us, self.in_snapshot, stats);
+        self.set_book(ts_us, is_reset, stats);
     }
 
     /// Confirms the fresh book in force, and the touch that is its first level.
@@ -475,7 +484,7 @@ impl MarketState {
         self.touch_use.is_valid = false;
         self.book_use.is_valid = false;
         self.is_local_ready = false;
-        self.at_message_start = true;
+        self.message = Message::Between;
         self.local.clear();
         self.last_trade = None;
         stats.on_gap();
