@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use quant_core::market::InstrumentKey;
 use quant_core::time::Day;
 use quant_lake::schema::Dataset;
 use quant_lake::truth::TRUTH_FILE;
@@ -13,14 +15,17 @@ use serde::Serialize;
 use super::args::ConfigArgs;
 use super::ui::Ui;
 use crate::audit::arrivals::Sockets;
-use crate::audit::causality::{AuditOptions, CausalityReport, Probes, audit};
+use crate::audit::causality::{AuditOptions, CausalityReport, Pipeline, Probes, audit, is_same};
 use crate::audit::cut::Availability;
 use crate::audit::mutants::{Leak, Mutant};
 use crate::audit::parity::{self, ParityParams, ParityReport};
 use crate::audit::pipeline::Product;
 use crate::audit::published::{PublishedRow, check_published};
+use crate::audit::table::Table;
 use crate::config::Config;
 use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::run::bars::BarSetSpec;
+use crate::run::pipeline::instrument_keys;
 use crate::run::worker_threads;
 
 #[derive(Debug, Args)]
@@ -75,7 +80,7 @@ pub(crate) struct Causality {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     /// Probe the row of every so many minutes
-    #[arg(long, value_name = "MINUTES", default_value_t = 360)]
+    #[arg(long, value_name = "MINUTES", default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) every: u32,
     /// And this many rows drawn at random
     #[arg(long, value_name = "N", default_value_t = 8)]
@@ -120,52 +125,71 @@ pub(crate) fn run(args: &AuditArgs, ui: Ui) -> CommandResult<ExitCode> {
     }
 }
 
+fn pool(jobs: Option<usize>) -> CommandResult<rayon::ThreadPool> {
+    let threads = worker_threads(jobs)?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}")))
+}
+
 fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     let config = Config::load(&args.config.config, &args.config.set)?;
     let stop = super::interrupt_flag()?;
-    let threads = worker_threads(args.jobs)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| {
-            CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}"))
-        })?;
+    let pool = pool(args.jobs)?;
     let availability = availability(&config);
     let probes = Probes {
         every_minutes: args.every,
         random: args.random,
         seed: args.seed,
     };
-    let probe =
-        |what: &'static str, pipeline: &dyn crate::audit::causality::Pipeline, stop_at_first| {
-            let bar = ui.progress(0, what);
-            let options = AuditOptions {
-                availability: &availability,
-                on_probe: &|done, all| {
-                    bar.set_length(all);
-                    bar.set_position(done);
-                },
-                stop_at_first,
-                stop: &stop,
-            };
-            let report = pool.install(|| audit(&config, pipeline, probes, &options));
-            bar.finish_and_clear();
-            report
+    let probe = |what: &'static str,
+                 pipeline: &dyn Pipeline,
+                 stop_at_first: bool,
+                 unless: Option<&[Table]>| {
+        let bar = ui.progress(0, what);
+        let options = AuditOptions {
+            availability: &availability,
+            on_probe: &|done, all| {
+                bar.set_length(all);
+                bar.set_position(done);
+            },
+            stop_at_first,
+            unless,
+            stop: &stop,
         };
-    let product = probe("causality", &Product, false)?;
+        let report = pool.install(|| audit(&config, pipeline, probes, &options));
+        bar.finish_and_clear();
+        report
+    };
+    if args.mutants && config.raw.bars.microstructure.is_none() {
+        return Err(needs_microstructure());
+    }
+    let product = probe(
+        "causality",
+        &Product {
+            stop: Arc::clone(&stop),
+        },
+        false,
+        None,
+    )?;
     let mut mutants = Vec::new();
-    if args.mutants {
+    if args.mutants && product.is_ok() {
         let held = held_datasets(&config)?;
         for leak in Leak::ALL {
-            mutants.push(mutant(leak, &held, |m| {
-                probe(leak.name(), m, leak != Leak::None)
-            })?);
+            let unless = (leak != Leak::None).then_some(&product.reference[..]);
+            let of_leak = |m: &Mutant| probe(leak.name(), m, unless.is_some(), unless);
+            mutants.push(mutant(leak, &held, &product.reference, of_leak)?);
         }
     }
     let days: Vec<Day> = config.read_range().days().collect();
+    let datasets = BarSetSpec::of(&config.raw)?.datasets();
+    let read: Vec<(InstrumentKey, Dataset)> = (instrument_keys(&config).into_iter())
+        .flat_map(|key| datasets.iter().map(move |d| (key.clone(), *d)))
+        .collect();
     let mut published = Vec::new();
     for truth in truths(args, &config) {
-        published.extend(check_published(&truth, &days, &availability)?);
+        published.extend(check_published(&truth, &days, &read, &availability)?);
     }
     let never_compared = (product.comparison.non_null.iter())
         .filter(|(_, n)| *n == 0)
@@ -181,10 +205,11 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     verdict(&answer)
 }
 
-/// Audits one planted leak.
+/// Audits one planted leak. The harness without a leak must build what the product builds.
 fn mutant(
     leak: Leak,
     held: &[Dataset],
+    clean: &[Table],
     probe: impl FnOnce(&Mutant) -> CommandResult<CausalityReport>,
 ) -> CommandResult<MutantRow> {
     let needs = leak.needs();
@@ -201,12 +226,21 @@ fn mutant(
     row.differences = report.comparison.n_differences;
     row.rows = report.comparison.rows;
     row.outcome = match (leak, report.comparison.n_differences) {
-        (Leak::None, 0) => "clean, as it must be",
+        (Leak::None, 0) if is_same(clean, &report.reference) => "clean, as it must be",
         (Leak::None, _) => "NOT CLEAN",
+        (_, 0) if report.instants == 0 => "not tried: it changes no bit of these days",
         (_, 0) => "MISSED",
         _ => "caught",
     };
     Ok(row)
+}
+
+fn needs_microstructure() -> CommandError {
+    CommandError::text(
+        ErrorKind::Config,
+        "the audit of planted leaks needs `bars.microstructure`",
+    )
+    .hint("set it as configs/default.yaml does")
 }
 
 /// Returns when the rows of each dataset are available, as the config says.
@@ -226,7 +260,7 @@ fn held_datasets(config: &Config) -> CommandResult<Vec<Dataset>> {
     use quant_lake::read::PartitionSet;
     let lake = Lake::new(&config.raw.paths.lake);
     let mut held = Vec::new();
-    for instrument in crate::run::pipeline::instrument_keys(config) {
+    for instrument in instrument_keys(config) {
         for dataset in Dataset::ALL {
             let key = DatasetKey {
                 instrument: instrument.clone(),
@@ -350,13 +384,8 @@ fn verdict(answer: &Answer) -> CommandResult<ExitCode> {
 
 fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
     let config = Config::load(&args.config.config, &args.config.set)?;
-    let threads = worker_threads(args.jobs)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| {
-            CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}"))
-        })?;
+    let stop = super::interrupt_flag()?;
+    let pool = pool(args.jobs)?;
     let sockets = Sockets {
         seed: args.seed,
         max_delay_us: i64::from(args.max_delay_ms) * 1_000,
@@ -372,6 +401,7 @@ fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
         recordings: args.recording.clone(),
         sockets: (!args.no_sockets).then_some(sockets),
         kills: kills.collect(),
+        stop,
     };
     let report = pool
         .install(|| parity::audit(&config, &params, &|way| ui.note(&format!("parity: {way}"))))?;
@@ -385,6 +415,16 @@ fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
             ),
         )
         .hint("the first differences are listed above"));
+    }
+    if let Some(way) = report.empty_way() {
+        return Err(CommandError::text(
+            ErrorKind::Data,
+            &format!(
+                "`{}` compared nothing: the lake has no rows in the range",
+                way.name
+            ),
+        )
+        .hint("ingest the range first, or set run.start and run.end to days the lake holds"));
     }
     let empty = report.empty_columns();
     if !empty.is_empty() && !args.allow_empty {
