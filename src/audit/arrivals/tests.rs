@@ -25,32 +25,34 @@ fn sockets() -> Sockets {
     }
 }
 
-/// A day of trades, quotes, books and marks, some at the same instants.
-fn busy() -> Bench {
+/// A day of trades, quotes, books and marks every few seconds; if `dense`, ten times a second for a while at noon.
+fn busy_or(dense: bool) -> Bench {
     let bench = Bench::new();
     let step = 3 * S;
-    let n = 24 * 60 * M / step;
-    let trades: Vec<_> = (0..n).map(|i| trade(at(i * step), i, 100.0, 1.0)).collect();
+    let mut times: Vec<i64> = (0..24 * 60 * M / step).map(|i| i * step).collect();
+    if dense {
+        times.extend((1..9_000).map(|i| 12 * 60 * M + i * 100_000));
+        times.sort_unstable();
+        times.dedup();
+    }
+    let all = || (1..).zip(&times);
+    let trades: Vec<_> = all().map(|(i, t)| trade(at(*t), i, 100.0, 1.0)).collect();
     bench.put(day(), &trades);
-    let quotes: Vec<_> = (0..n)
-        .map(|i| quote(at(i * step + (i % 2) * 70_000), i, 100.0))
+    let quotes: Vec<_> = all()
+        .map(|(i, t)| quote(at(t + (i % 2) * 70_000), i, 100.0))
         .collect();
     bench.put(day(), &quotes);
-    let book: Vec<_> = (1..n)
-        .flat_map(|i| {
-            message(
-                at(i * step + (i % 3) * 40_000),
-                i,
-                Some(i - 1),
-                100.0,
-                i == 1,
-            )
-        })
+    let book: Vec<_> = all()
+        .flat_map(|(i, t)| message(at(t + (i % 3) * 40_000), i, Some(i - 1), 100.0, i == 1))
         .collect();
     bench.put(day(), &book);
     let marks: Vec<_> = (0..1_440).map(|i| mark(at(i * M), 100.0)).collect();
     bench.put(day(), &marks);
     bench
+}
+
+fn busy() -> Bench {
+    busy_or(true)
 }
 
 fn read_all(bench: &Bench) -> Vec<Arrival> {
@@ -167,7 +169,7 @@ fn disconnections_lose_what_is_sent_meanwhile() {
         down_us: 10 * M,
         ..sockets()
     };
-    let sent = over_sockets(read_all(&busy()), &micro(&[]), calm, day());
+    let sent = over_sockets(read_all(&busy_or(false)), &micro(&[]), calm, day());
     let rows = &sent.lost[&Dataset::Trades];
     // One stretch of ten minutes, a trade every three seconds; cut short if it began at the end of the day.
     assert!(rows.windows(2).all(|w| w[1] == w[0] + 1));
@@ -181,16 +183,16 @@ fn disconnections_lose_what_is_sent_meanwhile() {
         ..calm
     };
     assert!(
-        over_sockets(read_all(&busy()), &micro(&[]), none, day())
+        over_sockets(read_all(&busy_or(false)), &micro(&[]), none, day())
             .lost
             .is_empty()
     );
     // The same seed does the same, another one does not.
-    let again = over_sockets(read_all(&busy()), &micro(&[]), sockets(), day());
-    let first = over_sockets(read_all(&busy()), &micro(&[]), sockets(), day());
+    let again = over_sockets(read_all(&busy_or(false)), &micro(&[]), sockets(), day());
+    let first = over_sockets(read_all(&busy_or(false)), &micro(&[]), sockets(), day());
     assert_eq!(first.lost, again.lost);
     let other = over_sockets(
-        read_all(&busy()),
+        read_all(&busy_or(false)),
         &micro(&[]),
         Sockets {
             seed: 4,
