@@ -49,7 +49,7 @@ pub struct Way {
     pub name: String,
     /// What happened on the way, in words.
     pub detail: String,
-    /// It went over every day of the range.
+    /// It went over every day of the range and lost nothing: a column without a value proves nothing.
     pub is_whole: bool,
     /// Cells compared and different.
     pub comparison: Comparison,
@@ -63,7 +63,7 @@ pub struct ParityReport {
 }
 
 impl ParityReport {
-    /// Returns the columns of which one of the ways over every day compared no value.
+    /// Returns the columns of which one of the ways over everything compared no value.
     pub fn empty_columns(&self) -> Vec<String> {
         let whole = self.ways.iter().filter(|w| w.is_whole);
         let counts = whole.flat_map(|w| &w.comparison.non_null);
@@ -410,7 +410,10 @@ fn with_sockets(
         sockets.max_delay_us / 1_000,
         sockets.n_disconnects
     );
-    Ok(way("sockets", detail, &batch, &tables, whole))
+    Ok(Way {
+        is_whole: false,
+        ..way("sockets", detail, &batch, &tables, whole)
+    })
 }
 
 /// Builds the days of a recording from what its decoder says, frame by frame.

@@ -52,7 +52,7 @@ pub fn check_published(
         // A monthly file begins before the first day and holds the days after.
         let near = |d: &Day| file.day.plus(-1) < *d && *d < file.day.plus(MONTH_DAYS);
         let is_read = |(key, of): &(InstrumentKey, Dataset)| {
-            *of == dataset && truth_name(key) == file.instrument
+            *of == dataset && plain(&key.to_string()) == plain(&file.instrument)
         };
         let is_wanted = days.iter().any(near) && read.iter().any(is_read);
         if !is_wanted || !seen.insert((file.instrument.clone(), file.dataset.clone(), file.day)) {
@@ -96,10 +96,9 @@ pub fn check_published(
     Ok(out)
 }
 
-/// Returns what a truth file calls an instrument: simulated markets carry no mark there.
-fn truth_name(key: &InstrumentKey) -> String {
-    let name = key.to_string();
-    name.strip_prefix("sim-").unwrap_or(&name).to_owned()
+/// Returns an instrument's name without the mark of simulated markets, which truth files carry or not.
+fn plain(name: &str) -> &str {
+    name.strip_prefix("sim-").unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use quant_core::market::InstrumentKey;
-use quant_core::time::Day;
+use quant_core::time::{Day, UnixMicros};
 use quant_lake::schema::Dataset;
 use quant_lake::truth::TRUTH_FILE;
 use serde::Serialize;
@@ -15,7 +15,9 @@ use serde::Serialize;
 use super::args::ConfigArgs;
 use super::ui::Ui;
 use crate::audit::arrivals::Sockets;
-use crate::audit::causality::{AuditOptions, CausalityReport, Pipeline, Probes, audit, is_same};
+use crate::audit::causality::{
+    AuditOptions, CausalityReport, Pipeline, Probes, audit, is_same, is_same_from,
+};
 use crate::audit::cut::Availability;
 use crate::audit::mutants::{Leak, Mutant};
 use crate::audit::parity::{self, ParityParams, ParityReport};
@@ -114,6 +116,8 @@ struct Answer {
     product: CausalityReport,
     /// Columns that had no value in any compared row: nothing is shown for them.
     never_compared: Vec<String>,
+    /// The exchange is simulated, and no truth was found to check publications against.
+    lacks_truth: bool,
     published: Vec<PublishedRow>,
     mutants: Vec<MutantRow>,
 }
@@ -143,10 +147,7 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
         random: args.random,
         seed: args.seed,
     };
-    let probe = |what: &'static str,
-                 pipeline: &dyn Pipeline,
-                 stop_at_first: bool,
-                 unless: Option<&[Table]>| {
+    let probe = |what: &'static str, pipeline: &dyn Pipeline, stop_at_first: bool| {
         let bar = ui.progress(0, what);
         let options = AuditOptions {
             availability: &availability,
@@ -155,7 +156,6 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
                 bar.set_position(done);
             },
             stop_at_first,
-            unless,
             stop: &stop,
         };
         let report = pool.install(|| audit(&config, pipeline, probes, &options));
@@ -165,31 +165,27 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     if args.mutants && config.raw.bars.microstructure.is_none() {
         return Err(needs_microstructure());
     }
+    let published = published(args, &config, &availability)?;
     let product = probe(
         "causality",
         &Product {
             stop: Arc::clone(&stop),
         },
         false,
-        None,
     )?;
     let mut mutants = Vec::new();
     if args.mutants && product.is_ok() {
         let held = held_datasets(&config)?;
         for leak in Leak::ALL {
-            let unless = (leak != Leak::None).then_some(&product.reference[..]);
-            let of_leak = |m: &Mutant| probe(leak.name(), m, unless.is_some(), unless);
-            mutants.push(mutant(leak, &held, &product.reference, of_leak)?);
+            let of_leak = |m: &Mutant| probe(leak.name(), m, leak != Leak::None);
+            mutants.push(mutant(
+                leak,
+                &held,
+                &product.reference,
+                config.range.start,
+                of_leak,
+            )?);
         }
-    }
-    let days: Vec<Day> = config.read_range().days().collect();
-    let datasets = BarSetSpec::of(&config.raw)?.datasets();
-    let read: Vec<(InstrumentKey, Dataset)> = (instrument_keys(&config).into_iter())
-        .flat_map(|key| datasets.iter().map(move |d| (key.clone(), *d)))
-        .collect();
-    let mut published = Vec::new();
-    for truth in truths(args, &config) {
-        published.extend(check_published(&truth, &days, &read, &availability)?);
     }
     let never_compared = (product.comparison.non_null.iter())
         .filter(|(_, n)| *n == 0)
@@ -198,6 +194,8 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     let answer = Answer {
         product,
         never_compared,
+        lacks_truth: published.is_empty()
+            && (config.raw.instruments.iter()).any(|i| i.exchange.simulated),
         published,
         mutants,
     };
@@ -205,11 +203,41 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     verdict(&answer)
 }
 
+/// Checks the publication times of the truths at hand.
+fn published(
+    args: &Causality,
+    config: &Config,
+    availability: &Availability,
+) -> CommandResult<Vec<PublishedRow>> {
+    let days: Vec<Day> = config.read_range().days().collect();
+    let datasets = BarSetSpec::of(&config.raw)?.datasets();
+    let read: Vec<(InstrumentKey, Dataset)> = (instrument_keys(config).into_iter())
+        .flat_map(|key| datasets.iter().map(move |d| (key.clone(), *d)))
+        .collect();
+    let mut out = Vec::new();
+    for truth in truths(args, config) {
+        let rows = check_published(&truth, &days, &read, availability)?;
+        if rows.is_empty() && args.truth.contains(&truth) {
+            return Err(CommandError::text(
+                ErrorKind::Data,
+                &format!(
+                    "the truth `{}` tells nothing of the config's instruments on these days",
+                    truth.display()
+                ),
+            )
+            .hint("give the truth.parquet of the archive the lake was made from"));
+        }
+        out.extend(rows);
+    }
+    Ok(out)
+}
+
 /// Audits one planted leak. The harness without a leak must build what the product builds.
 fn mutant(
     leak: Leak,
     held: &[Dataset],
     clean: &[Table],
+    start: UnixMicros,
     probe: impl FnOnce(&Mutant) -> CommandResult<CausalityReport>,
 ) -> CommandResult<MutantRow> {
     let needs = leak.needs();
@@ -228,7 +256,9 @@ fn mutant(
     row.outcome = match (leak, report.comparison.n_differences) {
         (Leak::None, 0) if is_same(clean, &report.reference) => "clean, as it must be",
         (Leak::None, _) => "NOT CLEAN",
-        (_, 0) if report.instants == 0 => "not tried: it changes no bit of these days",
+        (_, 0) if is_same_from(start, clean, &report.reference) => {
+            "not tried: it changes no bit of these days"
+        }
         (_, 0) => "MISSED",
         _ => "caught",
     };
@@ -306,7 +336,7 @@ fn text(answer: &Answer) -> String {
         found.n_differences
     );
     for d in &found.first {
-        let at = quant_core::time::UnixMicros(d.ts_open);
+        let at = UnixMicros(d.ts_open);
         _ = writeln!(
             out,
             "  {} {}: {at}: {:?}, without the future {:?}",
@@ -318,6 +348,11 @@ fn text(answer: &Answer) -> String {
             out,
             "no value to compare in: {}",
             answer.never_compared.join(", ")
+        );
+    }
+    if answer.lacks_truth {
+        out.push_str(
+            "publication times not checked: no truth of the simulated archive (--truth)\n",
         );
     }
     for row in &answer.published {
@@ -462,7 +497,7 @@ fn parity_text(report: &ParityReport) -> String {
             way.name, way.detail, found.rows, found.n_differences
         );
         for d in &found.first {
-            let at = quant_core::time::UnixMicros(d.ts_open);
+            let at = UnixMicros(d.ts_open);
             _ = writeln!(
                 out,
                 "  {} {}: {at}: batch {:?}, {} {:?}",
