@@ -16,3 +16,6 @@ pub mod published;
 pub mod rows;
 pub mod scratch;
 pub mod table;
+
+#[cfg(test)]
+mod fixture;

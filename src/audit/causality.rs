@@ -7,8 +7,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
+use quant_core::features::FeatureSet;
+use quant_core::time::{MICROS_PER_MINUTE, TimeRange, UnixMicros};
 use quant_lake::layout::Lake;
+use quant_lake::stream::StreamSets;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde::Serialize;
@@ -18,6 +20,8 @@ use super::scratch::{Scratch, copy_lake};
 use super::table::{Comparison, Table};
 use crate::config::Config;
 use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::run::bars::BarSetSpec;
+use crate::run::pipeline::instrument_keys;
 
 /// What is audited: from a lake to rows with the moment they were known.
 pub trait Pipeline: Sync {
@@ -50,6 +54,9 @@ pub struct CausalityReport {
     pub comparison: Comparison,
     /// The instant whose probe first differed.
     pub first_at: Option<UnixMicros>,
+    /// What was built of everything.
+    #[serde(skip)]
+    pub reference: Vec<Table>,
 }
 
 impl CausalityReport {
@@ -71,7 +78,7 @@ pub struct AuditOptions<'a> {
     pub stop: &'a std::sync::atomic::AtomicBool,
 }
 
-/// Returns the instants to probe: `ts_avail` of minutes of the range, ascending. The first day of the range is among them.
+/// Returns the instants to probe: `ts_avail` of minutes of the range, ascending; at least one.
 fn instants(range: TimeRange, watermark_us: i64, probes: Probes) -> Vec<UnixMicros> {
     let n_minutes = (range.end.0 - range.start.0) / MICROS_PER_MINUTE;
     let mut minutes: BTreeSet<i64> = BTreeSet::new();
@@ -82,6 +89,9 @@ fn instants(range: TimeRange, watermark_us: i64, probes: Probes) -> Vec<UnixMicr
     for _ in 0..probes.random.min(u32::try_from(n).unwrap_or(u32::MAX)) {
         // A remainder is biased by less than one part in 2^40 here, which does not matter for where to look.
         minutes.insert(i64::try_from(dice.next_u64() % n.max(1)).unwrap_or(0));
+    }
+    if minutes.is_empty() {
+        minutes.insert(n_minutes / 2);
     }
     let at = |m: i64| {
         range
@@ -103,6 +113,7 @@ pub fn audit(
     options: &AuditOptions<'_>,
 ) -> CommandResult<CausalityReport> {
     let scratch = Scratch::create(&config.raw.paths.lake)?;
+    let config = &prepared(config)?;
     let base = scratch.path().join("base");
     copy_lake(&config.raw.paths.lake, &base)?;
     let reference = pipeline.tables(&in_lake(config, &base))?;
@@ -134,7 +145,22 @@ pub fn audit(
             break;
         }
     }
+    report.reference = reference;
     Ok(report)
+}
+
+/// Returns whether two builds are the same to the bit.
+pub fn is_same(a: &[Table], b: &[Table]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b))
+}
+
+/// Returns whether no bit of the rows from a moment on differs between two builds.
+pub fn is_same_from(start: UnixMicros, a: &[Table], b: &[Table]) -> bool {
+    let same = |a: &Table, b: &Table| {
+        let found = a.compare(b, start.0..i64::MAX, i64::MAX);
+        a.name == b.name && found.n_differences == 0
+    };
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
 }
 
 /// Rebuilds one scratch lake without the future of `at` and compares what was known.
@@ -147,35 +173,65 @@ fn probe(
     future: Future,
     options: &AuditOptions<'_>,
 ) -> CommandResult<(u64, Comparison)> {
-    // A row can become available long after its own time: rows of earlier days may not be known yet.
-    let longest = options.availability.lag_us.values().max().copied();
-    let first = UnixMicros(at.0 - longest.unwrap_or(0) - MICROS_PER_MINUTE).day();
-    let read = config.read_range();
-    let days: Vec<Day> = read.days().filter(|d| *d >= first).collect();
+    // The day after the last one that is read, too: a pipeline that peeks there is one that looks ahead.
+    let last = config.last_day().plus(1);
     let mut touched = 0;
-    for instrument in crate::run::pipeline::instrument_keys(config) {
+    for instrument in instrument_keys(config) {
         touched += cut_raw(
             &Lake::new(lake),
             &instrument,
-            &days,
+            last,
             at,
             options.availability,
             future,
         )?;
     }
     let mut probed = in_lake(config, lake);
-    // What begins two days later is compared by later probes.
-    let end = at.day().plus(2).start();
+    // Rows of later days are not known, and nothing of them is compared.
+    let end = at.day().end();
     probed.range.end = probed.range.end.min(end);
     let found = pipeline.tables(&probed)?;
     let mut comparison = Comparison::default();
-    let opens = first.plus(-1).start().0..i64::MAX;
     for table in reference {
         let nothing = Table::default();
         let other = found.iter().find(|t| t.name == table.name);
-        comparison.extend(table.compare(other.unwrap_or(&nothing), opens.clone(), at.0));
+        comparison.extend(table.compare(other.unwrap_or(&nothing), i64::MIN..i64::MAX, at.0));
     }
     Ok((touched, comparison))
+}
+
+/// Returns the config with the days before the range that its features are rebuilt from.
+///
+/// # Errors
+/// Data if the lake holds nothing to build bars of the traded instrument from; of reading manifests.
+pub(super) fn prepared(config: &Config) -> CommandResult<Config> {
+    use crate::error::Kinded as _;
+    let spec = BarSetSpec::of(&config.raw)?;
+    let key = &instrument_keys(config)[config.traded];
+    let lake = Lake::new(&config.raw.paths.lake);
+    let sets = StreamSets::open(&lake, key, &spec.sources).data_error()?;
+    if !config
+        .range
+        .days()
+        .any(|day| sets.choose(&spec.sources, day).is_some())
+    {
+        return Err(CommandError::text(
+            ErrorKind::Data,
+            &format!(
+                "the lake `{}` holds nothing to build bars of `{key}` from in {}",
+                lake.root().display(),
+                config.range
+            ),
+        )
+        .hint("ingest the range first (`quant build-dataset`), or set run.start and run.end to days the lake holds"));
+    }
+    let params = crate::config::core_params::feature_set(&config.raw);
+    let n = config.raw.instruments.len();
+    let set = FeatureSet::new(&params, n, config.traded).config_error()?;
+    let mut out = config.clone();
+    let warmup = config.range.start.day().plus(-i32::from(set.warmup_days()));
+    out.first_day = out.first_day.min(warmup);
+    Ok(out)
 }
 
 /// Returns the config with another lake.

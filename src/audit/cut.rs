@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, Int8Type, TimestampMicrosecondType};
-use arrow_array::{Array as _, ArrayRef, BooleanArray, Float64Array, Int8Array, RecordBatch};
+use arrow_array::types::{Float64Type, Int8Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array as _, ArrayRef, BooleanArray, Float64Array, Int8Array, Int64Array, RecordBatch,
+};
 use arrow_schema::DataType;
 use arrow_select::filter::filter_record_batch;
 use quant_core::market::InstrumentKey;
-use quant_core::time::{Day, UnixMicros};
+use quant_core::time::{Day, MICROS_PER_DAY, UnixMicros};
 use quant_lake::commit::{CommitError, DatasetWriter, WriterOptions};
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
 use quant_lake::quality::Quality;
@@ -41,8 +43,8 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// Returns the first moment each row of a batch may be used: its venue time, for intervals their end, plus the lag; where
-    /// the venue published a publication time, that instead of its own time.
+    /// Returns the first moment each row of a batch may be used: its venue time, for intervals their end, and where the venue
+    /// tells when it published the row, that instead; plus the lag.
     ///
     /// # Errors
     /// None; a batch without the dataset's time column has no rows.
@@ -66,21 +68,35 @@ impl Availability {
             .enumerate()
             .map(|(row, ts)| match published {
                 Some(p) if p.is_valid(row) => p.value(row).max(ts),
-                _ => ts.saturating_add(lag),
+                _ => ts,
             })
+            .map(|ts| ts.saturating_add(lag))
             .collect()
+    }
+
+    /// Returns the first day with rows of a dataset that may not be available at `at` yet.
+    fn first_day(&self, dataset: Dataset, at: UnixMicros) -> Day {
+        let lag = self.lag_us.get(&dataset).copied().unwrap_or(0);
+        // Samples may be published up to a day late, as the stream allows.
+        let late = if dataset == Dataset::OpenInterest {
+            MICROS_PER_DAY
+        } else {
+            0
+        };
+        let period = dataset.interval_us().unwrap_or(0);
+        UnixMicros(at.0 - lag - late - period).day()
     }
 }
 
-/// Rewrites the raw partitions of `days` in a scratch lake: what was not available at `at` is cut or perturbed. Returns the number
-/// of rows touched.
+/// Rewrites the raw partitions of a scratch lake up to the day `last`: what was not available at `at` is cut or perturbed.
+/// Returns the number of rows touched.
 ///
 /// # Errors
 /// Reading and writing errors of the lake.
 pub fn cut_raw(
     lake: &Lake,
     instrument: &InstrumentKey,
-    days: &[Day],
+    last: Day,
     at: UnixMicros,
     availability: &Availability,
     future: Future,
@@ -99,10 +115,10 @@ pub fn cut_raw(
         let Some(set) = PartitionSet::open_if_present(lake, &spec).data_error()? else {
             continue;
         };
-        for &day in days {
-            if set.manifest().partition(day).is_some() {
-                touched += cut_day(lake, &set, dataset, day, at, availability, future, &memo)?;
-            }
+        let days = availability.first_day(dataset, at)..=last;
+        let listed = set.manifest().partitions.iter().map(|p| p.date);
+        for day in listed.filter(|day| days.contains(day)) {
+            touched += cut_day(lake, &set, dataset, day, at, availability, future, &memo)?;
         }
     }
     Ok(touched)
@@ -214,7 +230,7 @@ fn write_day(
 }
 
 /// Returns the batch with other values in the rows that are not known: prices and rates a third higher, quantities
-/// doubled and a half, sides turned. Times, ids and sort order stay.
+/// doubled and a half, counts doubled, aggressors turned. Times, ids and sort order stay.
 fn perturb(batch: &RecordBatch, known: &BooleanArray) -> CommandResult<RecordBatch> {
     let schema = batch.schema();
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
@@ -245,8 +261,20 @@ fn perturb(batch: &RecordBatch, known: &BooleanArray) -> CommandResult<RecordBat
                     .collect();
                 Arc::new(changed)
             }
+            (DataType::Int64, "n_trades" | "n_ticks") => {
+                let values = column.as_primitive::<Int64Type>();
+                let changed: Int64Array = values
+                    .iter()
+                    .zip(known.values())
+                    .map(|(v, known)| v.map(|v| if known { v } else { 2 * v + 1 }))
+                    .collect();
+                Arc::new(changed)
+            }
             _ => Arc::clone(column),
         });
     }
     RecordBatch::try_new(schema, columns).internal_error()
 }
+
+#[cfg(test)]
+mod tests;

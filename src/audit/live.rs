@@ -3,7 +3,7 @@
 //! It shares with the lake's stream what defines the order (places, ranks, sequences, the rule of the chain) and nothing of
 //! how partitions are read.
 
-use quant_core::bars::{DayBars, Microstructure, MinuteBuilder, StatInputs};
+use quant_core::bars::{DayBars, Microstructure, MinuteBuilder, MinuteRow, StatInputs};
 use quant_core::market::{
     BookDelta, Event, Gap, InstrumentKey, StreamKey, Venue, WatermarkMerge, source_rank,
 };
@@ -11,9 +11,19 @@ use quant_core::time::{Day, UnixMicros};
 use quant_core::units::Micros;
 use quant_lake::openings::DayOpening;
 use quant_lake::schema::Dataset;
-use quant_lake::stream::{ChainRule, DayPlan, Link, MicroSpec};
+use quant_lake::stream::{BookKind, ChainRule, DayPlan, Link, MicroSpec};
 
+use super::pipeline::bar_values;
 use crate::error::{CommandResult, Kinded as _};
+
+/// Returns whether rows of a dataset come over a socket with a place in its order, so that they can be late. Everything else
+/// is known when it is here.
+pub const fn can_be_late(dataset: Dataset) -> bool {
+    matches!(
+        dataset,
+        Dataset::Trades | Dataset::AggTrades | Dataset::BookTicker | Dataset::L2Deltas
+    )
+}
 
 /// An event and its dataset, as it arrived.
 #[derive(Clone, Debug)]
@@ -48,7 +58,7 @@ pub struct LiveDay {
     merge: WatermarkMerge<Event>,
     builder: MinuteBuilder<Microstructure>,
     quotes: Option<Dataset>,
-    has_book: bool,
+    book: Option<BookKind>,
     trades: Dataset,
     ready: Vec<(StreamKey, Event)>,
     last_trade: Option<i64>,
@@ -81,7 +91,7 @@ impl LiveDay {
                 Microstructure::new(&inputs),
             ),
             quotes: plan.quotes,
-            has_book: plan.book.is_some(),
+            book: plan.book,
             trades: plan.bars,
             ready: Vec::new(),
             last_trade: None,
@@ -98,26 +108,26 @@ impl LiveDay {
             known,
             event,
         } = arrived;
-        if let Event::Heartbeat(beat) = &event {
-            self.merge.advance(beat.ts_event);
-        } else if self.is_wanted(dataset, &event) {
-            let at = self.place(dataset, known, &event);
-            let key = StreamKey {
-                ts_avail: at,
-                rank: source_rank(&event),
-                seq: self.sequence(&event),
-            };
-            // States and klines have no order of arrival of their own: they are known when they are here.
-            let is_point = source_rank(&event) <= 2;
-            let ts = if is_point {
-                event.ts_known()
-            } else {
-                self.merge.watermark().map_or(at, |w| w.max(at))
-            };
-            if self.day.range().contains(at) {
+        let ts = event.ts_known();
+        let at = self.place(dataset, known, &event);
+        let is_built = self.is_wanted(dataset, &event) && self.day.range().contains(at);
+        if can_be_late(dataset) && !matches!(event, Event::Heartbeat(_)) {
+            let key = self.key(at, &event);
+            if is_built {
                 self.merge.push(ts, key, event);
-            } else if is_point {
+            } else {
+                // Other days and sources that are not used tell how far the stream has come.
                 self.merge.advance(ts);
+            }
+        } else {
+            if matches!(event, Event::Heartbeat(_) | Event::Liquidation(_)) {
+                self.merge.advance(ts);
+            }
+            if is_built {
+                // Never late, and no sign of how far the stream has come.
+                let now = self.merge.watermark().unwrap_or(UnixMicros(i64::MIN / 2));
+                let key = self.key(at, &event);
+                self.merge.push(now, key, event);
             }
         }
         let mut ready = core::mem::take(&mut self.ready);
@@ -142,10 +152,17 @@ impl LiveDay {
         Ok((self.builder.finish(self.day.end()), self.merge.n_late()))
     }
 
-    /// Returns the bits of the statistics of the minutes closed so far.
+    /// Returns the bits of the minutes closed so far.
     pub fn bits(&self) -> Vec<u64> {
-        let values = self.builder.stat_values();
-        values.iter().map(|v| v.to_bits()).collect()
+        bits_of(self.builder.rows(), self.builder.stat_values())
+    }
+
+    fn key(&self, ts_avail: UnixMicros, event: &Event) -> StreamKey {
+        StreamKey {
+            ts_avail,
+            rank: source_rank(event),
+            seq: self.sequence(event),
+        }
     }
 
     fn is_wanted(&self, dataset: Dataset, event: &Event) -> bool {
@@ -153,7 +170,9 @@ impl LiveDay {
             Event::Trade(_) => dataset == self.trades,
             Event::Bar(_) => self.trades == Dataset::Klines1m,
             Event::Quote(_) => self.quotes.is_some(),
-            Event::BookDelta(_) => self.has_book,
+            Event::BookDelta(_) => self.book == Some(BookKind::Deltas),
+            Event::BookSnapshot(_) => self.book == Some(BookKind::Images),
+            Event::Heartbeat(_) => false,
             _ => true,
         }
     }
@@ -174,10 +193,11 @@ impl LiveDay {
     fn sequence(&self, event: &Event) -> i64 {
         match event {
             Event::Trade(t) => t.trade_id,
-            Event::Quote(q) if self.shares_ids => q.update_id.saturating_mul(2) + 1,
+            Event::Quote(q) if self.shares_ids => q.update_id.saturating_mul(2).saturating_add(1),
             Event::Quote(_) => i64::MAX,
             Event::BookDelta(d) if self.shares_ids => d.last_id.saturating_mul(2),
             Event::BookDelta(d) => d.msg_seq,
+            Event::BookSnapshot(b) if self.shares_ids => b.seq.saturating_mul(2),
             _ => 0,
         }
     }
@@ -231,3 +251,17 @@ impl LiveDay {
         Ok(())
     }
 }
+
+/// Returns the bits of minutes: numbers of the bar, then the statistics, row by row.
+pub(super) fn bits_of(rows: &[MinuteRow], stats: &[f64]) -> Vec<u64> {
+    let n = stats.len() / rows.len().max(1);
+    let mut out = Vec::with_capacity(stats.len() + rows.len() * 10);
+    for (i, row) in rows.iter().enumerate() {
+        out.extend(bar_values(row).map(|v| v.map_or(u64::MAX, f64::to_bits)));
+        out.extend(stats[i * n..(i + 1) * n].iter().map(|v| v.to_bits()));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -292,3 +292,6 @@ impl Leak {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! another day; and a stream that is killed in mid-day and starts again.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quant_core::bars::DayBars;
@@ -19,17 +20,27 @@ use quant_lake::schema::Dataset;
 use quant_lake::stream::{MicroSpec, StreamSets};
 use serde::Serialize;
 
-use super::arrivals::{Arrivals, Sockets, as_recorded, over_sockets, read};
-use super::causality::{Pipeline as _, in_lake};
+use super::arrivals::{Arrivals, Sockets, as_recorded, hears, over_sockets, read, with_recorded};
+use super::causality::{Pipeline as _, in_lake, prepared};
 use super::cut::remove_rows;
-use super::live::{Arrived, LiveDay};
+use super::live::{Arrived, LiveDay, bits_of};
 use super::pipeline::{Product, tables_of};
-use super::scratch::{Scratch, copy_lake};
+use super::scratch::{Scratch, copy_lake, copy_raw};
 use super::table::{Comparison, Table};
 use crate::config::Config;
 use crate::error::{CommandError, CommandResult, ErrorKind};
 use crate::run::bars::BarSetSpec;
 use crate::run::pipeline::instrument_keys;
+
+/// Datasets whose rows the decoder of recordings hands out as events.
+const RECORDED: [Dataset; 6] = [
+    Dataset::Trades,
+    Dataset::AggTrades,
+    Dataset::BookTicker,
+    Dataset::L2Deltas,
+    Dataset::Klines1m,
+    Dataset::Liquidations,
+];
 
 /// One way to build the same days, compared with the batch.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +49,8 @@ pub struct Way {
     pub name: String,
     /// What happened on the way, in words.
     pub detail: String,
+    /// It went over every day of the range and lost nothing: a column without a value proves nothing.
+    pub is_whole: bool,
     /// Cells compared and different.
     pub comparison: Comparison,
 }
@@ -50,14 +63,23 @@ pub struct ParityReport {
 }
 
 impl ParityReport {
-    /// Returns the columns without any value in one of the ways that compare every day.
+    /// Returns the columns of which one of the ways over everything compared no value.
     pub fn empty_columns(&self) -> Vec<String> {
-        let whole = self.ways.first();
-        let counts = whole.iter().flat_map(|w| &w.comparison.non_null);
-        counts
-            .filter(|(_, n)| *n == 0)
-            .map(|(name, _)| name.clone())
-            .collect()
+        let whole = self.ways.iter().filter(|w| w.is_whole);
+        let counts = whole.flat_map(|w| &w.comparison.non_null);
+        let empty = counts.filter(|(_, n)| *n == 0).map(|(name, _)| name);
+        let mut out: Vec<String> = Vec::new();
+        for name in empty {
+            if !out.contains(name) {
+                out.push(name.clone());
+            }
+        }
+        out
+    }
+
+    /// Returns the first way that compared no row.
+    pub fn empty_way(&self) -> Option<&Way> {
+        self.ways.iter().find(|w| w.comparison.rows == 0)
     }
 
     /// Returns the number of differing cells of all ways.
@@ -74,6 +96,21 @@ pub struct ParityParams {
     pub sockets: Option<Sockets>,
     /// Share of the day after which the stream is killed, once per entry.
     pub kills: Vec<f64>,
+    /// Raised by Ctrl-C.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl ParityParams {
+    fn go_on(&self) -> CommandResult<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(CommandError::text(
+                ErrorKind::Interrupted,
+                "interrupted; the lake was not written to",
+            )
+            .hint("run the same command again: an audit keeps nothing"));
+        }
+        Ok(())
+    }
 }
 
 /// Days of one instrument from events.
@@ -83,6 +120,7 @@ struct Streamer<'a> {
     spec: &'a BarSetSpec,
     micro: &'a MicroSpec,
     sets: StreamSets,
+    params: &'a ParityParams,
 }
 
 impl<'a> Streamer<'a> {
@@ -91,6 +129,7 @@ impl<'a> Streamer<'a> {
         instrument: &'a InstrumentKey,
         spec: &'a BarSetSpec,
         micro: &'a MicroSpec,
+        params: &'a ParityParams,
     ) -> CommandResult<Self> {
         use crate::error::Kinded as _;
         let lake = Lake::new(lake);
@@ -101,6 +140,7 @@ impl<'a> Streamer<'a> {
             spec,
             micro,
             sets,
+            params,
         })
     }
 
@@ -132,16 +172,12 @@ impl<'a> Streamer<'a> {
         read(&self.lake, self.instrument, &self.spec.datasets(), day)
     }
 
-    /// Streams a day; killed at each of `kills` (shares of the events), it starts again from 00:00 UTC and must say the same
+    /// Streams a day; killed at each of the shares of the events, it starts again from 00:00 UTC and must say the same
     /// about what it had said.
-    fn stream(
-        &self,
-        day: Day,
-        arrivals: &Arrivals,
-        kills: &[f64],
-    ) -> CommandResult<Option<(DayBars, u64)>> {
+    fn stream(&self, day: Day, arrivals: &Arrivals) -> CommandResult<Option<(DayBars, u64)>> {
         let mut said: Vec<u64> = Vec::new();
-        for share in kills {
+        for share in &self.params.kills {
+            self.params.go_on()?;
             let Some(mut live) = self.begin(day)? else {
                 return Ok(None);
             };
@@ -156,16 +192,16 @@ impl<'a> Streamer<'a> {
                 said = before;
             }
         }
+        self.params.go_on()?;
         let Some(mut live) = self.begin(day)? else {
             return Ok(None);
         };
         for arrival in &arrivals.list {
             live.push(arrival.arrived.clone())?;
         }
-        let (rows, n_late) = live.finish()?;
-        let all: Vec<u64> = rows.stat_values.iter().map(|v| v.to_bits()).collect();
-        require_same(day, &said, &all)?;
-        Ok(Some((rows, n_late)))
+        let (bars, n_late) = live.finish()?;
+        require_same(day, &said, &bits_of(&bars.rows, &bars.stat_values))?;
+        Ok(Some((bars, n_late)))
     }
 }
 
@@ -199,11 +235,15 @@ pub fn audit(
         .hint("set it as configs/default.yaml does"));
     };
     let scratch = Scratch::create(&config.raw.paths.lake)?;
+    let config = &prepared(config)?;
     let base = scratch.path().join("base");
     copy_lake(&config.raw.paths.lake, &base)?;
     let batch_config = in_lake(config, &base);
     on_way("batch");
-    let batch = Product.tables(&batch_config)?;
+    let product = Product {
+        stop: Arc::clone(&params.stop),
+    };
+    let batch = product.tables(&batch_config)?;
     let mut report = ParityReport::default();
     let whole = config.read_range();
     let keys = instrument_keys(config);
@@ -212,11 +252,11 @@ pub fn audit(
     let mut streamed = Vec::new();
     let mut late = 0;
     for key in &keys {
-        let streamer = Streamer::open(&base, key, &spec, &micro)?;
+        let streamer = Streamer::open(&base, key, &spec, &micro, params)?;
         let mut rows = StatRows::default();
         for day in whole.days() {
             let arrivals = as_recorded(streamer.arrivals(day)?, &micro);
-            if let Some((bars, n_late)) = streamer.stream(day, &arrivals, &params.kills)? {
+            if let Some((bars, n_late)) = streamer.stream(day, &arrivals)? {
                 append(&mut rows, bars);
                 late += n_late;
             }
@@ -233,19 +273,13 @@ pub fn audit(
     if let Some(sockets) = params.sockets {
         on_way("sockets");
         report.ways.push(with_sockets(
-            config,
-            &spec,
-            &micro,
-            &base,
-            &scratch,
-            sockets,
-            &params.kills,
+            config, &spec, &micro, &base, &scratch, sockets, params,
         )?);
     }
     if !params.recordings.is_empty() {
         on_way("recording");
         let key = &keys[config.traded];
-        let streamer = Streamer::open(&base, key, &spec, &micro)?;
+        let streamer = Streamer::open(&base, key, &spec, &micro, params)?;
         let bars = recorded(&streamer, &params.recordings, whole)?;
         let mut all = streamed;
         all[config.traded] = bars;
@@ -265,16 +299,20 @@ pub fn audit(
         let lake = scratch.path().join("alone");
         copy_raw(&config.raw.paths.lake, &lake)?;
         let mut alone = in_lake(config, &lake);
-        let warmup = (config.range.start.day().0 - config.first_day.0).max(feature_days(config)?);
+        let warmup = config.range.start.day().0 - config.first_day.0;
         alone.range.start = start.start();
         alone.first_day = start.plus(-warmup);
-        let tables = Product.tables(&alone)?;
+        let tables = product.tables(&alone)?;
         let detail = format!("from {start} on, in an empty lake");
         let of = TimeRange {
             start: start.start(),
             end: config.range.end,
         };
-        report.push(name, detail, &batch, &tables, of);
+        params.go_on()?;
+        report.ways.push(Way {
+            is_whole: false,
+            ..way(name, detail, &batch, &tables, of)
+        });
         scratch.clear("alone")?;
     }
     Ok(report)
@@ -306,6 +344,7 @@ fn way(name: &str, detail: String, batch: &[Table], other: &[Table], range: Time
     Way {
         name: name.to_owned(),
         detail,
+        is_whole: true,
         comparison,
     }
 }
@@ -323,7 +362,7 @@ fn with_sockets(
     base: &Path,
     scratch: &Scratch,
     sockets: Sockets,
-    kills: &[f64],
+    params: &ParityParams,
 ) -> CommandResult<Way> {
     let lake = scratch.path().join("survivors");
     copy_raw(&config.raw.paths.lake, &lake)?;
@@ -332,7 +371,7 @@ fn with_sockets(
     let mut sent: Vec<Vec<(Day, Arrivals)>> = Vec::new();
     let mut n_lost = 0;
     for (i, key) in keys.iter().enumerate() {
-        let streamer = Streamer::open(base, key, spec, micro)?;
+        let streamer = Streamer::open(base, key, spec, micro, params)?;
         let mut days = Vec::new();
         for day in whole.days() {
             let seed = sockets.seed.wrapping_mul(1_000_003).wrapping_add(i as u64);
@@ -349,37 +388,32 @@ fn with_sockets(
         }
         sent.push(days);
     }
-    let batch = Product.tables(&in_lake(config, &lake))?;
-    let mut streamed = Vec::new();
+    let product = Product {
+        stop: Arc::clone(&params.stop),
+    };
+    let batch = product.tables(&in_lake(config, &lake))?;
+    let (mut streamed, mut n_late) = (Vec::new(), 0);
     for (key, days) in keys.iter().zip(&sent) {
-        let streamer = Streamer::open(&lake, key, spec, micro)?;
+        let streamer = Streamer::open(&lake, key, spec, micro, params)?;
         let mut rows = StatRows::default();
         for (day, arrivals) in days {
-            if let Some((bars, _)) = streamer.stream(*day, arrivals, kills)? {
+            if let Some((bars, late)) = streamer.stream(*day, arrivals)? {
                 append(&mut rows, bars);
+                n_late += late;
             }
         }
         streamed.push(rows);
     }
     let tables = tables_of(config, &streamed)?;
     let detail = format!(
-        "delays up to {} ms, {} disconnections a socket and day, {n_lost} rows lost or late",
+        "delays up to {} ms, {} disconnections a socket and day, {n_lost} rows lost or late, {n_late} of them left out by the stream",
         sockets.max_delay_us / 1_000,
         sockets.n_disconnects
     );
-    Ok(way("sockets", detail, &batch, &tables, whole))
-}
-
-/// Copies the raw partitions only: everything derived is to be built again.
-fn copy_raw(from: &Path, to: &Path) -> CommandResult<()> {
-    copy_lake(from, to)?;
-    for part in ["openings", "bars", "features"] {
-        let path = to.join(part);
-        if path.is_dir() {
-            std::fs::remove_dir_all(&path).map_err(|e| CommandError::io("remove", &path, &e))?;
-        }
-    }
-    Ok(())
+    Ok(Way {
+        is_whole: false,
+        ..way("sockets", detail, &batch, &tables, whole)
+    })
 }
 
 /// Builds the days of a recording from what its decoder says, frame by frame.
@@ -390,17 +424,9 @@ fn recorded(
 ) -> CommandResult<StatRows> {
     let arrived: Arc<Mutex<Vec<Arrived>>> = Arc::default();
     let sink = Arc::clone(&arrived);
-    let recorded = [
-        Dataset::Trades,
-        Dataset::AggTrades,
-        Dataset::BookTicker,
-        Dataset::L2Deltas,
-        Dataset::Klines1m,
-        Dataset::Liquidations,
-    ];
     super::decode::decode(
         streamer.instrument,
-        &recorded,
+        &RECORDED,
         files,
         range,
         move |dataset, event| {
@@ -410,24 +436,30 @@ fn recorded(
         },
     )?;
     let arrived = core::mem::take(&mut *arrived.lock().unwrap_or_else(PoisonError::into_inner));
+    if arrived.is_empty() {
+        return Err(CommandError::text(
+            ErrorKind::Data,
+            &format!("the recordings hold no frames of `{}`", streamer.instrument),
+        )
+        .hint("give recordings of the traded instrument of the config"));
+    }
     let mut out = StatRows::default();
     for day in range.days() {
+        streamer.params.go_on()?;
         let Some(mut live) = streamer.begin(day)? else {
             continue;
         };
-        for event in &arrived {
-            live.push(event.clone())?;
+        // States, bands and images are not decoded into events: they come from the lake.
+        let mut others = streamer.arrivals(day)?;
+        others.retain(|a| !RECORDED.contains(&a.arrived.dataset));
+        let heard = arrived.iter().filter(|e| hears(day, e)).cloned();
+        for event in with_recorded(heard, others, streamer.micro) {
+            live.push(event)?;
         }
         append(&mut out, live.finish()?.0);
     }
     Ok(out)
 }
 
-/// Returns the whole days before a day that its features are rebuilt from.
-fn feature_days(config: &Config) -> CommandResult<i32> {
-    use crate::error::Kinded as _;
-    let params = crate::config::core_params::feature_set(&config.raw);
-    let n = config.raw.instruments.len();
-    let set = quant_core::features::FeatureSet::new(&params, n, config.traded).config_error()?;
-    Ok(i32::from(set.warmup_days()))
-}
+#[cfg(test)]
+mod tests;

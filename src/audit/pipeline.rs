@@ -38,16 +38,18 @@ const BAR_COLUMNS: [&str; 10] = [
 ];
 
 /// The product itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Product;
+#[derive(Clone, Debug, Default)]
+pub struct Product {
+    /// Raised by Ctrl-C.
+    pub stop: Arc<AtomicBool>,
+}
 
 impl Pipeline for Product {
     fn tables(&self, config: &Config) -> CommandResult<Vec<Table>> {
-        let stop = Arc::new(AtomicBool::new(false));
         let options = RunOptions {
             force: false,
             jobs: rayon::current_num_threads(),
-            stop,
+            stop: Arc::clone(&self.stop),
             ingest_progress: &NoProgress,
             on_ingest: &|_, _| {},
             on_stage: &|_| {},
@@ -58,7 +60,7 @@ impl Pipeline for Product {
         let options = FeatureOptions {
             force: false,
             jobs: rayon::current_num_threads(),
-            stop: Arc::new(AtomicBool::new(false)),
+            stop: Arc::clone(&self.stop),
             on_day: &|_| {},
         };
         features::build(config, config.range, &options)?;
@@ -176,7 +178,7 @@ fn bar_table(name: String, bars: &StatRows, watermark_us: i64) -> Table {
     clippy::cast_precision_loss,
     reason = "a number of trades of one minute is far below 2^53"
 )]
-fn bar_values(row: &MinuteRow) -> [Option<f64>; BAR_COLUMNS.len()] {
+pub(super) fn bar_values(row: &MinuteRow) -> [Option<f64>; BAR_COLUMNS.len()] {
     [
         row.open,
         row.high,

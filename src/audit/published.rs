@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 use quant_lake::schema::Dataset;
 use quant_lake::truth::TruthReader;
@@ -9,6 +10,9 @@ use serde::Serialize;
 
 use super::cut::Availability;
 use crate::error::{CommandResult, Kinded as _};
+
+/// Days of the longest file.
+const MONTH_DAYS: i32 = 31;
 
 /// What was found in the records of one dataset of one instrument.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,24 +31,30 @@ pub struct PublishedRow {
     pub worst_lead_us: Option<i64>,
 }
 
-/// Compares the availability of every record of a truth file with its publication.
+/// Compares the availability of the records of a truth file with their publication: of the datasets that are read, of files that begin
+/// on the days or in the month before them.
 ///
 /// # Errors
 /// Data errors of the file.
 pub fn check_published(
     truth: &Path,
     days: &[Day],
+    read: &[(InstrumentKey, Dataset)],
     availability: &Availability,
 ) -> CommandResult<Vec<PublishedRow>> {
     let reader = TruthReader::open(truth).data_error()?;
     let mut out: Vec<PublishedRow> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for file in reader.files().data_error()? {
-        // A monthly file begins before the first day and holds the days after.
-        let is_wanted = days.is_empty() || days.iter().any(|d| file.day <= *d);
         let Ok(dataset) = file.dataset.parse::<Dataset>() else {
             continue;
         };
+        // A monthly file begins before the first day and holds the days after.
+        let near = |d: &Day| file.day.plus(-1) < *d && *d < file.day.plus(MONTH_DAYS);
+        let is_read = |(key, of): &(InstrumentKey, Dataset)| {
+            *of == dataset && plain(&key.to_string()) == plain(&file.instrument)
+        };
+        let is_wanted = days.iter().any(near) && read.iter().any(is_read);
         if !is_wanted || !seen.insert((file.instrument.clone(), file.dataset.clone(), file.day)) {
             continue;
         }
@@ -85,3 +95,11 @@ pub fn check_published(
     }
     Ok(out)
 }
+
+/// Returns an instrument's name without the mark of simulated markets, which truth files carry or not.
+fn plain(name: &str) -> &str {
+    name.strip_prefix("sim-").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests;

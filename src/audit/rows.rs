@@ -3,9 +3,10 @@
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int8Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, RecordBatch};
+use quant_core::market::book::TOP_LEVELS;
 use quant_core::market::{
-    Bar, BookDelta, BookLevel, DepthBands, Event, Funding, Liquidation, MarkPrice, OpenInterest,
-    Quote, Side, Trade,
+    Bar, BookDelta, BookLevel, BookSnapshot, DepthBands, Event, Funding, Liquidation, MarkPrice,
+    OpenInterest, Quote, Side, Trade,
 };
 use quant_core::time::UnixMicros;
 use quant_lake::schema::Dataset;
@@ -70,6 +71,27 @@ impl Row<'_> {
             index,
             premium,
             predicted_funding: None,
+        })
+    }
+
+    /// The first levels of an image; of its two ids the one that quotes share, where there is one.
+    fn image(&self) -> Event {
+        let levels = |side: &str| {
+            (0..TOP_LEVELS)
+                .filter_map(|k| {
+                    Some(BookLevel {
+                        px: self.number(&format!("{side}_px_{k:02}"))?,
+                        qty: self.number(&format!("{side}_qty_{k:02}"))?,
+                    })
+                })
+                .collect()
+        };
+        Event::BookSnapshot(BookSnapshot {
+            ts_event: self.ts("ts_event"),
+            ts_recv: self.time("ts_recv"),
+            seq: self.int("update_id").unwrap_or_else(|| self.id("seq")),
+            bids: levels("bid"),
+            asks: levels("ask"),
         })
     }
 
@@ -166,7 +188,8 @@ pub fn event_of(dataset: Dataset, batch: &RecordBatch, at: usize) -> Option<Even
                 .unwrap_or_else(|| row.value("price")),
             qty: row.value("qty"),
         }),
-        Dataset::L2Snapshots | Dataset::Instruments => return None,
+        Dataset::L2Snapshots => row.image(),
+        Dataset::Instruments => return None,
     })
 }
 
@@ -176,7 +199,15 @@ pub fn known_of(batch: &RecordBatch, at: usize) -> Option<UnixMicros> {
     row.time("ts_published").or_else(|| row.time("ts_close"))
 }
 
+/// Returns whether ingestion found that a row had come after the watermark.
+pub fn flagged_late(batch: &RecordBatch, at: usize) -> bool {
+    Row { batch, at }.flag("late")
+}
+
 /// Returns when a row was received.
 pub fn received_of(batch: &RecordBatch, at: usize) -> Option<UnixMicros> {
     Row { batch, at }.time("ts_recv")
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,37 +2,73 @@
 //!
 //! Safe because the lake never writes into a file that has its final name: a replacement is another file.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{CommandError, CommandResult};
+use crate::error::{CommandError, CommandResult, ErrorKind};
 
 /// Folders of a lake that a rebuild reads or writes; downloaded originals and quarantine are not among them.
 const PARTS: [&str; 4] = ["raw", "openings", "bars", "features"];
+/// What the names of scratch folders begin with.
+const PREFIX: &str = ".tmp-audit-";
+/// Held by the process that uses the folder: an OS lock ends with its process, whatever ended that.
+const LOCK: &str = "lock";
 
 /// A folder beside the lake's data that is gone when it is dropped.
 #[derive(Debug)]
-pub struct Scratch(PathBuf);
+pub struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
 
 impl Scratch {
-    /// Makes an empty folder inside the lake's root, where hard links work; readers of the lake do not look at it.
+    /// Makes an empty folder inside the lake's root, where hard links work; readers of the lake do not look at it. Folders
+    /// of processes that were killed are removed first.
     ///
     /// # Errors
-    /// Internal, with the path.
+    /// Data if there is no lake; internal, with the path.
     pub fn create(lake: &Path) -> CommandResult<Self> {
-        let path = lake.join(format!(".tmp-audit-{}", std::process::id()));
-        let error = |e: io::Error| CommandError::io("create", &path, &e);
-        if path.exists() {
-            fs::remove_dir_all(&path).map_err(error)?;
+        if !lake.is_dir() {
+            return Err(CommandError::text(
+                ErrorKind::Data,
+                &format!("there is no lake at `{}`", lake.display()),
+            )
+            .hint("ingest the range first (`quant build-dataset`), or set paths.lake"));
         }
-        fs::create_dir_all(&path).map_err(error)?;
-        Ok(Self(path))
+        sweep(lake);
+        let pid = std::process::id();
+        let mut n = 0_u32;
+        loop {
+            // Locked before it has its name: nobody takes a folder for a dead one between the two steps.
+            let new = lake.join(format!(".tmp-new-audit-{pid}-{n}"));
+            let path = lake.join(format!("{PREFIX}{pid}-{n}"));
+            let error = |e: io::Error| CommandError::io("create", &path, &e);
+            n += 1;
+            match fs::create_dir(&new) {
+                // Of another machine or container with this number, on the same lake.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && n < 1_000 => continue,
+                made => made.map_err(error)?,
+            }
+            let lock = File::create(new.join(LOCK)).map_err(error)?;
+            lock.lock().map_err(error)?;
+            if fs::rename(&new, &path).is_ok() {
+                return Ok(Self { path, _lock: lock });
+            }
+            fs::remove_dir_all(&new).map_err(error)?;
+            if n >= 1_000 {
+                return Err(CommandError::text(
+                    ErrorKind::Internal,
+                    &format!("cannot create `{}`: the name is taken", path.display()),
+                )
+                .hint(format!("remove the folders `{PREFIX}*` of the lake")));
+            }
+        }
     }
 
     /// Returns the folder.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Removes a folder below it.
@@ -40,7 +76,7 @@ impl Scratch {
     /// # Errors
     /// Internal, with the path.
     pub fn clear(&self, name: &str) -> CommandResult<()> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         fs::remove_dir_all(&path).map_err(|e| CommandError::io("remove", &path, &e))
     }
 }
@@ -48,7 +84,26 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed is only in the way.
-        drop(fs::remove_dir_all(&self.0));
+        drop(fs::remove_dir_all(&self.path));
+    }
+}
+
+/// Removes the folders nobody holds. What cannot be looked at or removed stays: it is only in the way.
+fn sweep(lake: &Path) {
+    let entries = fs::read_dir(lake).into_iter().flatten().flatten();
+    for entry in entries {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        let path = entry.path();
+        let is_dead = match File::open(path.join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            // Its owner, or another sweeper, is removing it.
+            Err(e) => e.kind() == io::ErrorKind::NotFound,
+        };
+        if is_dead {
+            drop(fs::remove_dir_all(&path));
+        }
     }
 }
 
@@ -57,7 +112,20 @@ impl Drop for Scratch {
 /// # Errors
 /// Internal, with the path.
 pub fn copy_lake(from: &Path, to: &Path) -> CommandResult<()> {
-    for part in PARTS {
+    copy_parts(from, to, &PARTS)
+}
+
+/// Copies the raw partitions only: everything derived is to be built again.
+///
+/// # Errors
+/// Internal, with the path.
+pub fn copy_raw(from: &Path, to: &Path) -> CommandResult<()> {
+    copy_parts(from, to, &PARTS[..1])
+}
+
+fn copy_parts(from: &Path, to: &Path, parts: &[&str]) -> CommandResult<()> {
+    fs::create_dir_all(to).map_err(|e| CommandError::io("create", to, &e))?;
+    for part in parts {
         let source = from.join(part);
         if source.is_dir() {
             copy_tree(&source, &to.join(part))?;
@@ -77,9 +145,18 @@ fn copy_tree(from: &Path, to: &Path) -> CommandResult<()> {
         let (source, name) = (entry.path(), entry.file_name());
         let target = to.join(&name);
         let kind = entry.file_type().map_err(io_error("look at", &source))?;
-        if kind.is_dir() {
+        let is_dir = if kind.is_symlink() {
+            // Part of a lake may live on another disk.
+            fs::metadata(&source)
+                .map_err(io_error("look at", &source))?
+                .is_dir()
+        } else {
+            kind.is_dir()
+        };
+        if is_dir {
             copy_tree(&source, &target)?;
-        } else if is_published(&name.to_string_lossy()) && fs::hard_link(&source, &target).is_err()
+        } else if is_published(&name.to_string_lossy())
+            && (kind.is_symlink() || fs::hard_link(&source, &target).is_err())
         {
             fs::copy(&source, &target).map_err(io_error("copy", &source))?;
         }
@@ -91,3 +168,6 @@ fn copy_tree(from: &Path, to: &Path) -> CommandResult<()> {
 fn is_published(name: &str) -> bool {
     !name.starts_with('.') && (name == "manifest.json" || name.ends_with(".parquet"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,17 +49,12 @@ pub struct Comparison {
 const MAX_KEPT: usize = 20;
 
 impl Comparison {
-    /// Adds another comparison of the same columns.
+    /// Adds another comparison, column by column.
     pub fn add(&mut self, mut other: Self) {
-        if self.non_null.is_empty() {
-            self.non_null = core::mem::take(&mut other.non_null);
-        } else {
-            for (sum, (_, n)) in self
-                .non_null
-                .iter_mut()
-                .zip(core::mem::take(&mut other.non_null))
-            {
-                sum.1 += n;
+        for (name, n) in core::mem::take(&mut other.non_null) {
+            match self.non_null.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += n,
+                None => self.non_null.push((name, n)),
             }
         }
         self.extend(other);
@@ -103,50 +98,71 @@ impl Table {
         }
     }
 
-    /// Compares the rows of `self` that begin in `opens` and were known at `at` with those of `other`. A missing row or column is a
-    /// difference of every cell.
+    /// Compares the rows of either table that begin in `opens` and were known at `at`. A row or a column that one of them lacks is
+    /// a difference of every cell: what was not there before is as telling as what is gone.
     pub fn compare(&self, other: &Self, opens: core::ops::Range<i64>, at: i64) -> Comparison {
         let mut out = Comparison {
-            non_null: self
-                .columns
-                .iter()
+            non_null: (self.columns.iter())
                 .map(|c| (format!("{}/{c}", self.name), 0))
                 .collect(),
             ..Comparison::default()
         };
-        let position: Vec<Option<usize>> = self
-            .columns
-            .iter()
-            .map(|c| other.columns.iter().position(|o| o == c))
+        let place = |columns: &[String], name| columns.iter().position(|c| c == name);
+        let theirs = other.columns.iter();
+        let only_theirs = theirs.filter(|c| place(&self.columns, *c).is_none());
+        // Every column of either: its name, and where it is here and there.
+        let columns: Vec<(&String, Option<usize>, Option<usize>)> = (self.columns.iter())
+            .chain(only_theirs)
+            .map(|c| (c, place(&self.columns, c), place(&other.columns, c)))
             .collect();
-        for (row, (&open, &avail)) in self.ts_open.iter().zip(&self.ts_avail).enumerate() {
-            if !opens.contains(&open) || avail > at {
-                continue;
-            }
-            out.rows += 1;
-            let theirs = other.ts_open.binary_search(&open).ok();
-            let same_time = theirs.is_some_and(|r| other.ts_avail[r] == avail);
-            for (i, (value, at)) in self.row(row).iter().zip(&position).enumerate() {
-                out.non_null[i].1 += u64::from(value.is_some());
-                let found = theirs
-                    .zip(*at)
-                    .filter(|_| same_time)
-                    .map(|(r, c)| other.row(r)[c]);
-                if found.map(bits) != Some(bits(*value)) {
-                    out.n_differences += 1;
-                    if out.first.len() < MAX_KEPT {
-                        out.first.push(Difference {
-                            table: self.name.clone(),
-                            column: self.columns[i].clone(),
-                            ts_open: open,
-                            expected: *value,
-                            found: found.flatten(),
-                        });
-                    }
+        let known = |table: &Self, row: usize| {
+            opens.contains(&table.ts_open[row]) && table.ts_avail[row] <= at
+        };
+        let mut differ = |ts_open: i64, here: Option<usize>, there: Option<usize>| {
+            for (name, i, j) in &columns {
+                let expected = here.zip(*i).map(|(row, i)| self.row(row)[i]);
+                let found = there.zip(*j).map(|(row, j)| other.row(row)[j]);
+                if let (Some(Some(_)), Some(i)) = (expected, i) {
+                    out.non_null[*i].1 += 1;
+                }
+                if expected.map(bits) == found.map(bits) {
+                    continue;
+                }
+                out.n_differences += 1;
+                if out.first.len() < MAX_KEPT {
+                    out.first.push(Difference {
+                        table: self.name.clone(),
+                        column: (*name).clone(),
+                        ts_open,
+                        expected: expected.flatten(),
+                        found: found.flatten(),
+                    });
                 }
             }
+        };
+        let mut rows = 0;
+        for (row, open) in self.ts_open.iter().enumerate() {
+            if known(self, row) {
+                rows += 1;
+                let there = other.ts_open.binary_search(open).ok();
+                let there = there.filter(|r| other.ts_avail[*r] == self.ts_avail[row]);
+                differ(*open, Some(row), there);
+            }
         }
+        for (row, open) in other.ts_open.iter().enumerate() {
+            let here = self.ts_open.binary_search(open).ok();
+            if known(other, row) && !here.is_some_and(|r| known(self, r)) {
+                differ(*open, None, Some(row));
+            }
+        }
+        out.rows = rows;
         out
+    }
+
+    /// Returns whether two builds are the same in every row, column and bit.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let all = self.compare(other, i64::MIN..i64::MAX, i64::MAX);
+        self.name == other.name && self.columns == other.columns && all.n_differences == 0
     }
 }
 
@@ -154,3 +170,6 @@ impl Table {
 fn bits(value: Option<f64>) -> Option<u64> {
     value.map(f64::to_bits)
 }
+
+#[cfg(test)]
+mod tests;

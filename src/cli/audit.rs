@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use quant_core::time::Day;
+use quant_core::market::InstrumentKey;
+use quant_core::time::{Day, UnixMicros};
 use quant_lake::schema::Dataset;
 use quant_lake::truth::TRUTH_FILE;
 use serde::Serialize;
@@ -13,14 +15,19 @@ use serde::Serialize;
 use super::args::ConfigArgs;
 use super::ui::Ui;
 use crate::audit::arrivals::Sockets;
-use crate::audit::causality::{AuditOptions, CausalityReport, Probes, audit};
+use crate::audit::causality::{
+    AuditOptions, CausalityReport, Pipeline, Probes, audit, is_same, is_same_from,
+};
 use crate::audit::cut::Availability;
 use crate::audit::mutants::{Leak, Mutant};
 use crate::audit::parity::{self, ParityParams, ParityReport};
 use crate::audit::pipeline::Product;
 use crate::audit::published::{PublishedRow, check_published};
+use crate::audit::table::Table;
 use crate::config::Config;
 use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::run::bars::BarSetSpec;
+use crate::run::pipeline::instrument_keys;
 use crate::run::worker_threads;
 
 #[derive(Debug, Args)]
@@ -75,7 +82,7 @@ pub(crate) struct Causality {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     /// Probe the row of every so many minutes
-    #[arg(long, value_name = "MINUTES", default_value_t = 360)]
+    #[arg(long, value_name = "MINUTES", default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) every: u32,
     /// And this many rows drawn at random
     #[arg(long, value_name = "N", default_value_t = 8)]
@@ -109,6 +116,8 @@ struct Answer {
     product: CausalityReport,
     /// Columns that had no value in any compared row: nothing is shown for them.
     never_compared: Vec<String>,
+    /// The exchange is simulated, and no truth was found to check publications against.
+    lacks_truth: bool,
     published: Vec<PublishedRow>,
     mutants: Vec<MutantRow>,
 }
@@ -120,52 +129,63 @@ pub(crate) fn run(args: &AuditArgs, ui: Ui) -> CommandResult<ExitCode> {
     }
 }
 
+fn pool(jobs: Option<usize>) -> CommandResult<rayon::ThreadPool> {
+    let threads = worker_threads(jobs)?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}")))
+}
+
 fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     let config = Config::load(&args.config.config, &args.config.set)?;
     let stop = super::interrupt_flag()?;
-    let threads = worker_threads(args.jobs)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| {
-            CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}"))
-        })?;
+    let pool = pool(args.jobs)?;
     let availability = availability(&config);
     let probes = Probes {
         every_minutes: args.every,
         random: args.random,
         seed: args.seed,
     };
-    let probe =
-        |what: &'static str, pipeline: &dyn crate::audit::causality::Pipeline, stop_at_first| {
-            let bar = ui.progress(0, what);
-            let options = AuditOptions {
-                availability: &availability,
-                on_probe: &|done, all| {
-                    bar.set_length(all);
-                    bar.set_position(done);
-                },
-                stop_at_first,
-                stop: &stop,
-            };
-            let report = pool.install(|| audit(&config, pipeline, probes, &options));
-            bar.finish_and_clear();
-            report
+    let probe = |what: &'static str, pipeline: &dyn Pipeline, stop_at_first: bool| {
+        let bar = ui.progress(0, what);
+        let options = AuditOptions {
+            availability: &availability,
+            on_probe: &|done, all| {
+                bar.set_length(all);
+                bar.set_position(done);
+            },
+            stop_at_first,
+            stop: &stop,
         };
-    let product = probe("causality", &Product, false)?;
+        let report = pool.install(|| audit(&config, pipeline, probes, &options));
+        bar.finish_and_clear();
+        report
+    };
+    if args.mutants && config.raw.bars.microstructure.is_none() {
+        return Err(needs_microstructure());
+    }
+    let published = published(args, &config, &availability)?;
+    let product = probe(
+        "causality",
+        &Product {
+            stop: Arc::clone(&stop),
+        },
+        false,
+    )?;
     let mut mutants = Vec::new();
-    if args.mutants {
+    if args.mutants && product.is_ok() {
         let held = held_datasets(&config)?;
         for leak in Leak::ALL {
-            mutants.push(mutant(leak, &held, |m| {
-                probe(leak.name(), m, leak != Leak::None)
-            })?);
+            let of_leak = |m: &Mutant| probe(leak.name(), m, leak != Leak::None);
+            mutants.push(mutant(
+                leak,
+                &held,
+                &product.reference,
+                config.range.start,
+                of_leak,
+            )?);
         }
-    }
-    let days: Vec<Day> = config.read_range().days().collect();
-    let mut published = Vec::new();
-    for truth in truths(args, &config) {
-        published.extend(check_published(&truth, &days, &availability)?);
     }
     let never_compared = (product.comparison.non_null.iter())
         .filter(|(_, n)| *n == 0)
@@ -174,6 +194,8 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     let answer = Answer {
         product,
         never_compared,
+        lacks_truth: published.is_empty()
+            && (config.raw.instruments.iter()).any(|i| i.exchange.simulated),
         published,
         mutants,
     };
@@ -181,10 +203,41 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     verdict(&answer)
 }
 
-/// Audits one planted leak.
+/// Checks the publication times of the truths at hand.
+fn published(
+    args: &Causality,
+    config: &Config,
+    availability: &Availability,
+) -> CommandResult<Vec<PublishedRow>> {
+    let days: Vec<Day> = config.read_range().days().collect();
+    let datasets = BarSetSpec::of(&config.raw)?.datasets();
+    let read: Vec<(InstrumentKey, Dataset)> = (instrument_keys(config).into_iter())
+        .flat_map(|key| datasets.iter().map(move |d| (key.clone(), *d)))
+        .collect();
+    let mut out = Vec::new();
+    for truth in truths(args, config) {
+        let rows = check_published(&truth, &days, &read, availability)?;
+        if rows.is_empty() && args.truth.contains(&truth) {
+            return Err(CommandError::text(
+                ErrorKind::Data,
+                &format!(
+                    "the truth `{}` tells nothing of the config's instruments on these days",
+                    truth.display()
+                ),
+            )
+            .hint("give the truth.parquet of the archive the lake was made from"));
+        }
+        out.extend(rows);
+    }
+    Ok(out)
+}
+
+/// Audits one planted leak. The harness without a leak must build what the product builds.
 fn mutant(
     leak: Leak,
     held: &[Dataset],
+    clean: &[Table],
+    start: UnixMicros,
     probe: impl FnOnce(&Mutant) -> CommandResult<CausalityReport>,
 ) -> CommandResult<MutantRow> {
     let needs = leak.needs();
@@ -201,12 +254,23 @@ fn mutant(
     row.differences = report.comparison.n_differences;
     row.rows = report.comparison.rows;
     row.outcome = match (leak, report.comparison.n_differences) {
-        (Leak::None, 0) => "clean, as it must be",
+        (Leak::None, 0) if is_same(clean, &report.reference) => "clean, as it must be",
         (Leak::None, _) => "NOT CLEAN",
+        (_, 0) if is_same_from(start, clean, &report.reference) => {
+            "not tried: it changes no bit of these days"
+        }
         (_, 0) => "MISSED",
         _ => "caught",
     };
     Ok(row)
+}
+
+fn needs_microstructure() -> CommandError {
+    CommandError::text(
+        ErrorKind::Config,
+        "the audit of planted leaks needs `bars.microstructure`",
+    )
+    .hint("set it as configs/default.yaml does")
 }
 
 /// Returns when the rows of each dataset are available, as the config says.
@@ -226,7 +290,7 @@ fn held_datasets(config: &Config) -> CommandResult<Vec<Dataset>> {
     use quant_lake::read::PartitionSet;
     let lake = Lake::new(&config.raw.paths.lake);
     let mut held = Vec::new();
-    for instrument in crate::run::pipeline::instrument_keys(config) {
+    for instrument in instrument_keys(config) {
         for dataset in Dataset::ALL {
             let key = DatasetKey {
                 instrument: instrument.clone(),
@@ -272,7 +336,7 @@ fn text(answer: &Answer) -> String {
         found.n_differences
     );
     for d in &found.first {
-        let at = quant_core::time::UnixMicros(d.ts_open);
+        let at = UnixMicros(d.ts_open);
         _ = writeln!(
             out,
             "  {} {}: {at}: {:?}, without the future {:?}",
@@ -284,6 +348,11 @@ fn text(answer: &Answer) -> String {
             out,
             "no value to compare in: {}",
             answer.never_compared.join(", ")
+        );
+    }
+    if answer.lacks_truth {
+        out.push_str(
+            "publication times not checked: no truth of the simulated archive (--truth)\n",
         );
     }
     for row in &answer.published {
@@ -350,13 +419,8 @@ fn verdict(answer: &Answer) -> CommandResult<ExitCode> {
 
 fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
     let config = Config::load(&args.config.config, &args.config.set)?;
-    let threads = worker_threads(args.jobs)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| {
-            CommandError::text(ErrorKind::Internal, &format!("cannot start threads: {e}"))
-        })?;
+    let stop = super::interrupt_flag()?;
+    let pool = pool(args.jobs)?;
     let sockets = Sockets {
         seed: args.seed,
         max_delay_us: i64::from(args.max_delay_ms) * 1_000,
@@ -372,6 +436,7 @@ fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
         recordings: args.recording.clone(),
         sockets: (!args.no_sockets).then_some(sockets),
         kills: kills.collect(),
+        stop,
     };
     let report = pool
         .install(|| parity::audit(&config, &params, &|way| ui.note(&format!("parity: {way}"))))?;
@@ -385,6 +450,16 @@ fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
             ),
         )
         .hint("the first differences are listed above"));
+    }
+    if let Some(way) = report.empty_way() {
+        return Err(CommandError::text(
+            ErrorKind::Data,
+            &format!(
+                "`{}` compared nothing: the lake has no rows in the range",
+                way.name
+            ),
+        )
+        .hint("ingest the range first, or set run.start and run.end to days the lake holds"));
     }
     let empty = report.empty_columns();
     if !empty.is_empty() && !args.allow_empty {
@@ -422,7 +497,7 @@ fn parity_text(report: &ParityReport) -> String {
             way.name, way.detail, found.rows, found.n_differences
         );
         for d in &found.first {
-            let at = quant_core::time::UnixMicros(d.ts_open);
+            let at = UnixMicros(d.ts_open);
             _ = writeln!(
                 out,
                 "  {} {}: {at}: batch {:?}, {} {:?}",

@@ -7,6 +7,8 @@
 
 /// Rules of the tree that a reviewer would otherwise have to remember.
 mod architecture;
+/// No look-ahead and live equals backtest, on simulated lakes; the audits leave no trace.
+mod audit;
 /// Archives that must be refused whole leave the lake as it was.
 mod bad_archives;
 /// Bad rows are counted, and every row is accounted for.
