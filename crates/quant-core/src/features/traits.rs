@@ -97,6 +97,19 @@ pub struct FeatureSpec {
     pub days_back: u16,
 }
 
+/// How much of the days before a feature's state depends on, counted back from midnight.
+///
+/// The driver replays at least that much, and everything if in doubt: a declaration saves time and changes no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// All of it: recursive means, summaries of whole days.
+    All,
+    /// The last n minutes, of which the first one is real and has a close; what a gap cuts off counts for nothing.
+    Minutes(u32),
+    /// The last n completed 5-minute bars of the traded instrument that have prices; gaps as above.
+    Bars(u32),
+}
+
 /// A causal function of minute rows: updated once per minute, writes its declared columns.
 ///
 /// # Determinism
@@ -104,6 +117,10 @@ pub struct FeatureSpec {
 pub trait RowFeature: fmt::Debug + Send {
     /// Returns its declaration.
     fn spec(&self) -> &FeatureSpec;
+    /// Returns how much of its days its state depends on; declare less than `All` only where exactly that holds.
+    fn replay(&self) -> Replay {
+        Replay::All
+    }
     /// Forgets everything.
     fn reset(&mut self);
     /// Takes the next minute and writes every declared column into `out`, in order; `None` where no value exists.

@@ -108,4 +108,13 @@ impl MinuteKernel for Kernel {
             out[1] = Some(a * r2);
         }
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(
+            self.ofi
+                .memory()
+                .max(self.kyle.memory())
+                .max(self.refills.memory()),
+        )
+    }
 }

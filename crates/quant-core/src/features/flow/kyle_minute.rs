@@ -188,4 +188,8 @@ impl MinuteKernel for Kernel {
             residual / (rss / (m.n - 2.0)).sqrt()
         });
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.minutes.size() + 1)
+    }
 }

@@ -141,4 +141,19 @@ impl MinuteKernel for Kernel {
             out[1] = Some(count);
         }
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(
+            [
+                self.weighted.memory(),
+                self.ofi.memory(),
+                self.obi.memory(),
+                self.tfi.memory() + self.tfi_score.size() - 1,
+                self.wmid.memory(),
+            ]
+            .into_iter()
+            .max()
+            .unwrap_or(0),
+        )
+    }
 }

@@ -98,6 +98,11 @@ impl OfiScore {
         self.0.push(frame.stat(OFI));
         self.0.z()
     }
+
+    /// Returns how many minutes its state depends on.
+    pub(super) fn memory(&self) -> u32 {
+        self.0.memory()
+    }
 }
 
 impl MinuteKernel for OfiScore {
@@ -108,5 +113,9 @@ impl MinuteKernel for OfiScore {
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         out[0] = self.push(frame);
         out[1] = self.0.zmad();
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.memory())
     }
 }

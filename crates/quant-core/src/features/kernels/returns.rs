@@ -1,7 +1,7 @@
 //! One-minute log returns of the traded instrument, and their realised volatility.
 
 use crate::features::kernels::Window;
-use crate::features::{InstrumentMinute, MinuteFrame};
+use crate::features::{InstrumentMinute, MinuteFrame, Replay};
 
 /// The close before the current minute, within one segment.
 #[derive(Debug)]
@@ -89,5 +89,10 @@ impl RealisedReturns {
             n_real += u32::from(is_real);
         }
         (f64::from(n_real) >= self.min_valid_share * f64::from(self.n)).then(|| sum.sqrt())
+    }
+
+    /// Returns how much of the days before its state depends on: the returns and the close before them.
+    pub(crate) const fn replay(&self) -> Replay {
+        Replay::Minutes(self.n + 1)
     }
 }

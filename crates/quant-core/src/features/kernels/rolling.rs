@@ -108,6 +108,11 @@ impl ValidSum {
         self.n_known -= u32::from(gone.is_some_and(|v| !v.is_nan()));
     }
 
+    /// Returns how many minutes a full window has.
+    pub(crate) fn size(&self) -> u32 {
+        self.values.size()
+    }
+
     /// Returns whether `n` minutes were seen, known or not.
     pub(crate) fn is_full(&self) -> bool {
         self.values.is_full()
@@ -213,6 +218,11 @@ impl RollingZ {
         let (median, mad) = self.sorted.as_ref()?.median_mad()?;
         (mad > ROUNDING * libm::fabs(median)).then(|| (x - median) / (MAD_SCALE * mad))
     }
+
+    /// Returns how many minutes a full window has.
+    pub(crate) fn size(&self) -> u32 {
+        self.values.size()
+    }
 }
 
 /// The last `n` values, some unknown, kept in order of size: O(log n) to search, one move of memory per minute.
@@ -316,6 +326,11 @@ impl SortedWindow {
             }
         }
         (median - x[low]).max(x[low + k] - median)
+    }
+
+    /// Returns how many minutes a full window has.
+    pub(crate) fn size(&self) -> u32 {
+        self.values.size()
     }
 }
 
