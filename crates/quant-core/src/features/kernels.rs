@@ -190,6 +190,7 @@ impl<T: Copy> Window<T> {
     }
 
     /// Takes the next value and returns the one that leaves a full window.
+    #[inline]
     pub(crate) fn push(&mut self, value: T) -> Option<T> {
         let mut gone = None;
         if self.is_full() {
@@ -227,14 +228,16 @@ impl<T: Copy> Window<T> {
     }
 }
 
-/// Returns the median (mean of the middle two for an even count), sorting `values`; `None` if empty.
+/// Returns the median (mean of the middle two for an even count), reordering `values`; `None` if empty.
 pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
     let n = values.len();
-    let upper = *values.get(n / 2)?;
-    if n % 2 == 1 {
-        Some(upper)
-    } else {
-        Some(f64::midpoint(values[n / 2 - 1], upper))
+    if n == 0 {
+        return None;
     }
+    let (below, upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
+    if n % 2 == 1 {
+        return Some(*upper);
+    }
+    let lower = below.iter().copied().max_by(f64::total_cmp)?;
+    Some(f64::midpoint(lower, *upper))
 }

@@ -45,6 +45,7 @@ pub struct MinuteFrame<'a> {
 
 impl MinuteFrame<'_> {
     /// Returns the traded instrument's minute.
+    #[inline]
     pub const fn traded(&self) -> &InstrumentMinute {
         &self.minutes[self.traded_idx]
     }
@@ -52,11 +53,13 @@ impl MinuteFrame<'_> {
     /// Returns a tier-1 statistic of the traded instrument; `column` comes from `stat_column` in a constant.
     ///
     /// Null without a row, and where the row has none.
+    #[inline]
     pub fn stat(&self, column: usize) -> Option<f64> {
         self.stat_of(self.traded_idx, column)
     }
 
     /// Returns a tier-1 statistic of any instrument.
+    #[inline]
     pub fn stat_of(&self, instrument_idx: usize, column: usize) -> Option<f64> {
         let value = self.stats[instrument_idx * N_STAT_COLUMNS + column];
         (!value.is_nan()).then_some(value)

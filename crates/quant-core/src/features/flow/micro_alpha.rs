@@ -124,9 +124,9 @@ impl MinuteKernel for Kernel {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        let best = self.ofi.push(frame);
+        self.ofi.push(frame);
         let parts = [
-            self.weighted.push(frame).1.or(best),
+            self.weighted.push(frame).1.or_else(|| self.ofi.z()),
             self.obi.push(frame).1,
             self.trade_flow(frame),
             self.wmid.push(frame).1,

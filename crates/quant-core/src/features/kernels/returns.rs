@@ -19,6 +19,7 @@ impl LastClose {
     /// Takes the next minute and returns the close before it and its own; `None` before a second close.
     ///
     /// A filled or absent minute moves nothing: it has the close before it.
+    #[inline]
     pub(crate) fn step(&mut self, minute: &InstrumentMinute) -> Option<(f64, f64)> {
         let row = minute.row.as_ref();
         let own = row.and_then(|r| r.close);
@@ -32,6 +33,7 @@ impl LastClose {
     }
 
     /// Takes the next minute and returns its log return: 0 for a filled or absent minute, `None` before a second close.
+    #[inline]
     pub(crate) fn push(&mut self, minute: &InstrumentMinute) -> Option<f64> {
         self.step(minute)
             .map(|(before, close)| libm::log(close / before))
