@@ -105,6 +105,11 @@ impl Scored {
     fn zmad(&self) -> Option<f64> {
         finite(self.score.zmad())
     }
+
+    /// Returns how many minutes its state depends on.
+    fn memory(&self) -> u32 {
+        self.window.size() + self.score.size() - 1
+    }
 }
 
 /// Turns what overflowed into a null before it can be clipped into a value.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::features::{FeatureSpec, MinuteFrame, RowFeature};
+use crate::features::{FeatureSpec, MinuteFrame, Replay, RowFeature};
 
 pub(crate) mod atr;
 pub(crate) mod day_medians;
@@ -45,6 +45,8 @@ pub(crate) trait BarKernel: fmt::Debug + Send {
     fn push(&mut self, bar: &PriceBar);
     /// Writes the values as of the last bar.
     fn write(&self, out: &mut [Option<f64>]);
+    /// Returns how many bars, the last one included, its state depends on; `None` for all since the start.
+    fn memory_bars(&self) -> Option<u32>;
 }
 
 /// A feature of completed 5-minute bars: a kernel under the gap rule.
@@ -74,6 +76,10 @@ impl<K: BarKernel> BarFeature<K> {
 impl<K: BarKernel> RowFeature for BarFeature<K> {
     fn spec(&self) -> &FeatureSpec {
         &self.spec
+    }
+
+    fn replay(&self) -> Replay {
+        self.kernel.memory_bars().map_or(Replay::All, Replay::Bars)
     }
 
     fn reset(&mut self) {
@@ -112,6 +118,9 @@ pub(crate) trait MinuteKernel: fmt::Debug + Send {
     fn clear(&mut self);
     /// Takes the next minute outside of gaps, absent ones included, and writes its values; `out` is null before.
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]);
+    /// Returns how many minutes, the last one included, its state depends on; `None` for all since the start. A minute
+    /// whose close is compared with the one before needs that one as well.
+    fn memory_minutes(&self) -> Option<u32>;
 }
 
 /// A feature of minutes: a kernel under the gap rule.
@@ -130,6 +139,12 @@ impl<K: MinuteKernel> MinuteFeature<K> {
 impl<K: MinuteKernel> RowFeature for MinuteFeature<K> {
     fn spec(&self) -> &FeatureSpec {
         &self.spec
+    }
+
+    fn replay(&self) -> Replay {
+        self.kernel
+            .memory_minutes()
+            .map_or(Replay::All, Replay::Minutes)
     }
 
     fn reset(&mut self) {
@@ -175,6 +190,7 @@ impl<T: Copy> Window<T> {
     }
 
     /// Takes the next value and returns the one that leaves a full window.
+    #[inline]
     pub(crate) fn push(&mut self, value: T) -> Option<T> {
         let mut gone = None;
         if self.is_full() {
@@ -194,6 +210,11 @@ impl<T: Copy> Window<T> {
         self.values.len() - self.start == self.n
     }
 
+    /// Returns how many values a full window has.
+    pub(crate) fn size(&self) -> u32 {
+        u32::try_from(self.n).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn as_slice(&self) -> &[T] {
         &self.values[self.start..]
     }
@@ -207,14 +228,16 @@ impl<T: Copy> Window<T> {
     }
 }
 
-/// Returns the median (mean of the middle two for an even count), sorting `values`; `None` if empty.
+/// Returns the median (mean of the middle two for an even count), reordering `values`; `None` if empty.
 pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
     let n = values.len();
-    let upper = *values.get(n / 2)?;
-    if n % 2 == 1 {
-        Some(upper)
-    } else {
-        Some(f64::midpoint(values[n / 2 - 1], upper))
+    if n == 0 {
+        return None;
     }
+    let (below, upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
+    if n % 2 == 1 {
+        return Some(*upper);
+    }
+    let lower = below.iter().copied().max_by(f64::total_cmp)?;
+    Some(f64::midpoint(lower, *upper))
 }

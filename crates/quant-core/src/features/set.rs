@@ -2,9 +2,11 @@
 //!
 //! It holds no feature logic, reads no files and fills no nulls.
 
+use core::ops::Range;
 use std::collections::VecDeque;
 
-use crate::bars::{MinuteRow, N_STAT_COLUMNS, Resampler, Segmenter};
+use crate::bars::{MinuteRow, Resampler, Segmenter};
+use crate::features::history::{DayMinutes, Run, replay_start};
 use crate::features::params::set_id;
 use crate::features::{
     FeatureError, FeatureSetParams, FeatureSpec, InstrumentMinute, MinuteFrame, RowFeature,
@@ -25,26 +27,19 @@ pub struct FeatureRow {
     pub values: Vec<Option<f64>>,
 }
 
-/// One day of rows, minute by minute, instruments side by side.
-#[derive(Clone, Debug)]
-struct DayRows {
-    day: Day,
-    rows: Vec<Option<MinuteRow>>,
-    /// Statistics of the rows; empty while no minute of the day had any.
-    stats: Vec<f64>,
-    /// The traded instrument has at least one real row.
-    exists: bool,
+/// A feature and the columns it writes.
+#[derive(Debug)]
+struct Slot {
+    columns: Range<usize>,
+    feature: Box<dyn RowFeature>,
 }
 
-/// Features with the same replay window, and the bars and segments that window implies.
+/// Features with the same replay window, and the segments that window implies.
 #[derive(Debug)]
 struct Group {
     days_back: u16,
-    /// (first column, feature).
-    features: Vec<(usize, Box<dyn RowFeature>)>,
+    slots: Vec<Slot>,
     segmenters: Vec<Segmenter>,
-    resamplers: Vec<Resampler>,
-    minutes: Vec<InstrumentMinute>,
     /// Enough days exist for the current day.
     is_ready: bool,
 }
@@ -60,26 +55,25 @@ struct Group {
 /// exists if the traded instrument has a real row on it; a feature one of whose days does not exist is null all day.
 ///
 /// # Complexity
-/// Per minute O(sum of windows); each row is replayed once per later day in a window. Memory: the longest window.
+/// Per minute O(sum of windows); at midnight each feature is replayed over as much of its days as its state depends on
+/// ([`RowFeature::replay`]). Memory: the longest window.
 #[derive(Debug)]
 pub struct FeatureSet {
     id: String,
     columns: Vec<String>,
     groups: Vec<Group>,
-    watermark_us: i64,
+    run: Run,
     segment_gap_minutes: u32,
     resampler: Resampler,
-    traded_idx: usize,
-    n_instruments: usize,
+    resamplers: Vec<Resampler>,
     max_days_back: u16,
-    history: VecDeque<DayRows>,
+    /// The days before today, oldest first.
+    past: VecDeque<DayMinutes>,
+    today: DayMinutes,
     next_open: Option<UnixMicros>,
     row: FeatureRow,
-    /// The current minute with segments counted from 00:00 UTC.
-    current: Group,
-    current_stats: Vec<f64>,
-    /// Statistics of a minute without any: all null.
-    no_stats: Vec<f64>,
+    /// Segments counted from 00:00 UTC.
+    segmenters: Vec<Segmenter>,
 }
 
 impl FeatureSet {
@@ -100,6 +94,16 @@ impl FeatureSet {
             });
         }
         let built = params.build(n_instruments, traded_idx)?;
+        Self::of(params, built, n_instruments, traded_idx)
+    }
+
+    /// Builds the set of built features.
+    pub(super) fn of(
+        params: &FeatureSetParams,
+        built: Vec<Box<dyn RowFeature>>,
+        n_instruments: usize,
+        traded_idx: usize,
+    ) -> Result<Self, FeatureError> {
         let id = set_id(params, &built);
         let columns: Vec<String> = built
             .iter()
@@ -125,7 +129,10 @@ impl FeatureSet {
                     groups.push(Group::new(days_back));
                     groups.len() - 1
                 });
-            groups[at].features.push((column, feature));
+            groups[at].slots.push(Slot {
+                columns: column..column + width,
+                feature,
+            });
             column += width;
         }
         Ok(Self {
@@ -138,16 +145,14 @@ impl FeatureSet {
             columns,
             max_days_back: groups.iter().map(|g| g.days_back).max().unwrap_or(0),
             groups,
-            watermark_us: params.watermark.0,
+            run: Run::new(params.watermark.0, traded_idx, n_instruments),
             segment_gap_minutes: params.segment_gap_minutes,
             resampler,
-            traded_idx,
-            n_instruments,
-            history: VecDeque::new(),
+            resamplers: Vec::new(),
+            past: VecDeque::new(),
+            today: DayMinutes::new(),
             next_open: None,
-            current: Group::new(0),
-            current_stats: vec![f64::NAN; n_instruments * N_STAT_COLUMNS],
-            no_stats: vec![f64::NAN; n_instruments * N_STAT_COLUMNS],
+            segmenters: Vec::new(),
         })
     }
 
@@ -171,7 +176,8 @@ impl FeatureSet {
         let mut specs: Vec<_> = self
             .groups
             .iter()
-            .flat_map(|g| g.features.iter().map(|(column, f)| (*column, f.spec())))
+            .flat_map(|g| &g.slots)
+            .map(|slot| (slot.columns.start, slot.feature.spec()))
             .collect();
         specs.sort_by_key(|(column, _)| *column);
         specs.into_iter().map(|(_, spec)| spec).collect()
@@ -179,16 +185,8 @@ impl FeatureSet {
 
     /// Returns the last pushed minute as features saw it, with segments counted from 00:00 UTC.
     pub fn frame(&self) -> Option<MinuteFrame<'_>> {
-        self.next_open.map(|next| {
-            let ts_open = next.plus(-MICROS_PER_MINUTE);
-            frame_of(
-                ts_open,
-                self.watermark_us,
-                &self.current.minutes,
-                &self.current_stats,
-                self.traded_idx,
-            )
-        })
+        let last = self.today.len().checked_sub(1)?;
+        Some(self.today.frame(&self.run, last))
     }
 
     /// Returns the values of the last pushed minute; before the first push, nulls.
@@ -223,9 +221,9 @@ impl FeatureSet {
         stats: &[f64],
     ) -> Result<&FeatureRow, FeatureError> {
         self.check_frame(ts_open, rows)?;
-        if !stats.is_empty() && stats.len() != self.no_stats.len() {
+        if !stats.is_empty() && stats.len() != self.run.n_stats() {
             return Err(FeatureError::WrongWidth {
-                expected: self.no_stats.len(),
+                expected: self.run.n_stats(),
                 found: stats.len(),
             });
         }
@@ -233,50 +231,24 @@ impl FeatureSet {
         if ts_open == day.start() {
             self.start_day(day);
         }
-        self.next_open = Some(ts_open.plus(MICROS_PER_MINUTE));
+        let (run, today) = (&self.run, &mut self.today);
+        let at = today.len();
+        today.push(run, rows, &mut self.resamplers, stats);
+        self.next_open = Some(today.next_open());
         self.row.ts_open = ts_open;
-        self.row.ts_avail = ts_open.plus(MICROS_PER_MINUTE).plus(self.watermark_us);
+        self.row.ts_avail = ts_open.plus(MICROS_PER_MINUTE).plus(run.watermark_us);
         self.row.values.fill(None);
-        self.current.load(rows);
-        let shown = if stats.is_empty() {
-            &self.no_stats
-        } else {
-            stats
-        };
-        self.current_stats.copy_from_slice(shown);
-        for group in &mut self.groups {
-            group.load(rows);
-            if group.is_ready {
-                let frame = frame_of(
-                    ts_open,
-                    self.watermark_us,
-                    &group.minutes,
-                    &self.current_stats,
-                    self.traded_idx,
-                );
-                for (column, feature) in &mut group.features {
-                    let width = feature.spec().columns.len();
-                    feature.update(&frame, &mut self.row.values[*column..*column + width]);
-                }
+        for group in self.groups.iter_mut().filter(|g| g.is_ready) {
+            assign(&mut group.segmenters, today.minute_mut(run, at));
+            let frame = today.frame(run, at);
+            for slot in &mut group.slots {
+                let out = &mut self.row.values[slot.columns.clone()];
+                slot.feature.update(&frame, out);
             }
         }
+        assign(&mut self.segmenters, today.minute_mut(run, at));
         for value in &mut self.row.values {
             *value = value.filter(|v| v.is_finite());
-        }
-        if let Some(today) = self.history.back_mut() {
-            if !stats.is_empty() && today.stats.is_empty() {
-                // The first minute of the day with statistics: those before it had none.
-                let n_before = today.rows.len() / self.n_instruments;
-                today
-                    .stats
-                    .reserve(crate::time::MINUTES_PER_DAY * stats.len());
-                today.stats.resize(n_before * self.no_stats.len(), f64::NAN);
-            }
-            if !today.stats.is_empty() || !stats.is_empty() {
-                today.stats.extend_from_slice(&self.current_stats);
-            }
-            today.rows.extend_from_slice(rows);
-            today.exists |= rows[self.traded_idx].is_some_and(|r| !r.is_filled);
         }
         Ok(&self.row)
     }
@@ -286,9 +258,9 @@ impl FeatureSet {
         ts_open: UnixMicros,
         rows: &[Option<MinuteRow>],
     ) -> Result<(), FeatureError> {
-        if rows.len() != self.n_instruments {
+        if rows.len() != self.run.n_instruments {
             return Err(FeatureError::WrongWidth {
-                expected: self.n_instruments,
+                expected: self.run.n_instruments,
                 found: rows.len(),
             });
         }
@@ -320,49 +292,35 @@ impl FeatureSet {
 
     /// Rebuilds every feature from its own days and opens the record of the new day.
     fn start_day(&mut self, day: Day) {
-        while self.history.len() > usize::from(self.max_days_back) {
-            self.history.pop_front();
+        // The oldest day's memory serves the new one.
+        let mut new = DayMinutes::new();
+        if self.today.len() > 0 {
+            self.past
+                .push_back(core::mem::replace(&mut self.today, DayMinutes::new()));
         }
-        let (watermark_us, traded_idx, width) =
-            (self.watermark_us, self.traded_idx, self.n_instruments);
+        while self.past.len() > usize::from(self.max_days_back) {
+            if let Some(old) = self.past.pop_front() {
+                new = old;
+            }
+        }
+        new.restart(day);
+        self.today = new;
+        let fresh = vec![Segmenter::new(self.segment_gap_minutes); self.run.n_instruments];
         let mut sink = vec![None; self.columns.len()];
         for group in &mut self.groups {
-            group.restart(width, self.segment_gap_minutes, &self.resampler);
+            group.restart(&fresh);
             let n = usize::from(group.days_back);
-            let Some(skipped) = self.history.len().checked_sub(n) else {
+            let Some(skipped) = self.past.len().checked_sub(n) else {
                 group.is_ready = false;
                 continue;
             };
-            group.is_ready = self.history.iter().skip(skipped).all(|d| d.exists);
-            if !group.is_ready {
-                continue;
-            }
-            for past in self.history.iter().skip(skipped) {
-                let mut ts_open = past.day.start();
-                for (i, rows) in past.rows.chunks_exact(width).enumerate() {
-                    group.load(rows);
-                    let n_stats = self.no_stats.len();
-                    let stats = past
-                        .stats
-                        .get(i * n_stats..(i + 1) * n_stats)
-                        .unwrap_or(&self.no_stats);
-                    let frame = frame_of(ts_open, watermark_us, &group.minutes, stats, traded_idx);
-                    for (column, feature) in &mut group.features {
-                        let n_columns = feature.spec().columns.len();
-                        feature.update(&frame, &mut sink[*column..*column + n_columns]);
-                    }
-                    ts_open = ts_open.plus(MICROS_PER_MINUTE);
-                }
+            group.is_ready = self.past.iter().skip(skipped).all(DayMinutes::exists);
+            if group.is_ready {
+                group.replay(&self.run, &mut self.past, skipped, &mut sink);
             }
         }
-        self.current
-            .restart(width, self.segment_gap_minutes, &self.resampler);
-        self.history.push_back(DayRows {
-            day,
-            rows: Vec::with_capacity(crate::time::MINUTES_PER_DAY * width),
-            stats: Vec::new(),
-            exists: false,
-        });
+        self.segmenters = fresh;
+        self.resamplers = vec![self.resampler.clone(); self.run.n_instruments];
     }
 }
 
@@ -370,53 +328,58 @@ impl Group {
     const fn new(days_back: u16) -> Self {
         Self {
             days_back,
-            features: Vec::new(),
+            slots: Vec::new(),
             segmenters: Vec::new(),
-            resamplers: Vec::new(),
-            minutes: Vec::new(),
             is_ready: false,
         }
     }
 
-    fn restart(&mut self, width: usize, segment_gap_minutes: u32, resampler: &Resampler) {
-        self.segmenters = vec![Segmenter::new(segment_gap_minutes); width];
-        self.resamplers = vec![resampler.clone(); width];
-        for (_, feature) in &mut self.features {
-            feature.reset();
+    fn restart(&mut self, segmenters: &[Segmenter]) {
+        segmenters.clone_into(&mut self.segmenters);
+        for slot in &mut self.slots {
+            slot.feature.reset();
         }
     }
 
-    /// Turns the rows of the next minute into `minutes`.
-    fn load(&mut self, rows: &[Option<MinuteRow>]) {
-        self.minutes.clear();
-        for ((row, segmenter), resampler) in rows
-            .iter()
-            .zip(&mut self.segmenters)
-            .zip(&mut self.resamplers)
-        {
-            self.minutes.push(InstrumentMinute {
-                row: *row,
-                bar_5m: row.as_ref().and_then(|r| resampler.push(r)),
-                segment: segmenter.push(row.as_ref()),
-            });
+    /// Takes every minute of `past[skipped..]`; a feature only those its state depends on.
+    fn replay(
+        &mut self,
+        run: &Run,
+        past: &mut VecDeque<DayMinutes>,
+        skipped: usize,
+        sink: &mut [Option<f64>],
+    ) {
+        let mut waiting: Vec<(usize, &mut Slot)> = self
+            .slots
+            .iter_mut()
+            .map(|slot| {
+                let days = past.iter().skip(skipped);
+                (replay_start(days, run, slot.feature.replay()), slot)
+            })
+            .collect();
+        // The earliest last, to be taken from the end.
+        waiting.sort_by_key(|(start, _)| core::cmp::Reverse(*start));
+        let mut running: Vec<&mut Slot> = Vec::with_capacity(waiting.len());
+        let mut minute = 0;
+        for day in past.iter_mut().skip(skipped) {
+            for i in 0..day.len() {
+                assign(&mut self.segmenters, day.minute_mut(run, i));
+                while let Some((_, slot)) = waiting.pop_if(|(start, _)| *start <= minute) {
+                    running.push(slot);
+                }
+                let frame = day.frame(run, i);
+                for slot in &mut running {
+                    slot.feature.update(&frame, &mut sink[slot.columns.clone()]);
+                }
+                minute += 1;
+            }
         }
     }
 }
 
-const fn frame_of<'a>(
-    ts_open: UnixMicros,
-    watermark_us: i64,
-    minutes: &'a [InstrumentMinute],
-    stats: &'a [f64],
-    traded_idx: usize,
-) -> MinuteFrame<'a> {
-    let ts_close = ts_open.plus(MICROS_PER_MINUTE);
-    MinuteFrame {
-        ts_open,
-        ts_close,
-        ts_avail: ts_close.plus(watermark_us),
-        minutes,
-        stats,
-        traded_idx,
+/// Gives every instrument's minute its segment.
+fn assign(segmenters: &mut [Segmenter], minutes: &mut [InstrumentMinute]) {
+    for (segmenter, minute) in segmenters.iter_mut().zip(minutes) {
+        minute.segment = segmenter.push(minute.row.as_ref());
     }
 }

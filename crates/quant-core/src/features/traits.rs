@@ -45,6 +45,7 @@ pub struct MinuteFrame<'a> {
 
 impl MinuteFrame<'_> {
     /// Returns the traded instrument's minute.
+    #[inline]
     pub const fn traded(&self) -> &InstrumentMinute {
         &self.minutes[self.traded_idx]
     }
@@ -52,11 +53,13 @@ impl MinuteFrame<'_> {
     /// Returns a tier-1 statistic of the traded instrument; `column` comes from `stat_column` in a constant.
     ///
     /// Null without a row, and where the row has none.
+    #[inline]
     pub fn stat(&self, column: usize) -> Option<f64> {
         self.stat_of(self.traded_idx, column)
     }
 
     /// Returns a tier-1 statistic of any instrument.
+    #[inline]
     pub fn stat_of(&self, instrument_idx: usize, column: usize) -> Option<f64> {
         let value = self.stats[instrument_idx * N_STAT_COLUMNS + column];
         (!value.is_nan()).then_some(value)
@@ -97,6 +100,19 @@ pub struct FeatureSpec {
     pub days_back: u16,
 }
 
+/// How much of the days before a feature's state depends on, counted back from midnight.
+///
+/// The driver replays at least that much, and everything if in doubt: a declaration saves time and changes no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// All of it: recursive means, summaries of whole days.
+    All,
+    /// The last n minutes, of which the first one is real and has a close; what a gap cuts off counts for nothing.
+    Minutes(u32),
+    /// The last n completed 5-minute bars of the traded instrument that have prices; gaps as above.
+    Bars(u32),
+}
+
 /// A causal function of minute rows: updated once per minute, writes its declared columns.
 ///
 /// # Determinism
@@ -104,6 +120,10 @@ pub struct FeatureSpec {
 pub trait RowFeature: fmt::Debug + Send {
     /// Returns its declaration.
     fn spec(&self) -> &FeatureSpec;
+    /// Returns how much of its days its state depends on; declare less than `All` only where exactly that holds.
+    fn replay(&self) -> Replay {
+        Replay::All
+    }
     /// Forgets everything.
     fn reset(&mut self);
     /// Takes the next minute and writes every declared column into `out`, in order; `None` where no value exists.

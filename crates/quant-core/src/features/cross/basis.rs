@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
 use crate::features::kernels::ROW_CAUSALITY;
-use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, Replay, RowFeature};
 
 const MID: usize = stat_column("mid_close");
 
@@ -79,6 +79,10 @@ impl Basis {
 impl RowFeature for Basis {
     fn spec(&self) -> &FeatureSpec {
         &self.spec
+    }
+
+    fn replay(&self) -> Replay {
+        Replay::Minutes(0)
     }
 
     fn reset(&mut self) {}

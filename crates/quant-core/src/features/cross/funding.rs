@@ -88,12 +88,11 @@ impl LastDay {
 
     /// The volume of the last 60 minutes, oldest first.
     fn hour_volume(&self) -> Option<f64> {
-        let first = self.minute + MINUTES_PER_DAY + 1 - HOUR;
-        known(
-            (first..first + HOUR)
-                .map(|i| self.volumes[i % MINUTES_PER_DAY])
-                .sum(),
-        )
+        let today = &self.volumes[..=self.minute];
+        let missing = HOUR.saturating_sub(today.len());
+        let yesterday = &self.volumes[MINUTES_PER_DAY - missing..];
+        let today = &today[today.len().saturating_sub(HOUR)..];
+        known(yesterday.iter().chain(today).sum())
     }
 
     /// The volume of the last 1,440 minutes: what is left of yesterday's hour, 23 clock hours, this hour so far.

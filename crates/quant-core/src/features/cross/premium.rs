@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
 use crate::features::kernels::ROW_CAUSALITY;
-use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, Replay, RowFeature};
 
 const PREMIUM: usize = stat_column("premium");
 const MARK: usize = stat_column("mark");
@@ -73,6 +73,10 @@ fn bps_above(a: f64, b: f64) -> Option<f64> {
 impl RowFeature for Premium {
     fn spec(&self) -> &FeatureSpec {
         &self.spec
+    }
+
+    fn replay(&self) -> Replay {
+        Replay::Minutes(0)
     }
 
     fn reset(&mut self) {}

@@ -99,13 +99,22 @@ impl MinuteKernel for Kernel {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        let z = self.ofi.push(frame);
+        self.ofi.push(frame);
         let r2 = self.kyle.push(frame).and_then(|lambda| lambda.line.r2);
         let refill = self.refills.push(frame).unwrap_or(1.0);
-        if let (Some(z), Some(r2)) = (z, r2) {
+        if let (Some(r2), Some(z)) = (r2, self.ofi.z()) {
             let a = libm::fabs(z).min(CLIP) / CLIP;
             out[0] = Some(a * (1.0 - r2) * refill);
             out[1] = Some(a * r2);
         }
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(
+            self.ofi
+                .memory()
+                .max(self.kyle.memory())
+                .max(self.refills.memory()),
+        )
     }
 }

@@ -138,4 +138,8 @@ impl BarKernel for Kernel {
         out[0] = Some((literal * 100.0).round() / 100.0);
         out[1] = Some(mean * 1e4);
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.volumes.size() + self.moves.size())
+    }
 }

@@ -116,4 +116,8 @@ impl MinuteKernel for Kernel {
         }
         self.returns.push(Some(r));
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        None
+    }
 }

@@ -144,6 +144,11 @@ impl KyleSums {
             .map(|rss| line.slope / (rss / (n - 2.0) / moments.sxx).sqrt());
         Some(Lambda { line, t })
     }
+
+    /// Returns how many minutes its state depends on.
+    pub(super) fn memory(&self) -> u32 {
+        self.minutes.size()
+    }
 }
 
 #[derive(Debug)]
@@ -161,5 +166,9 @@ impl MinuteKernel for Kernel {
             out[2] = t;
             out[3] = frame.stat(MID).map(|mid| line.slope * 1e10 / (mid * mid));
         }
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.0.memory())
     }
 }

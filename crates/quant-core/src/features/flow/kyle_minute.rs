@@ -116,13 +116,15 @@ impl Kernel {
     /// Turns the known minutes into deviations from their means and returns their moments.
     fn moments(&mut self) -> Moments {
         let n = self.xs.len() as f64;
-        let [mean_x, mean_y] = [&mut self.xs, &mut self.ys].map(|values| {
-            let mean = values.iter().sum::<f64>() / n;
-            for value in values.iter_mut() {
-                *value -= mean;
-            }
-            mean
-        });
+        // Side by side: one addition need not wait for the other.
+        let (x, y) = self
+            .xs
+            .iter()
+            .zip(&self.ys)
+            .fold((-0.0, -0.0), |(sx, sy), (x, y)| (sx + x, sy + y));
+        let (mean_x, mean_y) = (x / n, y / n);
+        self.xs.iter_mut().for_each(|x| *x -= mean_x);
+        self.ys.iter_mut().for_each(|y| *y -= mean_y);
         Moments {
             n,
             mean_x,
@@ -187,5 +189,9 @@ impl MinuteKernel for Kernel {
             let residual = (y - m.mean_y) - line.slope * (x - m.mean_x);
             residual / (rss / (m.n - 2.0)).sqrt()
         });
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.minutes.size() + 1)
     }
 }

@@ -104,4 +104,8 @@ impl MinuteKernel for Kernel {
             out[1] = (now > 0.0 && before > 0.0).then(|| now / before);
         }
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.kyle.memory() + self.lambdas.size() - 1)
+    }
 }

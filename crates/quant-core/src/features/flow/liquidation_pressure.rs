@@ -87,4 +87,8 @@ impl MinuteKernel for Kernel {
         self.0.push(both.map(|(buy, sell)| buy + sell));
         out[0] = self.0.z();
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.0.memory())
+    }
 }

@@ -124,9 +124,9 @@ impl MinuteKernel for Kernel {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        let best = self.ofi.push(frame);
+        self.ofi.push(frame);
         let parts = [
-            self.weighted.push(frame).1.or(best),
+            self.weighted.push(frame).1.or_else(|| self.ofi.z()),
             self.obi.push(frame).1,
             self.trade_flow(frame),
             self.wmid.push(frame).1,
@@ -140,5 +140,20 @@ impl MinuteKernel for Kernel {
             out[0] = Some(sum / count);
             out[1] = Some(count);
         }
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(
+            [
+                self.weighted.memory(),
+                self.ofi.memory(),
+                self.obi.memory(),
+                self.tfi.memory() + self.tfi_score.size() - 1,
+                self.wmid.memory(),
+            ]
+            .into_iter()
+            .max()
+            .unwrap_or(0),
+        )
     }
 }

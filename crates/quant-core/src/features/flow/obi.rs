@@ -91,6 +91,11 @@ impl ObiScore {
         let value = self.0.push(frame.stat(OBI_TW));
         (value, self.0.z())
     }
+
+    /// Returns how many minutes its state depends on.
+    pub(super) fn memory(&self) -> u32 {
+        self.0.memory()
+    }
 }
 
 impl MinuteKernel for ObiScore {
@@ -100,5 +105,9 @@ impl MinuteKernel for ObiScore {
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         (out[0], out[1]) = self.push(frame);
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.memory())
     }
 }

@@ -103,4 +103,8 @@ impl MinuteKernel for Kernel {
         let mean_depth = ratio(self.depth.known_sum(), self.events.known_sum());
         out[1] = mean_depth.and_then(|depth| ratio(ofi, depth));
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.ofi.size())
+    }
 }

@@ -94,6 +94,11 @@ impl WeightedScore {
         let value = self.0.push(frame.stat(OFI_WEIGHTED));
         (value, self.0.z())
     }
+
+    /// Returns how many minutes its state depends on.
+    pub(super) fn memory(&self) -> u32 {
+        self.0.memory()
+    }
 }
 
 impl MinuteKernel for WeightedScore {
@@ -103,5 +108,9 @@ impl MinuteKernel for WeightedScore {
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         (out[0], out[1]) = self.push(frame);
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.memory())
     }
 }

@@ -93,10 +93,19 @@ impl OfiScore {
         self.0.clear();
     }
 
-    /// Takes the next minute and returns z.
-    pub(super) fn push(&mut self, frame: &MinuteFrame<'_>) -> Option<f64> {
+    /// Takes the next minute.
+    pub(super) fn push(&mut self, frame: &MinuteFrame<'_>) {
         self.0.push(frame.stat(OFI));
+    }
+
+    /// Returns z of the last minute.
+    pub(super) fn z(&self) -> Option<f64> {
         self.0.z()
+    }
+
+    /// Returns how many minutes its state depends on.
+    pub(super) fn memory(&self) -> u32 {
+        self.0.memory()
     }
 }
 
@@ -106,7 +115,12 @@ impl MinuteKernel for OfiScore {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        out[0] = self.push(frame);
+        self.push(frame);
+        out[0] = self.z();
         out[1] = self.0.zmad();
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.memory())
     }
 }

@@ -136,6 +136,11 @@ impl RefillShare {
         let (refills, depletions) = self.0.push(own)?;
         ratio(refills, depletions)
     }
+
+    /// Returns how many minutes its state depends on.
+    pub(super) fn memory(&self) -> u32 {
+        self.0.a.size()
+    }
 }
 
 #[derive(Debug)]
@@ -175,5 +180,9 @@ impl MinuteKernel for Kernel {
             .added
             .push(frame.stat(ADDED_BID).zip(frame.stat(ADDED_ASK)));
         out[4] = added.and_then(|(bid, ask)| ratio(bid - ask, bid + ask));
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.refills.memory())
     }
 }

@@ -95,4 +95,8 @@ impl MinuteKernel for Kernel {
             out[0] = ratio(squares, volume * volume);
         }
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.volume.size())
+    }
 }

@@ -94,6 +94,11 @@ impl TfiSums {
         // A venue's rounded split may exceed its volume by a rounding step.
         (traded > 0.0).then(|| ((bought - (traded - bought)) / traded).clamp(-1.0, 1.0))
     }
+
+    /// Returns how many minutes its state depends on.
+    pub(super) fn memory(&self) -> u32 {
+        self.rows.size()
+    }
 }
 
 impl MinuteKernel for TfiSums {
@@ -103,5 +108,9 @@ impl MinuteKernel for TfiSums {
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         out[0] = self.push(frame);
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.memory())
     }
 }

@@ -131,4 +131,8 @@ impl MinuteKernel for Kernel {
         self.rank.push(out[0]);
         out[1] = self.rank.rank_of_last();
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(DAY_MINUTES + self.rank.size() - 1)
+    }
 }

@@ -120,4 +120,8 @@ impl MinuteKernel for Kernel {
             out[0] = Some((imbalance / volume).min(1.0));
         }
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.volume.size() + self.changes.size())
+    }
 }

@@ -93,6 +93,11 @@ impl WmidScore {
         self.0.push(dev);
         (dev, finite(self.0.zmad()))
     }
+
+    /// Returns how many minutes its state depends on.
+    pub(super) fn memory(&self) -> u32 {
+        self.0.size()
+    }
 }
 
 impl MinuteKernel for WmidScore {
@@ -102,5 +107,9 @@ impl MinuteKernel for WmidScore {
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         (out[0], out[1]) = self.push(frame);
+    }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.memory())
     }
 }

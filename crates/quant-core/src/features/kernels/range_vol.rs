@@ -44,4 +44,8 @@ impl<V: BarVariance> BarKernel for RangeKernel<V> {
             .filter(|variance| *variance >= 0.0)
             .map(f64::sqrt);
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.window.size())
+    }
 }

@@ -1,7 +1,7 @@
 //! One-minute log returns of the traded instrument, and their realised volatility.
 
 use crate::features::kernels::Window;
-use crate::features::{InstrumentMinute, MinuteFrame};
+use crate::features::{InstrumentMinute, MinuteFrame, Replay};
 
 /// The close before the current minute, within one segment.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ impl LastClose {
     /// Takes the next minute and returns the close before it and its own; `None` before a second close.
     ///
     /// A filled or absent minute moves nothing: it has the close before it.
+    #[inline]
     pub(crate) fn step(&mut self, minute: &InstrumentMinute) -> Option<(f64, f64)> {
         let row = minute.row.as_ref();
         let own = row.and_then(|r| r.close);
@@ -32,6 +33,7 @@ impl LastClose {
     }
 
     /// Takes the next minute and returns its log return: 0 for a filled or absent minute, `None` before a second close.
+    #[inline]
     pub(crate) fn push(&mut self, minute: &InstrumentMinute) -> Option<f64> {
         self.step(minute)
             .map(|(before, close)| libm::log(close / before))
@@ -89,5 +91,10 @@ impl RealisedReturns {
             n_real += u32::from(is_real);
         }
         (f64::from(n_real) >= self.min_valid_share * f64::from(self.n)).then(|| sum.sqrt())
+    }
+
+    /// Returns how much of the days before its state depends on: the returns and the close before them.
+    pub(crate) const fn replay(&self) -> Replay {
+        Replay::Minutes(self.n + 1)
     }
 }

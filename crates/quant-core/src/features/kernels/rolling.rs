@@ -21,19 +21,27 @@ pub(crate) fn min_count(share: f64, n: u32) -> u32 {
         .unwrap_or(n)
 }
 
-/// Returns the sum of `f` over the values that are not NaN.
-fn sum_known(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+/// Returns the sum of `f` over the values that are not NaN, of which there are `n_known`.
+#[inline]
+fn sum_known(values: &[f64], n_known: u32, f: impl Fn(f64) -> f64) -> f64 {
+    if values.len() == n_known as usize {
+        // Most windows: the same sum without looking at each value.
+        return sum_pairs(values, values, |x, _| f(x));
+    }
     sum_pairs(values, values, |x, _| if x.is_nan() { 0.0 } else { f(x) })
 }
 
 /// Returns the sum of `f` over pairs; `x` and `y` have one length.
+#[inline]
 pub(crate) fn sum_pairs(x: &[f64], y: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
-    let (x_chunks, y_chunks) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-    let (x_rest, y_rest) = (x_chunks.remainder(), y_chunks.remainder());
-    for (x, y) in x_chunks.zip(y_chunks) {
-        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += f(*x, *y);
+    let (x_chunks, x_rest) = x.as_chunks::<LANES>();
+    let (y_chunks, y_rest) = y.as_chunks::<LANES>();
+    for (x, y) in x_chunks.iter().zip(y_chunks) {
+        // An array of terms first: the compiler makes whole vectors of it.
+        let terms: [f64; LANES] = core::array::from_fn(|i| f(x[i], y[i]));
+        for (lane, term) in lanes.iter_mut().zip(terms) {
+            *lane += term;
         }
     }
     let rest = x_rest
@@ -101,11 +109,17 @@ impl ValidSum {
     }
 
     /// Takes the value of the next minute.
+    #[inline]
     pub(crate) fn push(&mut self, value: Option<f64>) {
         let value = value.filter(|v| v.is_finite()).unwrap_or(f64::NAN);
         self.n_known += u32::from(!value.is_nan());
         let gone = self.values.push(value);
         self.n_known -= u32::from(gone.is_some_and(|v| !v.is_nan()));
+    }
+
+    /// Returns how many minutes a full window has.
+    pub(crate) fn size(&self) -> u32 {
+        self.values.size()
     }
 
     /// Returns whether `n` minutes were seen, known or not.
@@ -141,7 +155,7 @@ impl ValidSum {
 
     /// Returns the sum of the known values, however few.
     pub(crate) fn known_sum(&self) -> f64 {
-        sum_known(self.values.as_slice(), |x| x)
+        sum_known(self.values.as_slice(), self.n_known, |x| x)
     }
 
     /// Returns mean and sample deviation (ddof 1); `None` unless valid and at least two values are known.
@@ -155,8 +169,8 @@ impl ValidSum {
         let n = f64::from(self.n_known);
         // Relative to a value of the window, equal values sum to 0 without rounding.
         let origin = values.iter().copied().find(|x| !x.is_nan())?;
-        let mean = origin + sum_known(values, |x| x - origin) / n;
-        let squares = sum_known(values, |x| (x - mean) * (x - mean));
+        let mean = origin + sum_known(values, self.n_known, |x| x - origin) / n;
+        let squares = sum_known(values, self.n_known, |x| (x - mean) * (x - mean));
         Some((mean, (squares / (n - 1.0)).sqrt()))
     }
 }
@@ -213,6 +227,11 @@ impl RollingZ {
         let (median, mad) = self.sorted.as_ref()?.median_mad()?;
         (mad > ROUNDING * libm::fabs(median)).then(|| (x - median) / (MAD_SCALE * mad))
     }
+
+    /// Returns how many minutes a full window has.
+    pub(crate) fn size(&self) -> u32 {
+        self.values.size()
+    }
 }
 
 /// The last `n` values, some unknown, kept in order of size: O(log n) to search, one move of memory per minute.
@@ -245,15 +264,26 @@ impl SortedWindow {
     pub(crate) fn push(&mut self, value: Option<f64>) {
         // Adding 0 turns -0 into 0: they are equal, and so they rank.
         let value = value.filter(|v| v.is_finite()).unwrap_or(f64::NAN) + 0.0;
-        if let Some(gone) = self.values.push(value)
-            && !gone.is_nan()
-        {
-            let at = self.n_below(gone);
-            self.sorted.remove(at);
+        let gone = self.values.push(value).filter(|v| !v.is_nan());
+        let from = gone.map(|gone| self.n_below(gone));
+        if value.is_nan() {
+            if let Some(from) = from {
+                self.sorted.remove(from);
+            }
+            return;
         }
-        if !value.is_nan() {
-            let at = self.n_below(value);
-            self.sorted.insert(at, value);
+        let to = self.n_below(value);
+        let Some(from) = from else {
+            self.sorted.insert(to, value);
+            return;
+        };
+        // What lies between the place that is left and the one that is taken moves by one.
+        if from < to {
+            self.sorted.copy_within(from + 1..to, from);
+            self.sorted[to - 1] = value;
+        } else {
+            self.sorted.copy_within(to..from, to + 1);
+            self.sorted[to] = value;
         }
     }
 
@@ -316,6 +346,11 @@ impl SortedWindow {
             }
         }
         (median - x[low]).max(x[low + k] - median)
+    }
+
+    /// Returns how many minutes a full window has.
+    pub(crate) fn size(&self) -> u32 {
+        self.values.size()
     }
 }
 

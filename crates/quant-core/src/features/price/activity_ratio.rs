@@ -82,6 +82,10 @@ impl MinuteKernel for ActivityRatioKernel {
             _ => None,
         };
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.short.size().max(self.long.size()))
+    }
 }
 
 impl ActivityRatio {

@@ -73,6 +73,10 @@ impl MinuteKernel for AmihudKernel {
         });
         out[0] = self.ratios.mean().map(|mean| SCALE * mean);
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.ratios.size() + 1)
+    }
 }
 
 impl Amihud {

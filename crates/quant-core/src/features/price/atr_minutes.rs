@@ -66,6 +66,10 @@ impl MinuteKernel for AtrMinutesKernel {
         }
         out[0] = self.0.value();
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl AtrMinutes {

@@ -66,6 +66,10 @@ impl BarKernel for CloseVolKernel {
     fn write(&self, out: &mut [Option<f64>]) {
         out[0] = self.returns.mean_std().map(|(_, std)| std);
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.returns.size() + 1)
+    }
 }
 
 impl CloseVol {

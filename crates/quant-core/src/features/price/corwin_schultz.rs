@@ -82,6 +82,10 @@ impl BarKernel for CorwinSchultzKernel {
     fn write(&self, out: &mut [Option<f64>]) {
         out[0] = self.spreads.mean();
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.spreads.size() + 1)
+    }
 }
 
 impl CorwinSchultz {

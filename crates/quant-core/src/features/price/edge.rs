@@ -163,6 +163,10 @@ impl BarKernel for EdgeKernel {
             None
         };
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.pairs.size() + 1)
+    }
 }
 
 impl Edge {

@@ -72,6 +72,10 @@ impl BarKernel for EfficiencyKernel {
             out[0] = (path > 0.0).then(|| (libm::fabs(last - first) / path).min(1.0));
         }
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.closes.size())
+    }
 }
 
 impl EfficiencyRatio {

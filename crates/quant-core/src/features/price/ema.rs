@@ -58,6 +58,10 @@ impl BarKernel for EmaKernel {
     fn write(&self, out: &mut [Option<f64>]) {
         out[0] = self.0.value();
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl Ema {

@@ -81,6 +81,10 @@ impl BarKernel for EmaGapKernel {
             _ => None,
         };
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl EmaGap {

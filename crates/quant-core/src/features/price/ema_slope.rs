@@ -87,6 +87,10 @@ impl BarKernel for EmaSlopeKernel {
             _ => None,
         };
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl EmaSlope {

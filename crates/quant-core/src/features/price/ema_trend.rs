@@ -88,6 +88,10 @@ impl BarKernel for EmaTrendKernel {
             _ => None,
         };
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl EmaTrend {

@@ -84,6 +84,10 @@ impl BarKernel for EwmaVolKernel {
         let free = square - self.weight_sq;
         out[0] = (self.seen >= self.n && free > 0.0).then(|| (square / free * self.biased).sqrt());
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl EwmaVolKernel {

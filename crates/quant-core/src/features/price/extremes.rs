@@ -70,6 +70,10 @@ impl BarKernel for ExtremesKernel {
             out[1] = before().map(|(_, low)| low).reduce(f64::min);
         }
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.bars.size())
+    }
 }
 
 impl Extremes {

@@ -64,6 +64,10 @@ impl MinuteKernel for FlowVolumeKernel {
         out[0] = self.bought.sum();
         out[1] = self.sold.sum();
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.bought.size())
+    }
 }
 
 impl FlowVolume {

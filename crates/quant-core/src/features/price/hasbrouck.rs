@@ -77,6 +77,10 @@ impl MinuteKernel for HasbrouckKernel {
             _ => None,
         };
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.products.size() + 1)
+    }
 }
 
 impl Hasbrouck {

@@ -71,6 +71,11 @@ impl MinuteKernel for IntrabarKernel {
         }
         out.copy_from_slice(&self.held);
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        // A bar that never completes leaves what an older one left.
+        None
+    }
 }
 
 /// Returns the five columns of a bar made of real minutes.

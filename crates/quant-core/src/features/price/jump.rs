@@ -97,6 +97,10 @@ impl MinuteKernel for JumpKernel {
         let jumps = is_told.then(|| (rv - bipower).max(0.0) / rv);
         out.copy_from_slice(&[Some(rv), Some(bipower), Some(med), Some(min), jumps]);
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.minutes.size())
+    }
 }
 
 impl Jump {

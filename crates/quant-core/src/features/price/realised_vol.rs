@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::kernels::ROW_CAUSALITY;
 use crate::features::kernels::returns::RealisedReturns;
-use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, Replay, RowFeature};
 
 /// Parameters of the root of the sum of squared 1-minute log returns.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,10 @@ impl RealisedVol {
 impl RowFeature for RealisedVol {
     fn spec(&self) -> &FeatureSpec {
         &self.spec
+    }
+
+    fn replay(&self) -> Replay {
+        self.returns.replay()
     }
 
     fn reset(&mut self) {

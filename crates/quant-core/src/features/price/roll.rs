@@ -69,6 +69,10 @@ impl MinuteKernel for RollKernel {
                 .map(|cov| 2.0 * (-cov).sqrt());
         }
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.returns.size() + 1)
+    }
 }
 
 impl Roll {

@@ -69,6 +69,10 @@ impl BarKernel for VolumeMedianKernel {
     fn write(&self, out: &mut [Option<f64>]) {
         out[0] = self.before.median();
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.before.size() + 1)
+    }
 }
 
 impl VolumeMedian {

@@ -57,6 +57,10 @@ impl MinuteKernel for VolumeRateKernel {
         self.volumes.push(frame.traded().row.map(|row| row.volume));
         out[0] = self.volumes.mean();
     }
+
+    fn memory_minutes(&self) -> Option<u32> {
+        Some(self.volumes.size())
+    }
 }
 
 impl VolumeRate {

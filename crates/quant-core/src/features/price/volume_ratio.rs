@@ -68,6 +68,10 @@ impl BarKernel for VolumeRatioKernel {
             _ => None,
         };
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.before.size() + 1)
+    }
 }
 
 impl VolumeRatio {

@@ -59,6 +59,10 @@ impl BarKernel for WickKernel {
             }
         }
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(1)
+    }
 }
 
 impl Wick {

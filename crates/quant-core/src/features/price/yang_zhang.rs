@@ -85,6 +85,10 @@ impl BarKernel for YangZhangKernel {
             _ => None,
         };
     }
+
+    fn memory_bars(&self) -> Option<u32> {
+        Some(self.ranges.size() + 1)
+    }
 }
 
 impl YangZhang {
