@@ -94,8 +94,8 @@ pub struct ParityParams {
     pub recordings: Vec<PathBuf>,
     /// The two sockets; `None` leaves that way out.
     pub sockets: Option<Sockets>,
-    /// Share of the day after which the stream is killed, once per entry.
-    pub kills: Vec<f64>,
+    /// Share of the day's events after which the stream is killed, in thousandths, once per entry.
+    pub kills: Vec<usize>,
     /// Raised by Ctrl-C.
     pub stop: Arc<AtomicBool>,
 }
@@ -176,12 +176,12 @@ impl<'a> Streamer<'a> {
     /// about what it had said.
     fn stream(&self, day: Day, arrivals: &Arrivals) -> CommandResult<Option<(DayBars, u64)>> {
         let mut said: Vec<u64> = Vec::new();
-        for share in &self.params.kills {
+        for per_mille in &self.params.kills {
             self.params.go_on()?;
             let Some(mut live) = self.begin(day)? else {
                 return Ok(None);
             };
-            let n = (arrivals.list.len() as f64 * share) as usize;
+            let n = arrivals.list.len() * per_mille / 1_000;
             for arrival in arrivals.list.iter().take(n) {
                 live.push(arrival.arrived.clone())?;
             }

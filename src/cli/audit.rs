@@ -427,10 +427,10 @@ fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
         n_disconnects: args.disconnects,
         down_us: i64::from(args.down_s) * 1_000_000,
     };
-    let kills = (0..args.kills).map(|i| {
+    let kills = (1..=u64::from(args.kills)).map(|i| {
         // Spread over the day, and elsewhere for another seed.
-        let step = (f64::from(i) + 1.0) / (f64::from(args.kills) + 1.0);
-        (step + (args.seed % 97) as f64 / 997.0).fract()
+        let per_mille = (1_000 * i / (u64::from(args.kills) + 1) + args.seed % 97) % 1_000;
+        usize::try_from(per_mille).unwrap_or(0)
     });
     let params = ParityParams {
         recordings: args.recording.clone(),
