@@ -1,6 +1,9 @@
 //! Takes the future away: rewrites raw partitions so that rows which were not available at an instant are gone, or wrong.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
@@ -12,6 +15,7 @@ use arrow_schema::DataType;
 use arrow_select::filter::filter_record_batch;
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_DAY, UnixMicros};
+use quant_lake::commit::store::{FsStore, Store, StoreFile};
 use quant_lake::commit::{CommitError, DatasetWriter, WriterOptions};
 use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
 use quant_lake::quality::Quality;
@@ -88,7 +92,7 @@ impl Availability {
     }
 }
 
-/// Rewrites the raw partitions of a scratch lake up to the day `last`: what was not available at `at` is cut or perturbed.
+/// Rewrites the raw partitions of some days of a scratch lake: what was not available at `at` is cut or perturbed.
 /// Returns the number of rows touched.
 ///
 /// # Errors
@@ -96,7 +100,7 @@ impl Availability {
 pub fn cut_raw(
     lake: &Lake,
     instrument: &InstrumentKey,
-    last: Day,
+    days: RangeInclusive<Day>,
     at: UnixMicros,
     availability: &Availability,
     future: Future,
@@ -115,9 +119,9 @@ pub fn cut_raw(
         let Some(set) = PartitionSet::open_if_present(lake, &spec).data_error()? else {
             continue;
         };
-        let days = availability.first_day(dataset, at)..=last;
+        let first = availability.first_day(dataset, at);
         let listed = set.manifest().partitions.iter().map(|p| p.date);
-        for day in listed.filter(|day| days.contains(day)) {
+        for day in listed.filter(|day| *day >= first && days.contains(day)) {
             touched += cut_day(lake, &set, dataset, day, at, availability, future, &memo)?;
         }
     }
@@ -192,6 +196,50 @@ fn cut_day(
     Ok(touched)
 }
 
+/// The file system without waiting for the disk: nobody looks at a scratch copy after a crash.
+#[derive(Debug)]
+struct Unsynced(FsStore);
+
+struct UnsyncedFile(Box<dyn StoreFile>);
+
+impl Write for UnsyncedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl StoreFile for UnsyncedFile {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Store for Unsynced {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn StoreFile>> {
+        Ok(Box::new(UnsyncedFile(self.0.create(path)?)))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.0.create_dir(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+}
+
 /// Replaces a partition by other rows, as if they had come from the same sources.
 fn write_day(
     lake: &Lake,
@@ -207,7 +255,8 @@ fn write_day(
         .params_of(&partition)
         .cloned()
         .unwrap_or_default();
-    let options = WriterOptions::new(partition.parser_version.clone(), params, UnixMicros(0));
+    let mut options = WriterOptions::new(partition.parser_version.clone(), params, UnixMicros(0));
+    options.store = Arc::new(Unsynced(FsStore));
     let writer = DatasetWriter::open(lake, set.spec().clone(), options).data_error()?;
     let mut staged = writer.begin(day).data_error()?;
     for batch in batches {

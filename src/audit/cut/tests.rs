@@ -14,11 +14,11 @@ fn lag(dataset: Dataset, us: i64) -> Availability {
 }
 
 fn cut(bench: &Bench, at: i64, availability: &Availability, future: Future) -> u64 {
-    let last = day().plus(1);
+    let days = day().plus(-9)..=day().plus(1);
     cut_raw(
         &bench.lake,
         &bench.instrument,
-        last,
+        days,
         UnixMicros(at),
         availability,
         future,
