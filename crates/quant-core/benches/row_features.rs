@@ -1,7 +1,7 @@
 //! Cost of tier 2 on a year of one symbol: `cargo bench -p quant-core --bench row_features`.
 //!
-//! 525,600 minutes of two instruments (some kinds read a second one) with every statistic, made day by day: what makes
-//! them is not timed, and no more than a day of them is held. Two sets of the registry's examples, then every kind alone;
+//! 525,600 minutes with every statistic, made hour by hour: what makes them is not timed, and no more than an hour of them
+//! is held. Sets of the registry's examples, of one symbol and with the second one some kinds read, then every kind alone;
 //! each midnight's replay is part of the time. `QUANT_ROW_DAYS` shortens the year, `QUANT_ROW_ALONE_DAYS` the
 //! 60 days of each kind alone (0 leaves them out), `QUANT_ROW_RUNS` sets the number of runs. The fingerprint covers every bit of every value: two builds with the same one computed the same.
 
@@ -12,13 +12,14 @@ use std::time::Instant;
 
 use quant_core::bars::{BarSource, MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS};
 use quant_core::features::{FeatureKind, FeatureParams, FeatureSet, FeatureSetParams, kinds};
-use quant_core::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY};
+use quant_core::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY, UnixMicros};
 use quant_core::units::Micros;
 
 type Failure = Box<dyn Error>;
 
 const FIRST: Day = Day(20_000);
-const INSTRUMENTS: usize = 2;
+/// Minutes that are made, and timed, at once: few enough to stay near the processor, as a reader's batches do.
+const BATCH: usize = 60;
 /// Replay of the kinds whose limit is the shorter one.
 const SHORT_DAYS: u16 = 2;
 
@@ -75,34 +76,34 @@ fn shape(column: &str) -> Shape {
 struct Market {
     noise: Noise,
     shapes: Vec<Shape>,
-    closes: [f64; INSTRUMENTS],
-    /// Minutes without a trade still to come.
-    quiet: [u64; INSTRUMENTS],
-    rows: Vec<[Option<MinuteRow>; INSTRUMENTS]>,
+    /// Of each instrument.
+    closes: Vec<f64>,
+    /// Minutes without a trade still to come, of each instrument.
+    quiet: Vec<u64>,
+    rows: Vec<Option<MinuteRow>>,
     stats: Vec<f64>,
 }
 
 impl Market {
-    fn new() -> Self {
+    fn new(n_instruments: usize) -> Self {
         Self {
             noise: Noise(11),
             shapes: STAT_COLUMNS.iter().map(|c| shape(c)).collect(),
-            closes: [60_000.0, 60_010.0],
-            quiet: [0; INSTRUMENTS],
+            closes: vec![60_000.0; n_instruments],
+            quiet: vec![0; n_instruments],
             rows: Vec::new(),
             stats: Vec::new(),
         }
     }
 
-    /// Makes the rows and statistics of the next day.
-    fn next_day(&mut self, day: Day) {
+    /// Makes the rows and statistics of the next minutes.
+    fn next_batch(&mut self, start: UnixMicros) {
         self.rows.clear();
         self.stats.clear();
-        let mut ts_us = day.start().0;
-        for _ in 0..MINUTES_PER_DAY {
-            let mut pair = [None; INSTRUMENTS];
-            for (k, row) in pair.iter_mut().enumerate() {
-                *row = self.next_row(k, ts_us);
+        let mut ts_us = start.0;
+        for _ in 0..BATCH {
+            for k in 0..self.closes.len() {
+                let row = self.next_row(k, ts_us);
                 let close = self.closes[k];
                 for i in 0..N_STAT_COLUMNS {
                     let known = row.is_some() && self.noise.below(100) > 0;
@@ -114,8 +115,8 @@ impl Market {
                     };
                     self.stats.push(if known { value } else { f64::NAN });
                 }
+                self.rows.push(row);
             }
-            self.rows.push(pair);
             ts_us += MICROS_PER_MINUTE;
         }
     }
@@ -167,7 +168,7 @@ fn traded(
 ) -> MinuteRow {
     let vwap = (high + low + close) / 3.0;
     MinuteRow {
-        ts_open: quant_core::time::UnixMicros(ts_us),
+        ts_open: UnixMicros(ts_us),
         open: Some(open),
         high: Some(high),
         low: Some(low),
@@ -228,13 +229,20 @@ struct Outcome {
 }
 
 fn run(features: Vec<FeatureParams>, n_days: u16) -> Result<Outcome, Failure> {
+    let n_instruments = 1 + usize::from(
+        features
+            .iter()
+            .filter_map(FeatureParams::other)
+            .max()
+            .unwrap_or(0),
+    );
     let params = FeatureSetParams {
         watermark: Micros(250_000),
         segment_gap_minutes: 10,
         features,
     };
-    let mut set = FeatureSet::new(&params, INSTRUMENTS, 0)?;
-    let mut market = Market::new();
+    let mut set = FeatureSet::new(&params, n_instruments, 0)?;
+    let mut market = Market::new(n_instruments);
     let mut out = Outcome {
         cpu: 0.0,
         wall: 0.0,
@@ -242,16 +250,15 @@ fn run(features: Vec<FeatureParams>, n_days: u16) -> Result<Outcome, Failure> {
         n_values: 0,
         fingerprint: 0xCBF2_9CE4_8422_2325,
     };
-    let mut day = FIRST;
-    // The values of one day, to be looked at outside of the time.
-    let mut values = Vec::with_capacity(MINUTES_PER_DAY * out.n_columns);
-    for _ in 0..n_days {
-        market.next_day(day);
+    let mut ts_open = FIRST.start();
+    // The values of a batch, to be looked at outside of the time.
+    let mut values = Vec::with_capacity(BATCH * out.n_columns);
+    for _ in 0..usize::from(n_days) * MINUTES_PER_DAY / BATCH {
+        market.next_batch(ts_open);
         values.clear();
         let watch = Stopwatch::start();
-        let mut ts_open = day.start();
-        let stats = market.stats.chunks_exact(INSTRUMENTS * N_STAT_COLUMNS);
-        for (rows, stats) in market.rows.iter().zip(stats) {
+        let stats = market.stats.chunks_exact(n_instruments * N_STAT_COLUMNS);
+        for (rows, stats) in market.rows.chunks_exact(n_instruments).zip(stats) {
             let row = set.push_with_stats(ts_open, rows, stats)?;
             values.extend_from_slice(&row.values);
             ts_open = ts_open.plus(MICROS_PER_MINUTE);
@@ -265,7 +272,6 @@ fn run(features: Vec<FeatureParams>, n_days: u16) -> Result<Outcome, Failure> {
                 .wrapping_mul(0x0000_0100_0000_01B3)
                 .rotate_left(23);
         }
-        day = Day(day.0 + 1);
     }
     Ok(out)
 }
@@ -338,13 +344,26 @@ fn main() -> Result<(), Failure> {
     let n_days = number("QUANT_ROW_DAYS", 365)?;
     let n_runs = u32::from(number("QUANT_ROW_RUNS", 3)?.max(1));
     let all = kinds();
-    let short: Vec<FeatureKind> = all
-        .iter()
-        .filter(|k| k.example.days_back() <= SHORT_DAYS)
-        .copied()
-        .collect();
-    print_set("replay of at most 2 days", &short, n_days, n_runs)?;
-    print_set("every kind", &all, n_days, n_runs)?;
+    let of = |days: u16, others: bool| -> Vec<FeatureKind> {
+        let kept = |k: &&FeatureKind| {
+            k.example.days_back() <= days && (others || k.example.other().is_none())
+        };
+        all.iter().filter(kept).copied().collect()
+    };
+    for (name, set) in [
+        (
+            "one symbol, replay of at most 2 days",
+            of(SHORT_DAYS, false),
+        ),
+        ("one symbol, every kind", of(u16::MAX, false)),
+        (
+            "two symbols, replay of at most 2 days",
+            of(SHORT_DAYS, true),
+        ),
+        ("two symbols, every kind", of(u16::MAX, true)),
+    ] {
+        print_set(name, &set, n_days, n_runs)?;
+    }
     let alone_days = number("QUANT_ROW_ALONE_DAYS", 60)?.min(n_days);
     if alone_days > 0 {
         println!("each kind alone, {alone_days} days, replay and the driver's own cost included:");

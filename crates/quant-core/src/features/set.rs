@@ -248,7 +248,9 @@ impl FeatureSet {
         }
         assign(&mut self.segmenters, today.minute_mut(run, at));
         for value in &mut self.row.values {
-            *value = value.filter(|v| v.is_finite());
+            if value.is_some_and(|v| !v.is_finite()) {
+                *value = None;
+            }
         }
         Ok(&self.row)
     }

@@ -4,6 +4,7 @@ mod cross;
 mod flow;
 mod golden;
 mod price;
+mod replay;
 
 use proptest::prelude::*;
 

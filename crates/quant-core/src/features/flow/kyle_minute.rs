@@ -91,8 +91,9 @@ struct Kernel {
     lag: usize,
     min_known: usize,
     last_mid: Option<f64>,
-    /// (x, y); `None` where the minute is not known.
-    minutes: Window<Option<(f64, f64)>>,
+    /// x and y; NaN where the minute is not known.
+    minutes: [Window<f64>; 2],
+    n_known: usize,
     /// x and y of the known ones, then less their means, and their scores; kept to allocate nothing.
     xs: Vec<f64>,
     ys: Vec<f64>,
@@ -106,7 +107,8 @@ impl Kernel {
             lag: params.nw_lag as usize,
             min_known: min_count(params.min_valid_share, params.minutes).max(MIN_POINTS) as usize,
             last_mid: None,
-            minutes: Window::new(params.minutes),
+            minutes: core::array::from_fn(|_| Window::new(params.minutes)),
+            n_known: 0,
             xs: Vec::with_capacity(n),
             ys: Vec::with_capacity(n),
             scores: Vec::with_capacity(n),
@@ -153,7 +155,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 impl MinuteKernel for Kernel {
     fn clear(&mut self) {
         self.last_mid = None;
-        self.minutes.clear();
+        self.minutes.iter_mut().for_each(Window::clear);
+        self.n_known = 0;
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
@@ -161,18 +164,26 @@ impl MinuteKernel for Kernel {
         let before = core::mem::replace(&mut self.last_mid, mid);
         let y = before.zip(mid).map(|(before, mid)| mid - before);
         let own = frame.stat(SIGNED_VOLUME).zip(y);
-        self.minutes.push(own);
-        if !self.minutes.is_full() {
+        let (x, y) = own.unwrap_or((f64::NAN, f64::NAN));
+        let [xs, ys] = &mut self.minutes;
+        let is_known = |x: f64| usize::from(!x.is_nan());
+        self.n_known += is_known(x);
+        self.n_known -= xs.push(x).map_or(0, is_known);
+        ys.push(y);
+        if !xs.is_full() || self.n_known < self.min_known {
             return;
         }
+        let (xs, ys) = (xs.as_slice(), ys.as_slice());
         self.xs.clear();
         self.ys.clear();
-        for (x, y) in self.minutes.iter().flatten() {
-            self.xs.push(x);
-            self.ys.push(y);
-        }
-        if self.xs.len() < self.min_known {
-            return;
+        if self.n_known == xs.len() {
+            self.xs.extend_from_slice(xs);
+            self.ys.extend_from_slice(ys);
+        } else {
+            for (x, y) in xs.iter().zip(ys).filter(|(x, _)| !x.is_nan()) {
+                self.xs.push(*x);
+                self.ys.push(*y);
+            }
         }
         let m = self.moments();
         let Some(line) = m.line() else { return };
@@ -192,6 +203,6 @@ impl MinuteKernel for Kernel {
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(self.minutes.size() + 1)
+        Some(self.minutes[0].size() + 1)
     }
 }

@@ -46,8 +46,11 @@ pub(crate) struct RealisedReturns {
     n: u32,
     min_valid_share: f64,
     last_close: LastClose,
-    /// (return, the minute is real).
-    window: Window<(f64, bool)>,
+    /// Squared returns.
+    squares: Window<f64>,
+    /// Whether the minute is real, and how many are.
+    is_real: Window<bool>,
+    n_real: u32,
 }
 
 impl RealisedReturns {
@@ -56,13 +59,17 @@ impl RealisedReturns {
             n,
             min_valid_share,
             last_close: LastClose::new(),
-            window: Window::new(n),
+            squares: Window::new(n),
+            is_real: Window::new(n),
+            n_real: 0,
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.last_close.clear();
-        self.window.clear();
+        self.squares.clear();
+        self.is_real.clear();
+        self.n_real = 0;
     }
 
     /// Takes the next minute and returns the realised volatility, if the window is full and valid.
@@ -76,21 +83,18 @@ impl RealisedReturns {
         }
         if let Some(r) = self.last_close.push(minute) {
             let is_real = minute.row.is_some_and(|row| !row.is_filled);
-            self.window.push((r, is_real));
+            self.squares.push(r * r);
+            self.n_real += u32::from(is_real);
+            self.n_real -= u32::from(self.is_real.push(is_real) == Some(true));
         }
         self.value()
     }
 
     fn value(&self) -> Option<f64> {
-        if !self.window.is_full() {
-            return None;
-        }
-        let (mut sum, mut n_real) = (0.0, 0_u32);
-        for (r, is_real) in self.window.iter() {
-            sum += r * r;
-            n_real += u32::from(is_real);
-        }
-        (f64::from(n_real) >= self.min_valid_share * f64::from(self.n)).then(|| sum.sqrt())
+        let is_valid = self.squares.is_full()
+            && f64::from(self.n_real) >= self.min_valid_share * f64::from(self.n);
+        // One after the other, as the definition adds them.
+        is_valid.then(|| self.squares.iter().fold(0.0, |sum, x| sum + x).sqrt())
     }
 
     /// Returns how much of the days before its state depends on: the returns and the close before them.
