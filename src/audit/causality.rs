@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use quant_core::features::FeatureSet;
-use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
+use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::layout::Lake;
 use quant_lake::stream::StreamSets;
 use rand_chacha::ChaCha8Rng;
@@ -35,8 +35,8 @@ pub trait Pipeline: Sync {
 /// Which instants are probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Probes {
-    /// The row of every so many minutes.
-    pub every_minutes: u32,
+    /// Every so many rows.
+    pub every_rows: u32,
     /// And this many rows drawn at random.
     pub random: u32,
     /// Seed of the draw.
@@ -78,28 +78,39 @@ pub struct AuditOptions<'a> {
     pub stop: &'a std::sync::atomic::AtomicBool,
 }
 
-/// Returns the instants to probe: `ts_avail` of minutes of the range, ascending; at least one.
-fn instants(range: TimeRange, watermark_us: i64, probes: Probes) -> Vec<UnixMicros> {
-    let n_minutes = (range.end.0 - range.start.0) / MICROS_PER_MINUTE;
-    let mut minutes: BTreeSet<i64> = BTreeSet::new();
-    let step = usize::try_from(probes.every_minutes.max(1)).unwrap_or(1);
-    minutes.extend((0..n_minutes).skip(step / 2).step_by(step));
+/// Returns the instants to probe, ascending, at least one if there is a row: `ts_avail` of every so many rows of the range, and of
+/// some drawn among those with data of their own, where the tables tell which are filled.
+fn instants(range: TimeRange, reference: &[Table], probes: Probes) -> Vec<UnixMicros> {
+    let (mut all, mut busy) = (BTreeSet::new(), BTreeSet::new());
+    for table in reference {
+        let n = table.columns.len();
+        let filled = table.columns.iter().position(|c| c == "is_filled");
+        for (row, (open, avail)) in table.ts_open.iter().zip(&table.ts_avail).enumerate() {
+            if !range.contains(UnixMicros(*open)) {
+                continue;
+            }
+            all.insert(*avail);
+            if filled.is_some_and(|i| table.values[row * n + i] == Some(0.0)) {
+                busy.insert(*avail);
+            }
+        }
+    }
+    let all: Vec<i64> = all.into_iter().collect();
+    let busy: Vec<i64> = busy.into_iter().collect();
+    let step = usize::try_from(probes.every_rows.max(1)).unwrap_or(1);
+    let mut out: BTreeSet<i64> = all.iter().skip(step / 2).step_by(step).copied().collect();
+    let drawn = if busy.is_empty() { &all } else { &busy };
     let mut dice = ChaCha8Rng::seed_from_u64(probes.seed);
-    let n = u64::try_from(n_minutes).unwrap_or(0);
-    for _ in 0..probes.random.min(u32::try_from(n).unwrap_or(u32::MAX)) {
+    let n = drawn.len() as u64;
+    for _ in 0..u64::from(probes.random).min(n) {
         // A remainder is biased by less than one part in 2^40 here, which does not matter for where to look.
-        minutes.insert(i64::try_from(dice.next_u64() % n.max(1)).unwrap_or(0));
+        let at = usize::try_from(dice.next_u64() % n.max(1)).unwrap_or(0);
+        out.extend(drawn.get(at));
     }
-    if minutes.is_empty() {
-        minutes.insert(n_minutes / 2);
+    if out.is_empty() {
+        out.extend(drawn.get(drawn.len() / 2));
     }
-    let at = |m: i64| {
-        range
-            .start
-            .plus((m + 1) * MICROS_PER_MINUTE)
-            .plus(watermark_us)
-    };
-    minutes.into_iter().map(at).collect()
+    out.into_iter().map(UnixMicros).collect()
 }
 
 /// Audits a pipeline over the range of `config`, whose lake holds the raw data; the lake itself is not written to.
@@ -122,8 +133,7 @@ pub fn audit(
     copy_lake(&base, &short)?;
     let near = config.last_day().plus(1);
     cut_far(config, &short, near, options)?;
-    let watermark_us = crate::config::core_params::watermark(&config.raw).0;
-    let instants = instants(config.range, watermark_us, probes);
+    let instants = instants(config.range, &reference, probes);
     let mut report = CausalityReport::default();
     let n = instants.len() as u64;
     for (i, at) in instants.into_iter().enumerate() {

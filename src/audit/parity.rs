@@ -288,10 +288,14 @@ pub fn audit(
         report.push("recording", detail, &batch, &tables, whole);
     }
     on_way("alone");
-    let last = config.last_day();
+    // Days without bars show nothing.
+    let streamer = Streamer::open(&base, &keys[config.traded], &spec, &micro, params)?;
+    let has_bars = |day: &Day| streamer.sets.choose(&spec.sources, *day).is_some();
+    let days: Vec<Day> = config.range.days().filter(has_bars).collect();
+    let last = days.last().copied().unwrap_or(config.last_day());
     for (name, start) in [
         ("last day alone", last),
-        ("later start", config.range.start.day().plus(1)),
+        ("later start", days.get(1).copied().unwrap_or(last)),
     ] {
         if start > last || (name == "later start" && start == last) {
             continue;

@@ -1,5 +1,6 @@
 //! What is audited: bars and features of a config's instruments, built and read as the commands do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,7 +9,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, Float64Array};
 use quant_core::bars::{MinuteRow, STAT_COLUMNS};
 use quant_core::features::{FeatureSet, N_STAT_COLUMNS};
-use quant_core::time::MICROS_PER_MINUTE;
+use quant_core::time::{Day, MICROS_PER_MINUTE};
 use quant_lake::bars::{StatRows, read_stat_bars};
 use quant_lake::features::feature_set_spec;
 use quant_lake::ingest::NoProgress;
@@ -202,6 +203,11 @@ fn feature_table(config: &Config, bars: &[StatRows]) -> CommandResult<Table> {
         columns: set.columns().to_vec(),
         ..Table::default()
     };
+    // As the command does: no rows for days without bars of the traded instrument.
+    let traded = bars.get(config.traded).into_iter();
+    let days: BTreeSet<Day> = traded
+        .flat_map(|b| b.rows.iter().map(|row| row.ts_open.day()))
+        .collect();
     let mut cursors = vec![0_usize; bars.len()];
     let mut minute: Vec<Option<MinuteRow>> = vec![None; bars.len()];
     let mut stats = vec![f64::NAN; bars.len() * N_STAT_COLUMNS];
@@ -227,7 +233,7 @@ fn feature_table(config: &Config, bars: &[StatRows]) -> CommandResult<Table> {
         let row = set
             .push_with_stats(ts_open, &minute, &stats)
             .internal_error()?;
-        if config.range.contains(ts_open) {
+        if config.range.contains(ts_open) && days.contains(&ts_open.day()) {
             table.ts_open.push(ts_open.0);
             table.ts_avail.push(row.ts_avail.0);
             table.values.extend_from_slice(&row.values);

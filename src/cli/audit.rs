@@ -81,10 +81,10 @@ pub(crate) struct Parity {
 pub(crate) struct Causality {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Probe the row of every so many minutes
-    #[arg(long, value_name = "MINUTES", default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Probe every so many rows of the range
+    #[arg(long, value_name = "ROWS", default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) every: u32,
-    /// And this many rows drawn at random
+    /// And this many drawn at random among the rows with trades of their own
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub(crate) random: u32,
     /// Seed of the draw
@@ -143,7 +143,7 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     let pool = pool(args.jobs)?;
     let availability = availability(&config);
     let probes = Probes {
-        every_minutes: args.every,
+        every_rows: args.every,
         random: args.random,
         seed: args.seed,
     };

@@ -327,3 +327,64 @@ fn signals_leave_the_lake_as_it_was() {
     audit(dir.path(), "causality", "--every 2000 --random 0").code(0);
     assert_eq!(lake(dir.path()), before);
 }
+
+/// Three days of books, quotes, trades and states over two sockets that delay and disconnect, and a SIGKILL in the middle of it:
+/// `RUN_SLOW_TESTS=1`.
+#[cfg(unix)]
+#[test]
+fn three_days_with_faults_and_a_kill() {
+    if std::env::var("RUN_SLOW_TESTS").is_ok_and(|v| v == "1") {
+        let dir = bench(&World {
+            days: 4,
+            trades: 4_000,
+            quotes: 5_000,
+            book: true,
+        });
+        let before = lake(dir.path());
+        let (start, end) = ("run.start=2024-01-02", "run.end=2024-01-05");
+        let more = "--json --allow-empty --max-delay-ms 2000 --disconnects 6 --down-s 60 --kills 3";
+        let line = args("parity", start, end, more);
+
+        for inside in ["base/bars", "survivors/bars", "alone/bars"] {
+            let mut child = command(dir.path(), &line)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            assert!(await_scratch(dir.path(), inside), "{inside}");
+            child.kill().unwrap();
+            child.wait().unwrap();
+            run(dir.path(), &["verify", "--lake", "lake"]).code(0);
+        }
+        let report = run(dir.path(), &line).code(0).json();
+        assert_eq!(lake(dir.path()), before);
+        let ways = report["ways"].as_array().unwrap();
+        let names: Vec<&str> = ways.iter().map(|w| w["name"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            ["stream", "sockets", "last day alone", "later start"]
+        );
+        for way in ways {
+            assert_eq!(way["comparison"]["n_differences"], 0, "{way}");
+        }
+        let sockets = ways[1]["detail"].as_str().unwrap();
+        assert!(!sockets.contains(" 0 of them left out"), "{sockets}");
+        // Whoever was never forced, and an hourly ratio that needs more days, have no value.
+        let empty: Vec<String> = (compared(&report).into_iter())
+            .filter(|(name, n)| *n == 0 && !name.contains("/liq_"))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(empty.is_empty(), "{empty:?}");
+
+        let more = "--json --every 700 --random 3 --mutants --truth world/truth.parquet";
+        let report = run(dir.path(), &args("causality", start, end, more))
+            .code(0)
+            .json();
+        assert_eq!(report["product"]["comparison"]["n_differences"], 0);
+        for row in report["mutants"].as_array().unwrap() {
+            let outcome = row["outcome"].as_str().unwrap();
+            assert!(outcome == "caught" || row["leak"] == "none", "{row}");
+        }
+        assert_eq!(lake(dir.path()), before);
+    }
+}

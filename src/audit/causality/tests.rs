@@ -20,40 +20,69 @@ fn range(days: i64) -> TimeRange {
     }
 }
 
-fn probes(every_minutes: u32, random: u32) -> Probes {
+fn probes(every_rows: u32, random: u32) -> Probes {
     Probes {
-        every_minutes,
+        every_rows,
         random,
         seed: 1,
+    }
+}
+
+/// Minutes of so many days, known a quarter of a second after their end; those of `busy` have trades of their own.
+fn minutes(days: i64, busy: std::ops::Range<i64>) -> Table {
+    let all = 0..days * 1_440;
+    let open = |m: i64| day().start().0 + m * M;
+    Table {
+        name: "bars".to_owned(),
+        columns: vec!["close".to_owned(), "is_filled".to_owned()],
+        ts_open: all.clone().map(open).collect(),
+        ts_avail: all.clone().map(|m| open(m + 1) + 250_000).collect(),
+        values: all
+            .flat_map(|m| [Some(1.0), Some(f64::from(u8::from(!busy.contains(&m))))])
+            .collect(),
     }
 }
 
 #[test]
 fn instants_are_the_moments_rows_are_known() {
     let at = |minute: i64| day().start().plus((minute + 1) * M + 250_000);
-    let found = instants(range(1), 250_000, probes(360, 0));
+    let two = [minutes(2, 0..2_880)];
+    let found = instants(range(1), &two, probes(360, 0));
     assert_eq!(found, [180, 540, 900, 1_260].map(at));
-    let all = instants(range(2), 250_000, probes(1, 0));
+    let all = instants(range(2), &two, probes(1, 0));
     assert_eq!((all.len(), all[0], all[2_879]), (2_880, at(0), at(2_879)));
-    // Drawn ones are added, each minute once, in order.
-    let drawn = instants(range(2), 250_000, probes(5_760, 40));
+    // Drawn ones are added, each row once, in order.
+    let drawn = instants(range(2), &two, probes(5_760, 40));
     assert!((30..=40).contains(&drawn.len()), "{}", drawn.len());
     assert!(drawn.windows(2).all(|w| w[0] < w[1]));
     assert!(drawn.iter().all(|ts| all.contains(ts)));
     // Of both days.
     assert!(drawn[0].day() == day() && drawn[drawn.len() - 1].day() > day());
-    assert_eq!(drawn, instants(range(2), 250_000, probes(5_760, 40)));
+    assert_eq!(drawn, instants(range(2), &two, probes(5_760, 40)));
     let other = Probes {
         seed: 2,
         ..probes(5_760, 40)
     };
-    assert_ne!(drawn, instants(range(2), 250_000, other));
+    assert_ne!(drawn, instants(range(2), &two, other));
     // Whatever is asked for, something is probed.
-    assert_eq!(
-        instants(range(1), 0, probes(100_000, 0)),
-        [day().start().plus(721 * M)]
-    );
-    assert!(instants(range(1), 0, probes(1, u32::MAX)).len() == 1_440);
+    let one = instants(range(1), &two, probes(100_000, 0));
+    assert_eq!(one, [at(720)]);
+    assert_eq!(instants(range(1), &two, probes(1, u32::MAX)).len(), 1_440);
+    assert!(instants(range(1), &[Table::default()], probes(1, 5)).is_empty());
+}
+
+#[test]
+fn a_short_recording_is_probed_where_it_has_trades() {
+    let at = |minute: i64| day().start().plus((minute + 1) * M + 250_000);
+    let tables = [minutes(1, 600..610), minutes(1, 605..612)];
+    let drawn = instants(range(1), &tables, probes(1_440, 8));
+    // Every so many rows over all of them, the others where one of the two traded.
+    assert!(drawn.contains(&at(720)));
+    let rest: Vec<_> = drawn.iter().filter(|ts| **ts != at(720)).collect();
+    assert!((4..=8).contains(&rest.len()));
+    assert!(rest.iter().all(|ts| (at(600)..at(612)).contains(*ts)));
+    let quiet = [minutes(1, 0..0)];
+    assert!(instants(range(1), &quiet, probes(100_000, 5)).len() > 3);
 }
 
 /// What a pipeline of the test does wrong.
