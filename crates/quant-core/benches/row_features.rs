@@ -6,6 +6,10 @@
 //! 60 days of each kind alone (0 leaves them out), `QUANT_ROW_RUNS` sets the number of runs. The fingerprint covers every bit of every value: two builds with the same one computed the same.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench beside the core, not in it: it reads clocks, its settings and its own memory"
+)]
 
 use std::error::Error;
 use std::time::Instant;
