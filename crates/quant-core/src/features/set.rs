@@ -371,7 +371,8 @@ impl Group {
                 }
                 let frame = day.frame(run, i);
                 for slot in &mut running {
-                    slot.feature.update(&frame, &mut sink[slot.columns.clone()]);
+                    slot.feature
+                        .observe(&frame, &mut sink[slot.columns.clone()]);
                 }
                 minute += 1;
             }

@@ -158,13 +158,8 @@ impl RowFeature for Funding {
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         out.fill(None);
-        let of_day = frame.ts_open.0.rem_euclid(MICROS_PER_DAY) / MICROS_PER_MINUTE;
-        let Ok(of_day) = usize::try_from(of_day) else {
-            return;
-        };
-        let minute = frame.traded();
-        let last = &mut self.last;
-        last.push(of_day, frame.stat(RATE), minute.row.map(|r| r.volume));
+        self.observe(frame, out);
+        let (minute, last) = (frame.traded(), &self.last);
         if minute.segment.in_gap {
             return;
         }
@@ -179,5 +174,13 @@ impl RowFeature for Funding {
             .zip(last.day_volume())
             .filter(|(_, day)| *day > 0.0)
             .map(|(hour, day)| now * (hour * 24.0 / day));
+    }
+
+    fn observe(&mut self, frame: &MinuteFrame<'_>, _sink: &mut [Option<f64>]) {
+        let of_day = frame.ts_open.0.rem_euclid(MICROS_PER_DAY) / MICROS_PER_MINUTE;
+        if let Ok(of_day) = usize::try_from(of_day) {
+            let volume = frame.traded().row.map(|r| r.volume);
+            self.last.push(of_day, frame.stat(RATE), volume);
+        }
     }
 }
