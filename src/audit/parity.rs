@@ -181,7 +181,7 @@ impl<'a> Streamer<'a> {
             let Some(mut live) = self.begin(day)? else {
                 return Ok(None);
             };
-            let n = (arrivals.list.len() as f64 * share) as usize;
+            let n = place_of(*share, arrivals.list.len());
             for arrival in arrivals.list.iter().take(n) {
                 live.push(arrival.arrived.clone())?;
             }
@@ -203,6 +203,16 @@ impl<'a> Streamer<'a> {
         require_same(day, &said, &bits_of(&bars.rows, &bars.stat_values))?;
         Ok(Some((bars, n_late)))
     }
+}
+
+/// Returns the number of events before a share of them is through.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of 0 to 1 of a length is a length"
+)]
+fn place_of(share: f64, len: usize) -> usize {
+    (len as f64 * share.clamp(0.0, 1.0)) as usize
 }
 
 /// Two lives of one day may differ in length only.

@@ -99,9 +99,9 @@ fn features_are_written_a_row_per_minute() {
             values[m + 1 - 15..=m].iter().map(|v| v.unwrap()).sum()
         };
         let tfi = features.f64("tfi_15");
-        for m in 15..1_440 {
+        for (m, found) in tfi.iter().enumerate().skip(15) {
             let (v, b) = (sum(&volume, m), sum(&bought, m));
-            let found = tfi[m].unwrap();
+            let found = found.unwrap();
             assert!(
                 (found - (2.0 * b - v) / v).abs() < 1e-9,
                 "{day} {m}: {found}"

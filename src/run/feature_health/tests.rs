@@ -59,7 +59,7 @@ fn columns_are_described_by_what_they_held() {
     for m in 0..100_i64 {
         let (has_row, in_gap) = (m >= 3, (3..10).contains(&m));
         let is_there = m >= 12;
-        let steady = is_there.then(|| (m % 10) as f64);
+        let steady = is_there.then_some((m % 10) as f64);
         // Stands still for 20 minutes, then is 100 for one.
         let odd = is_there.then_some(match m {
             40..60 => 7.0,

@@ -132,6 +132,10 @@ type Known<T> = Option<(i64, T)>;
 
 /// The market of one instrument during one day.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts about the book that is being applied"
+)]
 pub(super) struct MarketState {
     inputs: MarketInputs,
     stale_us: i64,
