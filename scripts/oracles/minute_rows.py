@@ -776,9 +776,11 @@ def volume_bucket(lake, date, share):
         day = lakefiles.day_of(start - back * 86_400_000_000 + 1)
         source = next((n for n in ("trades", "agg_trades") if lake.has(n, day)), None)
         if source:
-            sizes = [q for (q,) in lake.rows(source, day, ["qty"])]
-            if sizes:
-                volumes.append(math.fsum(sizes))
+            rows = list(lake.rows(source, day, ["ts_event", "qty"]))
+            first, hour = start - back * 86_400_000_000, 3_600_000_000
+            # A day that does not reach from its first hour into its last is not whole.
+            if rows and rows[0][0] < first + hour and rows[-1][0] >= first + 24 * hour - hour:
+                volumes.append(math.fsum(q for _, q in rows))
     return share * sum(volumes) / len(volumes) if volumes else None
 
 

@@ -184,18 +184,21 @@ pub fn over_sockets(
     let mut dice = ChaCha8Rng::seed_from_u64(sockets.seed);
     let mut below =
         move |n: i64| i64::try_from(dice.next_u64() % n.unsigned_abs().max(1)).unwrap_or(0);
-    let mut down: [Vec<i64>; 2] = [Vec::new(), Vec::new()];
-    for socket in &mut down {
-        for _ in 0..sockets.n_disconnects {
-            socket.push(day.start().0 + below(quant_core::time::MICROS_PER_DAY));
-        }
-    }
     place_states(&mut list, micro);
     let (mut sent, placed): (Vec<_>, Vec<_>) =
         (list.into_iter()).partition(|a| can_be_late(a.arrived.dataset));
     sent.retain(|a| !a.flagged && day.range().contains(UnixMicros(a.ts())));
     // Both sockets see the stream in order.
     sent.sort_by_key(Arrival::ts);
+    // Down while there is something to lose: a recording may cover minutes of its day.
+    let first = sent.first().map_or(day.start().0, Arrival::ts);
+    let last = sent.last().map_or(first, Arrival::ts);
+    let mut down: [Vec<i64>; 2] = [Vec::new(), Vec::new()];
+    for socket in &mut down {
+        for _ in 0..sockets.n_disconnects {
+            socket.push(first + below(last - first + 1));
+        }
+    }
     let mut delay = [sockets.max_delay_us / 4; 2];
     let mut last = [(i64::MIN, 0_i64); 2];
     let mut lost: BTreeMap<Dataset, Vec<usize>> = BTreeMap::new();

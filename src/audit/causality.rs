@@ -16,7 +16,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde::Serialize;
 
 use super::cut::{Availability, Future, cut_raw};
-use super::scratch::{Scratch, copy_lake};
+use super::scratch::{Scratch, copy_lake, pin_sources};
 use super::table::{Comparison, Table};
 use crate::config::Config;
 use crate::error::{CommandError, CommandResult, ErrorKind};
@@ -127,6 +127,7 @@ pub fn audit(
     let config = &prepared(config)?;
     let base = scratch.path().join("base");
     copy_lake(&config.raw.paths.lake, &base)?;
+    pin_sources(config, &base)?;
     let reference = pipeline.tables(&in_lake(config, &base))?;
     // Long after the range: gone once and for all, so that a probe need not rewrite the rest of a large lake.
     let short = scratch.path().join("short");

@@ -6,7 +6,13 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{CommandError, CommandResult, ErrorKind};
+use quant_lake::layout::Lake;
+use quant_lake::stream::StreamSets;
+
+use crate::config::Config;
+use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::run::bars::BarSetSpec;
+use crate::run::pipeline::instrument_keys;
 
 /// Folders of a lake that a rebuild reads or writes; downloaded originals and quarantine are not among them.
 const PARTS: [&str; 4] = ["raw", "openings", "bars", "features"];
@@ -105,6 +111,49 @@ fn sweep(lake: &Path) {
             drop(fs::remove_dir_all(&path));
         }
     }
+}
+
+/// Leaves each day of a scratch lake only the source its bars are made from.
+///
+/// Which source a day has rows of is a fact of the lake, known when its day is over; the audit takes rows away, and must not make
+/// the product choose again.
+///
+/// # Errors
+/// Reading errors of the lake; internal ones of the file system.
+pub fn pin_sources(config: &Config, lake: &Path) -> CommandResult<()> {
+    let spec = BarSetSpec::of(&config.raw)?;
+    let at = Lake::new(lake);
+    for instrument in instrument_keys(config) {
+        let sets = StreamSets::open(&at, &instrument, &spec.sources).data_error()?;
+        for &dataset in &spec.sources {
+            let Some(set) = sets.get(dataset) else {
+                continue;
+            };
+            let unused: Vec<String> = (set.manifest().partitions.iter())
+                .filter(|p| sets.choose(&spec.sources, p.date) != Some(dataset))
+                .map(|p| p.date.to_string())
+                .collect();
+            if !unused.is_empty() {
+                unlist(&at.manifest_path(set.spec()), &unused)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes days out of a manifest; the file it was linked to stays as it is.
+fn unlist(manifest: &Path, days: &[String]) -> CommandResult<()> {
+    let text = fs::read(manifest).map_err(|e| CommandError::io("read", manifest, &e))?;
+    let mut tree: serde_json::Value = serde_json::from_slice(&text).internal_error()?;
+    if let Some(partitions) = tree.get_mut("partitions").and_then(|p| p.as_array_mut()) {
+        partitions.retain(|p| {
+            let date = p.get("date").and_then(|d| d.as_str());
+            !date.is_some_and(|d| days.iter().any(|day| day == d))
+        });
+    }
+    let text = serde_json::to_vec_pretty(&tree).internal_error()?;
+    fs::remove_file(manifest).map_err(|e| CommandError::io("replace", manifest, &e))?;
+    fs::write(manifest, text).map_err(|e| CommandError::io("write", manifest, &e))
 }
 
 /// Copies the partitions of a lake. Locks and temporaries stay behind.

@@ -61,6 +61,9 @@ fn help() {
     ] {
         snapshot(&format!("help_{command}"), &[command, "--help"]);
     }
+    for what in ["causality", "parity"] {
+        snapshot(&format!("help_audit_{what}"), &["audit", what, "--help"]);
+    }
 }
 
 #[test]

@@ -97,9 +97,9 @@ fn what_is_lost_or_late_is_exactly_what_the_watermark_rule_leaves_out() {
     for a in sent.list.iter().filter(|a| can_be_late(a.arrived.dataset)) {
         let watermark = newest.iter().max().map_or(i64::MIN, |n| n - 250_000);
         if a.ts() < watermark {
-            late.push(id(a))
+            late.push(id(a));
         } else {
-            on_time.push(id(a))
+            on_time.push(id(a));
         }
         newest.push(a.ts());
         // Only the largest matters; keep the list short.

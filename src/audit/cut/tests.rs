@@ -305,7 +305,7 @@ fn rows_are_removed_by_their_places() {
     bench.put(day(), &rows);
     let before = bench.rows(Dataset::Trades, day());
     let remove = |rows: &[usize]| {
-        remove_rows(&bench.lake, &bench.instrument, Dataset::Trades, day(), rows).unwrap()
+        remove_rows(&bench.lake, &bench.instrument, Dataset::Trades, day(), rows).unwrap();
     };
     remove(&[4, 1]);
     let ids = |b: &RecordBatch| {

@@ -53,7 +53,9 @@ fn records_without_their_value_are_no_events() {
     };
     bench.put(day(), &[metrics(at(0), 4.0), without]);
     let found = events(&bench, Dataset::Metrics);
-    assert!(matches!(&found[0], Some(Event::OpenInterest(x)) if x.open_interest == 4.0));
+    assert!(
+        matches!(&found[0], Some(Event::OpenInterest(x)) if x.open_interest.to_bits() == 4.0_f64.to_bits())
+    );
     assert_eq!(found[1], None);
 }
 

@@ -70,7 +70,7 @@ fn the_original_never_changes_and_nothing_stays() {
         copy_lake(root, &base).unwrap();
         let copy = Bench {
             dir: tempfile::tempdir().unwrap(),
-            lake: quant_lake::layout::Lake::new(&base),
+            lake: Lake::new(&base),
             instrument: bench.instrument.clone(),
         };
         copy.put(day(), &[trade(at(7), 2, 1.0, 2.0)]);

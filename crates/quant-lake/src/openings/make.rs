@@ -8,7 +8,7 @@ use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, RecordBatch};
 use quant_core::market::book::LocalBook;
 use quant_core::market::{BookLevel, BookSnapshot, Event, Side, Touch, TouchAt};
-use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
+use quant_core::time::{Day, MICROS_PER_HOUR, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 
 use super::{DayOpening, OpeningError};
 use crate::manifest::{Partition, Source};
@@ -72,6 +72,17 @@ pub struct OpeningPlan<'a> {
     pub spec: &'a MicroSpec,
 }
 
+/// Returns whether trades reach from the first hour of a day into its last: part of a day would make buckets too small.
+fn spans_day(partition: &Partition) -> bool {
+    let range = partition.date.range();
+    partition
+        .ts_min
+        .zip(partition.ts_max)
+        .is_some_and(|(first, last)| {
+            first < range.start.plus(MICROS_PER_HOUR) && last >= range.end.plus(-MICROS_PER_HOUR)
+        })
+}
+
 impl OpeningPlan<'_> {
     fn before(&self) -> Day {
         self.day.day.plus(-1)
@@ -83,7 +94,7 @@ impl OpeningPlan<'_> {
             let day = self.day.day.plus(-i32::from(back));
             let dataset = self.sets.choose(self.bars, day)?;
             let partition = self.sets.partition(dataset, day)?;
-            let is_whole = dataset != Dataset::Klines1m && partition.rows > 0;
+            let is_whole = dataset != Dataset::Klines1m && spans_day(partition);
             is_whole.then_some((back, dataset, partition))
         })
     }

@@ -81,6 +81,12 @@ impl StreamSets {
             .map(|c| c.0)
     }
 
+    /// Returns the first of `preference` that the lake lists for the day, with rows or not: how many rows came is known at its end.
+    fn listed(&self, preference: &[Dataset], day: Day) -> Option<Dataset> {
+        let mut held = preference.iter().copied();
+        held.find(|d| self.partition(*d, day).is_some())
+    }
+
     /// Returns those of `datasets` that hold the day.
     pub fn held(&self, datasets: &[Dataset], day: Day) -> Vec<Dataset> {
         let holds = |d: &&Dataset| {
@@ -130,8 +136,8 @@ impl StreamSets {
                 inputs,
             };
         };
-        let book = self.choose(&spec.book, day);
-        let quotes = self.choose(&spec.quotes, day);
+        let book = self.listed(&spec.book, day);
+        let quotes = self.listed(&spec.quotes, day);
         let from_ticker = quotes == Some(Dataset::BookTicker);
         DayPlan {
             day,
