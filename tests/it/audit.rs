@@ -370,9 +370,9 @@ fn three_days_with_faults_and_a_kill() {
         }
         let sockets = ways[1]["detail"].as_str().unwrap();
         assert!(!sockets.contains(" 0 of them left out"), "{sockets}");
-        // Nobody was forced.
+        // Nobody was forced, and on days as quiet as these the ratio to the median of days stays null.
         let empty: Vec<String> = (compared(&report).into_iter())
-            .filter(|(name, n)| *n == 0 && !name.contains("/liq_"))
+            .filter(|(name, n)| *n == 0 && !name.contains("/liq_") && !name.contains("/rv_ratio_"))
             .map(|(name, _)| name)
             .collect();
         assert!(empty.is_empty(), "{empty:?}");
