@@ -102,10 +102,15 @@ mod made {
                 before,
                 &[
                     trade(t, 100 - back, 7.0, 1.0),
-                    trade(t + S, 200 - back, 8.0, qty),
+                    trade(t + day_us - S, 200 - back, 8.0, qty),
                 ],
             );
         }
+        // Half a day makes no bucket.
+        bench.put(
+            day().plus(-3),
+            &[trade(at(-3 * day_us + 720 * M), 50, 7.0, 99.0)],
+        );
         bench.put(day(), &[trade(at(0), 999, 7.0, 1.0)]);
         let mut rows: Vec<_> = snapshot(at(-2 * day_us), 5, 15.0).into();
         rows.push(level(at(-2 * day_us + S), (6, 6), Some(5), 1, 14.0, 2.0));
@@ -147,7 +152,7 @@ mod made {
         let o = &made.opening;
         assert_eq!(
             (o.last_price, o.last_trade_ts),
-            (Some(8.0), Some(UnixMicros(at(-1440 * M + S))))
+            (Some(8.0), Some(UnixMicros(at(-S))))
         );
         // The last quote was late.
         let touch = o.touch.unwrap();
@@ -178,7 +183,7 @@ mod made {
             Some((place, 0.5))
         );
         assert_eq!(o.state.index, None);
-        // Days with trades among the seven before: 1, 2 and 4 days ago; a tenth of their mean.
+        // Whole days of trades among the seven before: 1, 2 and 4 days ago; a tenth of their mean.
         assert_eq!(made.volumes, [(1, 4.0), (2, 6.0), (4, 11.0)]);
         assert!((made.volume_bucket.unwrap() - 0.7).abs() < 1e-12);
         let names: Vec<String> = sources

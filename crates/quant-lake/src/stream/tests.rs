@@ -346,10 +346,9 @@ fn klines_are_bars_of_the_minute_that_ends() {
 }
 
 #[test]
-fn a_plan_chooses_what_has_rows_and_names_what_it_reads() {
+fn a_plan_chooses_what_is_listed_and_names_what_it_reads() {
     let bench = Bench::new(um());
     bench.put(day(), &[trade(at(0), 1, 7.0, 1.0)]);
-    bench.put::<crate::venues::records::BookTickerRow>(day(), &[]);
     bench.put(day(), &snapshot(at(S), 5, 15.0));
     bench.put(day().plus(1), &[funding(day().end().0, 0.5)]);
     bench.put(day(), &[funding(at(0), 0.5), funding(at(480 * M), 0.5)]);
@@ -374,8 +373,8 @@ fn a_plan_chooses_what_has_rows_and_names_what_it_reads() {
             "funding/date=2024-01-03",
         ]
     );
-    // With quotes the touch is theirs; without statistics only the trades count.
-    bench.put(day(), &[quote(at(S), 1, 7.0)]);
+    // With quotes the touch is theirs, however many came; without statistics only the trades count.
+    bench.put::<crate::venues::records::BookTickerRow>(day(), &[]);
     let sets = bench.sets(&spec);
     let plan = sets.plan(day(), Dataset::Trades, Some(&spec));
     assert_eq!(plan.quote_source(), "book_ticker");
