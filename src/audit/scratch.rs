@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use quant_lake::layout::Lake;
+use quant_lake::manifest::{Manifest, Partition};
 use quant_lake::stream::StreamSets;
 
 use crate::config::Config;
@@ -129,31 +130,30 @@ pub fn pin_sources(config: &Config, lake: &Path) -> CommandResult<()> {
             let Some(set) = sets.get(dataset) else {
                 continue;
             };
-            let unused: Vec<String> = (set.manifest().partitions.iter())
-                .filter(|p| sets.choose(&spec.sources, p.date) != Some(dataset))
-                .map(|p| p.date.to_string())
-                .collect();
-            if !unused.is_empty() {
-                unlist(&at.manifest_path(set.spec()), &unused)?;
+            let is_used = |p: &Partition| sets.choose(&spec.sources, p.date) == Some(dataset);
+            let old = set.manifest();
+            let used: Vec<&Partition> = old.partitions.iter().filter(|p| is_used(p)).collect();
+            if used.len() < old.partitions.len() {
+                let mut new = old.clone();
+                new.partitions.clear();
+                for partition in used {
+                    drop(new.insert(partition.clone(), set.spec().interval_us));
+                }
+                replace(&at.manifest_path(set.spec()), &new)?;
             }
         }
     }
     Ok(())
 }
 
-/// Takes days out of a manifest; the file it was linked to stays as it is.
-fn unlist(manifest: &Path, days: &[String]) -> CommandResult<()> {
-    let text = fs::read(manifest).map_err(|e| CommandError::io("read", manifest, &e))?;
-    let mut tree: serde_json::Value = serde_json::from_slice(&text).internal_error()?;
-    if let Some(partitions) = tree.get_mut("partitions").and_then(|p| p.as_array_mut()) {
-        partitions.retain(|p| {
-            let date = p.get("date").and_then(|d| d.as_str());
-            !date.is_some_and(|d| days.iter().any(|day| day == d))
-        });
+/// Writes another manifest in the place of one, or none if it lists nothing; the file it was linked to stays as it is.
+fn replace(path: &Path, manifest: &Manifest) -> CommandResult<()> {
+    fs::remove_file(path).map_err(|e| CommandError::io("replace", path, &e))?;
+    if manifest.partitions.is_empty() {
+        return Ok(());
     }
-    let text = serde_json::to_vec_pretty(&tree).internal_error()?;
-    fs::remove_file(manifest).map_err(|e| CommandError::io("replace", manifest, &e))?;
-    fs::write(manifest, text).map_err(|e| CommandError::io("write", manifest, &e))
+    let text = serde_json::to_vec_pretty(manifest).internal_error()?;
+    fs::write(path, text).map_err(|e| CommandError::io("write", path, &e))
 }
 
 /// Copies the partitions of a lake. Locks and temporaries stay behind.

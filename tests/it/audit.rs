@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use crate::support::{Ran, command, listing, run};
 
-const ARCHIVE: &str =
-    "trades,book_ticker,depth_bands,funding,metrics,mark_klines,index_klines,premium_klines";
+const ARCHIVE: &str = "klines_1m,trades,book_ticker,depth_bands,funding,metrics,mark_klines,index_klines,premium_klines";
 
 /// What is made: days from 2024-01-01 on, events a day, and whether a book is recorded.
 struct World {
