@@ -2,7 +2,9 @@
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int8Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array as _, BooleanArray, Float64Array, Int64Array, RecordBatch};
+use arrow_array::{
+    Array as _, ArrowPrimitiveType, BooleanArray, Float64Array, Int64Array, RecordBatch,
+};
 use arrow_buffer::ScalarBuffer;
 use quant_core::bars::{BarsError, MinuteBuilder, StatSet};
 use quant_core::market::book::TOP_LEVELS;
@@ -19,36 +21,9 @@ pub(super) type Key = (i64, i64);
 /// Key of a source that has ended.
 pub(super) const END: Key = (i64::MAX, i64::MAX);
 
-fn times(batch: &RecordBatch, column: usize) -> ScalarBuffer<i64> {
-    let array = batch.column(column);
-    array
-        .as_primitive::<TimestampMicrosecondType>()
-        .values()
-        .clone()
-}
-
-fn floats(batch: &RecordBatch, column: usize) -> ScalarBuffer<f64> {
-    batch
-        .column(column)
-        .as_primitive::<Float64Type>()
-        .values()
-        .clone()
-}
-
-fn ints(batch: &RecordBatch, column: usize) -> ScalarBuffer<i64> {
-    batch
-        .column(column)
-        .as_primitive::<Int64Type>()
-        .values()
-        .clone()
-}
-
-fn signs(batch: &RecordBatch, column: usize) -> ScalarBuffer<i8> {
-    batch
-        .column(column)
-        .as_primitive::<Int8Type>()
-        .values()
-        .clone()
+/// Returns the values of a column without nulls.
+fn values<T: ArrowPrimitiveType>(batch: &RecordBatch, column: usize) -> ScalarBuffer<T::Native> {
+    batch.column(column).as_primitive::<T>().values().clone()
 }
 
 /// Returns which rows came too late, if any did.
@@ -140,12 +115,17 @@ impl TradeCursor {
                 None => self.batches = None,
                 Some(batch) => {
                     self.rows = Some(TradeRows {
-                        ts: times(&batch, 0),
-                        price: floats(&batch, 1),
-                        qty: floats(&batch, 2),
-                        aggressor: signs(&batch, 3),
+                        ts: values::<TimestampMicrosecondType>(&batch, 0),
+                        price: values::<Float64Type>(&batch, 1),
+                        qty: values::<Float64Type>(&batch, 2),
+                        aggressor: values::<Int8Type>(&batch, 3),
                         late: self.skips_late.then(|| late(&batch, 4)).flatten(),
-                        ids: self.has_ids.then(|| (ints(&batch, 5), ints(&batch, 6))),
+                        ids: self.has_ids.then(|| {
+                            (
+                                values::<Int64Type>(&batch, 5),
+                                values::<Int64Type>(&batch, 6),
+                            )
+                        }),
                     });
                 }
             }
@@ -249,9 +229,9 @@ impl QuoteCursor {
                 None => self.batches = None,
                 Some(batch) => {
                     self.rows = Some(QuoteRows {
-                        ts: times(&batch, 0),
-                        id: ints(&batch, 1),
-                        values: [2, 3, 4, 5].map(|i| floats(&batch, i)),
+                        ts: values::<TimestampMicrosecondType>(&batch, 0),
+                        id: values::<Int64Type>(&batch, 1),
+                        values: [2, 3, 4, 5].map(|i| values::<Float64Type>(&batch, i)),
                         late: late(&batch, 6),
                     });
                 }
@@ -342,13 +322,13 @@ impl LevelRows {
 
     pub(crate) fn of(batch: &RecordBatch) -> Self {
         Self {
-            ts: times(batch, 0),
+            ts: values::<TimestampMicrosecondType>(batch, 0),
             is_snapshot: batch.column(1).as_boolean().clone(),
-            side: signs(batch, 2),
-            price: floats(batch, 3),
-            qty: floats(batch, 4),
-            first_id: ints(batch, 5),
-            last_id: ints(batch, 6),
+            side: values::<Int8Type>(batch, 2),
+            price: values::<Float64Type>(batch, 3),
+            qty: values::<Float64Type>(batch, 4),
+            first_id: values::<Int64Type>(batch, 5),
+            last_id: values::<Int64Type>(batch, 6),
             prev_id: batch.column(7).as_primitive::<Int64Type>().clone(),
             msg_end: batch.column(8).as_boolean().clone(),
             late: late(batch, 9),
@@ -523,8 +503,8 @@ impl ImageRows {
     pub(crate) fn of(batch: &RecordBatch) -> Self {
         let float = |i: usize| batch.column(i).as_primitive::<Float64Type>().clone();
         Self {
-            ts: times(batch, 0),
-            seq: ints(batch, 1),
+            ts: values::<TimestampMicrosecondType>(batch, 0),
+            seq: values::<Int64Type>(batch, 1),
             update_id: batch.column(2).as_primitive::<Int64Type>().clone(),
             levels: (0..TOP_LEVELS)
                 .map(|k| [0, 1, 2, 3].map(|j| float(3 + 4 * k + j)))
