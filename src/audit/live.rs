@@ -5,13 +5,14 @@
 
 use quant_core::bars::{DayBars, Microstructure, MinuteBuilder, MinuteRow, StatInputs};
 use quant_core::market::{
-    BookDelta, Event, Gap, InstrumentKey, StreamKey, Venue, WatermarkMerge, source_rank,
+    BookDelta, Event, Gap, InstrumentKey, Lost, StreamKey, TradeIds, Venue, WatermarkMerge,
+    source_rank,
 };
 use quant_core::time::{Day, UnixMicros};
 use quant_core::units::Micros;
 use quant_lake::openings::DayOpening;
 use quant_lake::schema::Dataset;
-use quant_lake::stream::{BookKind, ChainRule, DayPlan, Link, MicroSpec};
+use quant_lake::stream::{BookKind, ChainRule, DayPlan, Link, MicroSpec, numbers_trades};
 
 use super::pipeline::bar_values;
 use crate::error::{CommandResult, Kinded as _};
@@ -62,6 +63,8 @@ pub struct LiveDay {
     trades: Dataset,
     ready: Vec<(StreamKey, Event)>,
     last_trade: Option<i64>,
+    is_numbered: bool,
+    ids: TradeIds,
 }
 
 impl LiveDay {
@@ -95,6 +98,8 @@ impl LiveDay {
             trades: plan.bars,
             ready: Vec::new(),
             last_trade: None,
+            is_numbered: numbers_trades(instrument),
+            ids: TradeIds::default(),
         }
     }
 
@@ -210,6 +215,9 @@ impl LiveDay {
                     return Ok(());
                 }
                 self.last_trade = Some(trade.trade_id);
+                if self.is_numbered && self.ids.lost_before(trade.trade_id) {
+                    self.builder.on_lost_trades(trade.ts_event).data_error()?;
+                }
                 self.builder.on_trade(trade)
             }
             Event::Quote(quote) => self.builder.on_quote(quote),
@@ -235,6 +243,7 @@ impl LiveDay {
                 let gap = Event::Gap(Gap {
                     from: delta.ts_event,
                     to: delta.ts_event,
+                    lost: Lost::Everything,
                 });
                 self.builder
                     .on_other_at(&gap, delta.ts_event)

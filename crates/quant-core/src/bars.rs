@@ -18,8 +18,8 @@ pub use market_state::{GRID_US, MarketInputs, QuoteSource};
 pub use ohlcv::Ohlcv;
 pub use segment::{SegmentState, Segmenter};
 pub use stat::{
-    MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSet, StatSpec, StateUse,
-    StateValues,
+    GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSet, StatSpec,
+    StateUse, StateValues,
 };
 pub use stats::{Microstructure, N_STAT_COLUMNS, STAT_COLUMNS, STATS, stat_column, touch_flow};
 

@@ -8,8 +8,8 @@ use quant_core::bars::{
     QuoteSource, STAT_COLUMNS, StatInputs, stat_column,
 };
 use quant_core::market::{
-    BookDelta, BookLevel, BookSnapshot, DepthBands, Event, Funding, Gap, Liquidation, MarkPrice,
-    OpenInterest, Quote, Side, Touch, TouchAt, Trade,
+    BookDelta, BookLevel, BookSnapshot, DepthBands, Event, Funding, Gap, Liquidation, Lost,
+    MarkPrice, OpenInterest, Quote, Side, Touch, TouchAt, Trade,
 };
 use quant_core::time::{Day, MICROS_PER_DAY, MICROS_PER_MINUTE, UnixMicros};
 use quant_core::units::Micros;
@@ -76,6 +76,13 @@ struct LastBook {
 }
 
 #[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Taken {
+    Everything,
+    Trades,
+}
+
+#[derive(Clone, Copy, Deserialize)]
 struct Level {
     px: f64,
     qty: f64,
@@ -112,6 +119,7 @@ enum Record {
     },
     Gap {
         ts: i64,
+        lost: Taken,
     },
     Mark {
         ts: i64,
@@ -209,6 +217,14 @@ impl Record {
                 price,
                 qty,
             }),
+            Self::Gap { ts, lost } => Event::Gap(Gap {
+                from: UnixMicros(ts),
+                to: UnixMicros(ts),
+                lost: match lost {
+                    Taken::Everything => Lost::Everything,
+                    Taken::Trades => Lost::Trades,
+                },
+            }),
             _ => self.of_state(),
         }
     }
@@ -251,10 +267,7 @@ impl Record {
                 depth,
                 notional,
             }),
-            _ => Event::Gap(Gap {
-                from: ts_event,
-                to: ts_event,
-            }),
+            _ => unreachable!("`event` tells the others"),
         }
     }
 
@@ -264,7 +277,7 @@ impl Record {
             | Self::Quote { ts, .. }
             | Self::BookDelta { ts, .. }
             | Self::BookSnapshot { ts, .. }
-            | Self::Gap { ts }
+            | Self::Gap { ts, .. }
             | Self::Mark { ts, .. }
             | Self::Funding { ts, .. }
             | Self::OpenInterest { ts, .. }

@@ -7,8 +7,8 @@ use quant_core::bars::{
     QuoteSource, StatInputs,
 };
 use quant_core::market::{
-    BookLevel, BookSnapshot, DepthBands, Event, Funding, Gap, Liquidation, MarkPrice, OpenInterest,
-    Quote, Side, Trade,
+    BookLevel, BookSnapshot, DepthBands, Event, Funding, Gap, Liquidation, Lost, MarkPrice,
+    OpenInterest, Quote, Side, Trade,
 };
 use quant_core::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 
@@ -158,7 +158,11 @@ fn minute(m: i64, noise: &mut Noise) -> Vec<Fed> {
             out.push(Fed::Event(Event::BookSnapshot(image(ts))));
         }
         if step == 300 {
-            out.push(Fed::Event(Event::Gap(Gap { from: ts, to: ts })));
+            out.push(Fed::Event(Event::Gap(Gap {
+                from: ts,
+                to: ts,
+                lost: Lost::Everything,
+            })));
         }
         if step == 310 {
             snapshot(ts_us, &mut out);

@@ -17,7 +17,7 @@ use quant_core::time::Day;
 
 use crate::read::ReadError;
 
-pub use chain::{ChainRule, Link};
+pub use chain::{ChainRule, Link, numbers_trades};
 pub use merge::{DayStream, StreamReport};
 pub use plan::{BookKind, DayPlan, StreamSets};
 pub use spec::{MicroSpec, STATE_DATASETS};

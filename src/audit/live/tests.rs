@@ -155,6 +155,45 @@ fn order_ids_and_broken_chains_are_those_of_the_lake() {
 }
 
 #[test]
+fn lost_books_and_lost_trades_are_those_of_the_lake() {
+    let bench = Bench::new();
+    puts_market(&bench);
+    let (whole, _, _) = both(&bench, &micro(&[]), |_| {});
+    // Seven ids are missing at noon, and the book is lost at six in the morning.
+    let trades: Vec<_> = (0..2_000)
+        .map(|i| {
+            trade(
+                at(i * 40 * S),
+                i + 7 * i64::from(i >= 1_080),
+                100.0 + (i % 7) as f64,
+                1.0,
+            )
+        })
+        .collect();
+    bench.put(day(), &trades);
+    let book: Vec<L2DeltaRow> = (0..2_000)
+        .flat_map(|i| message(at(i * 40 * S), 10 * i + 3, None, 100.0, i == 0 || i == 600))
+        .map(|row| {
+            let is_lost = row.ts_event.0 == at(540 * 40 * S);
+            L2DeltaRow {
+                is_snapshot: row.is_snapshot || is_lost,
+                qty: if is_lost { 0.0 } else { row.qty },
+                ..row
+            }
+        })
+        // Ingestion writes nothing between a loss and the next image.
+        .filter(|row| !(at(540 * 40 * S) + 1..at(600 * 40 * S)).contains(&row.ts_event.0))
+        .collect();
+    bench.put(day(), &book);
+    let (batch, live, _) = both(&bench, &micro(&[]), |_| {});
+    assert_same(&batch, &live);
+    let depth = stat(&live, "depth_bid_tw");
+    assert!(depth.contains_key(&359) && !depth.contains_key(&361) && depth.contains_key(&401));
+    let kyle = |bars: &DayBars| stat(bars, "flow_n")[&720];
+    assert!(kyle(&live) < kyle(&whole), "{}", kyle(&live));
+}
+
+#[test]
 fn a_trade_that_arrives_twice_is_one() {
     let bench = Bench::new();
     puts_market(&bench);

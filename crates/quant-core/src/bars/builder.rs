@@ -5,7 +5,9 @@
 use crate::bars::market_state::MarketState;
 use crate::bars::ohlcv::{filled_row, ratio};
 use crate::bars::{BarSource, BarsError, MarketInputs, MinuteRow, Ohlcv, StatSet};
-use crate::market::{Bar, BookDelta, BookSnapshot, Event, Funding, Quote, Side, TouchAt, Trade};
+use crate::market::{
+    Bar, BookDelta, BookSnapshot, Event, Funding, Gap, Lost, Quote, Side, TouchAt, Trade,
+};
 use crate::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY, UnixMicros};
 
 /// Prices and quantities above this are refused: no instrument trades there, and sums and products of a day of
@@ -319,6 +321,21 @@ impl<X: StatSet> MinuteBuilder<X> {
             self.market.on_other(event, at.0, &mut self.extra);
         }
         Ok(())
+    }
+
+    /// Takes a loss of trades that is told by the trade at `at`; only the extra statistics see it.
+    ///
+    /// # Errors
+    /// `OutOfOrder` and `OtherDay`.
+    pub fn on_lost_trades(&mut self, at: UnixMicros) -> Result<(), BarsError> {
+        self.on_other_at(
+            &Event::Gap(Gap {
+                from: at,
+                to: at,
+                lost: Lost::Trades,
+            }),
+            at,
+        )
     }
 
     /// Takes one quote; only the extra statistics see it.

@@ -2,11 +2,11 @@
 //!
 //! It decides what is valid and fresh, cuts time into pieces and tells the statistics; it computes no statistic.
 
-use crate::bars::{MinuteClose, Opening, RowWriter, StatSet, StateUse, StateValues};
+use crate::bars::{GapScope, MinuteClose, Opening, RowWriter, StatSet, StateUse, StateValues};
 use crate::market::book::{LocalBook, TopBook};
 use crate::market::{
-    BookLevel, BookSnapshot, DepthBands, Event, Funding, MarkPrice, OpenInterest, Quote, Side,
-    Touch, Trade,
+    BookLevel, BookSnapshot, DepthBands, Event, Funding, Lost, MarkPrice, OpenInterest, Quote,
+    Side, Touch, Trade,
 };
 use crate::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 use crate::units::Micros;
@@ -367,6 +367,11 @@ impl MarketState {
     }
 
     fn on_message_end<X: StatSet>(&mut self, ts_us: i64, is_reset: bool, stats: &mut X) {
+        if is_reset && self.local.is_empty() {
+            // The stream says that it lost its book.
+            self.on_gap(ts_us, stats);
+            return;
+        }
         let is_same = !is_reset && !self.is_seen;
         if is_same && self.book_use.is_fresh(ts_us, self.stale_us) {
             self.renew(ts_us);
@@ -462,7 +467,10 @@ impl MarketState {
                     *band = Some((at_us, *depth));
                 }
             }
-            Event::Gap(_) => self.on_gap(at_us, stats),
+            Event::Gap(gap) => match gap.lost {
+                Lost::Everything => self.on_gap(at_us, stats),
+                Lost::Trades => self.on_lost_trades(stats),
+            },
             Event::BookSnapshot(image) => self.on_image(image, stats),
             Event::Trade(_)
             | Event::Quote(_)
@@ -487,7 +495,17 @@ impl MarketState {
         self.message = Message::Between;
         self.local.clear();
         self.last_trade = None;
-        stats.on_gap();
+        stats.on_gap(GapScope::All);
+    }
+
+    /// Ends what is made of trades; touch and book were not lost.
+    fn on_lost_trades<X: StatSet>(&mut self, stats: &mut X) {
+        self.last_trade = None;
+        stats.on_gap(if self.inputs.quotes == QuoteSource::None {
+            GapScope::TradesAndPrices
+        } else {
+            GapScope::Trades
+        });
     }
 
     /// Closes a minute: hands over the last pieces and has the statistics write their columns.

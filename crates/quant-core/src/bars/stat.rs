@@ -126,6 +126,24 @@ pub struct MinuteClose<'a> {
     pub state: &'a StateValues,
 }
 
+/// What a gap takes from statistics that go on over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapScope {
+    /// Everything: touches, books, prices, trades.
+    All,
+    /// What is made of trades, prices too: the day samples the prices of its trades.
+    TradesAndPrices,
+    /// What is made of trades; prices are of touches, which were not lost.
+    Trades,
+}
+
+impl GapScope {
+    /// Returns whether prices before and after are no longer comparable.
+    pub const fn breaks_prices(self) -> bool {
+        !matches!(self, Self::Trades)
+    }
+}
+
 /// What a day offers to its statistics, and their parameters; fixed before its first event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct StatInputs {
@@ -173,9 +191,9 @@ pub trait MinuteStat {
     #[inline]
     fn on_liquidation(&mut self, _order: &Liquidation) {}
 
-    /// Learns that something was lost: nothing pending may be continued.
+    /// Learns that something was lost: nothing pending of it may be continued.
     #[inline]
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _scope: GapScope) {}
 
     /// Writes exactly one value per column and starts the next minute.
     fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>);
@@ -202,7 +220,7 @@ pub trait StatSet {
     /// See [`MinuteStat::on_liquidation`].
     fn on_liquidation(&mut self, order: &Liquidation);
     /// See [`MinuteStat::on_gap`].
-    fn on_gap(&mut self);
+    fn on_gap(&mut self, scope: GapScope);
     /// See [`MinuteStat::close`].
     fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>);
 }
@@ -220,6 +238,6 @@ impl StatSet for () {
     fn hold_book(&mut self, _us: i64, _book: &TopBook) {}
     fn on_grid(&mut self, _ts: UnixMicros, _price: Option<f64>) {}
     fn on_liquidation(&mut self, _order: &Liquidation) {}
-    fn on_gap(&mut self) {}
+    fn on_gap(&mut self, _scope: GapScope) {}
     fn close(&mut self, _minute: &MinuteClose<'_>, _out: &mut RowWriter<'_>) {}
 }

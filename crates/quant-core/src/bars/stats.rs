@@ -27,7 +27,7 @@ mod wmid;
 
 pub use ofi::touch_flow;
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatInputs, StatSet, StatSpec};
+use crate::bars::{GapScope, MinuteClose, MinuteStat, RowWriter, StatInputs, StatSet, StatSpec};
 use crate::market::book::TopBook;
 use crate::market::{Liquidation, Touch, Trade};
 use crate::time::UnixMicros;
@@ -92,8 +92,8 @@ macro_rules! minute_stats {
                 $(self.$field.on_liquidation(order);)+
             }
 
-            fn on_gap(&mut self) {
-                $(self.$field.on_gap();)+
+            fn on_gap(&mut self, scope: GapScope) {
+                $(self.$field.on_gap(scope);)+
             }
 
             fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {

@@ -553,7 +553,7 @@ impl StatSet for Log {
     fn on_liquidation(&mut self, order: &Liquidation) {
         self.say(format!("liquidation {}", order.qty));
     }
-    fn on_gap(&mut self) {
+    fn on_gap(&mut self, _scope: GapScope) {
         self.say("gap".to_owned());
     }
     fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {
@@ -601,6 +601,7 @@ fn touches_are_valid_fresh_and_cut_at_minutes_and_gaps() {
     let gap = Event::Gap(crate::market::Gap {
         from: UnixMicros(s(26)),
         to: UnixMicros(s(26)),
+        lost: crate::market::Lost::Everything,
     });
     b.on_event(&gap).unwrap();
     b.on_quote(&quote(s(58), 20.0, 22.0)).unwrap();

@@ -222,6 +222,15 @@ pub struct Liquidation {
     pub qty: f64,
 }
 
+/// What a gap is known to have taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Anything may be missing.
+    Everything,
+    /// Trades, and nothing is said of quotes and books.
+    Trades,
+}
+
 /// The stream is known to have lost something: books are stale, windows end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -229,6 +238,8 @@ pub struct Gap {
     pub from: UnixMicros,
     /// Instant the stream is whole again.
     pub to: UnixMicros,
+    /// What may be missing.
+    pub lost: Lost,
 }
 
 /// Proof that a silent stream is alive: advances the watermark.

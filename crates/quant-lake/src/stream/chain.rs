@@ -1,8 +1,8 @@
 //! Whether a book message follows the one before it, by the ids in the lake.
 //!
-//! Ingestion keeps no message that does not follow: after a break, a lost connection or a lost line the book is void and the
-//! next rows are a snapshot message. So a break without one shows only where rows were merged or removed afterwards, or
-//! between two days. Ids reach back over messages that changed no level, which have no rows.
+//! Ingestion keeps no message that does not follow: after a break, a lost connection or a lost line it writes that the book is
+//! lost, and the next rows are a snapshot message. So a break without one shows only where rows were merged or removed
+//! afterwards, or between two days. Ids reach back over messages that changed no level, which have no rows.
 
 use quant_core::market::{InstrumentKey, Market, Venue};
 
@@ -26,6 +26,11 @@ pub struct Link {
     pub last_id: i64,
     /// It was a snapshot.
     pub is_snapshot: bool,
+}
+
+/// Returns whether a venue numbers trades, and aggregates of them, one by one.
+pub fn numbers_trades(instrument: &InstrumentKey) -> bool {
+    instrument.exchange.venue == Venue::Binance
 }
 
 impl ChainRule {

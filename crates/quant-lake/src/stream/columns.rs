@@ -8,7 +8,7 @@ use arrow_array::{
 use arrow_buffer::ScalarBuffer;
 use quant_core::bars::{BarsError, MinuteBuilder, StatSet};
 use quant_core::market::book::TOP_LEVELS;
-use quant_core::market::{BookLevel, BookSnapshot, Event, Gap, Quote, Side};
+use quant_core::market::{BookLevel, BookSnapshot, Event, Gap, Lost, Quote, Side, TradeIds};
 use quant_core::time::UnixMicros;
 
 use super::chain::{ChainRule, Link};
@@ -47,9 +47,38 @@ pub(super) struct TradeCursor {
     batches: Option<Batches>,
     rows: Option<TradeRows>,
     at: usize,
-    has_ids: bool,
-    skips_late: bool,
+    needs: TradeNeeds,
+    ids: TradeIds,
     pub(super) n_late: u64,
+    pub(super) n_losses: u64,
+}
+
+/// What is read of trades besides time, price, quantity and side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct TradeNeeds {
+    /// Rows are aggregates: how many trades they stand for.
+    pub(super) aggregates: bool,
+    /// Rows that came too late are left out.
+    pub(super) late: bool,
+    /// Trades are numbered, and missing numbers are losses.
+    pub(super) numbers: bool,
+}
+
+impl TradeNeeds {
+    /// Returns the columns to open a partition with.
+    pub(super) fn columns(self) -> Vec<&'static str> {
+        let mut out = vec!["ts_event", "price", "qty", "aggressor"];
+        if self.late {
+            out.push("late");
+        }
+        if self.numbers {
+            out.push("trade_id");
+        }
+        if self.aggregates {
+            out.extend(["first_id", "last_id"]);
+        }
+        out
+    }
 }
 
 #[derive(Debug)]
@@ -59,38 +88,46 @@ struct TradeRows {
     qty: ScalarBuffer<f64>,
     aggressor: ScalarBuffer<i8>,
     /// First and last trade id of aggregates.
-    ids: Option<(ScalarBuffer<i64>, ScalarBuffer<i64>)>,
+    stands_for: Option<(ScalarBuffer<i64>, ScalarBuffer<i64>)>,
+    /// Numbers of numbered trades.
+    numbers: Option<ScalarBuffer<i64>>,
     late: Option<BooleanArray>,
 }
 
-impl TradeCursor {
-    const COLUMNS: [&str; 7] = [
-        "ts_event",
-        "price",
-        "qty",
-        "aggressor",
-        "late",
-        "first_id",
-        "last_id",
-    ];
-
-    /// Returns the columns to open a partition with.
-    pub(super) fn columns(has_ids: bool, skips_late: bool) -> &'static [&'static str] {
-        match (has_ids, skips_late) {
-            (false, false) => &Self::COLUMNS[..4],
-            (false, true) => &Self::COLUMNS[..5],
-            (true, _) => &Self::COLUMNS,
+impl TradeRows {
+    fn of(batch: &RecordBatch, needs: TradeNeeds) -> Self {
+        let mut next = 3;
+        let mut optional = |is_there: bool| {
+            next += usize::from(is_there);
+            is_there.then_some(next)
+        };
+        let late_at = optional(needs.late);
+        let numbers_at = optional(needs.numbers);
+        let first_at = optional(needs.aggregates);
+        let last_at = optional(needs.aggregates);
+        let integers = |at: usize| values::<Int64Type>(batch, at);
+        Self {
+            ts: values::<TimestampMicrosecondType>(batch, 0),
+            price: values::<Float64Type>(batch, 1),
+            qty: values::<Float64Type>(batch, 2),
+            aggressor: values::<Int8Type>(batch, 3),
+            stands_for: first_at.map(integers).zip(last_at.map(integers)),
+            numbers: numbers_at.map(integers),
+            late: late_at.and_then(|at| late(batch, at)),
         }
     }
+}
 
-    pub(super) const fn new(batches: Option<Batches>, has_ids: bool, skips_late: bool) -> Self {
+impl TradeCursor {
+    pub(super) fn new(batches: Option<Batches>, needs: TradeNeeds) -> Self {
         Self {
             batches,
             rows: None,
             at: 0,
-            has_ids,
-            skips_late,
+            needs,
+            ids: TradeIds::default(),
             n_late: 0,
+            n_losses: 0,
         }
     }
 
@@ -113,21 +150,7 @@ impl TradeCursor {
             };
             match batches.next()? {
                 None => self.batches = None,
-                Some(batch) => {
-                    self.rows = Some(TradeRows {
-                        ts: values::<TimestampMicrosecondType>(&batch, 0),
-                        price: values::<Float64Type>(&batch, 1),
-                        qty: values::<Float64Type>(&batch, 2),
-                        aggressor: values::<Int8Type>(&batch, 3),
-                        late: self.skips_late.then(|| late(&batch, 4)).flatten(),
-                        ids: self.has_ids.then(|| {
-                            (
-                                values::<Int64Type>(&batch, 5),
-                                values::<Int64Type>(&batch, 6),
-                            )
-                        }),
-                    });
-                }
+                Some(batch) => self.rows = Some(TradeRows::of(&batch, self.needs)),
             }
         }
     }
@@ -152,9 +175,15 @@ impl TradeCursor {
                 continue;
             }
             // An aggregate holds the raw trades first_id..=last_id; ids left out by the venue make this an upper bound.
-            let n_trades = rows.ids.as_ref().map_or(1, |(first, last)| {
+            let n_trades = rows.stands_for.as_ref().map_or(1, |(first, last)| {
                 u32::try_from((last[i] - first[i]).saturating_add(1).max(1)).unwrap_or(u32::MAX)
             });
+            if let Some(numbers) = &rows.numbers
+                && self.ids.lost_before(numbers[i])
+            {
+                builder.on_lost_trades(UnixMicros(ts[i]))?;
+                self.n_losses += 1;
+            }
             let sign = side_of(aggressor[i]).sign();
             builder.on_trade_fields(ts[i], price[i], qty[i], sign, n_trades)?;
             i += 1;
@@ -443,6 +472,7 @@ impl LevelCursor {
                     let gap = Event::Gap(Gap {
                         from: UnixMicros(self.last_ts.min(ts[i])),
                         to: UnixMicros(ts[i]),
+                        lost: Lost::Everything,
                     });
                     builder.on_other_at(&gap, UnixMicros(ts[i]))?;
                     self.n_gaps += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use quant_core::bars::{MinuteBuilder, MinuteClose, RowWriter, StatSet};
+use quant_core::bars::{GapScope, MinuteBuilder, MinuteClose, RowWriter, StatSet};
 use quant_core::market::book::TopBook;
 use quant_core::market::{InstrumentKey, Liquidation, Touch, Trade};
 use quant_core::time::{Day, UnixMicros};
@@ -161,8 +161,12 @@ impl StatSet for Told {
     fn on_liquidation(&mut self, order: &Liquidation) {
         self.say(order.ts_event, &format!("liquidation {}", order.price));
     }
-    fn on_gap(&mut self) {
-        self.0.lock().unwrap().push("gap".to_owned());
+    fn on_gap(&mut self, scope: GapScope) {
+        let what = match scope {
+            GapScope::All => "gap",
+            GapScope::Trades | GapScope::TradesAndPrices => "trades lost",
+        };
+        self.0.lock().unwrap().push(what.to_owned());
     }
     fn close(&mut self, minute: &MinuteClose<'_>, _out: &mut RowWriter<'_>) {
         let s = minute.state;

@@ -5,9 +5,9 @@ use quant_core::market::Event;
 use quant_core::time::{Day, UnixMicros};
 
 use super::StreamError;
-use super::chain::{ChainRule, Link};
+use super::chain::{ChainRule, Link, numbers_trades};
 use super::columns::{
-    END, ImageCursor, ImageRows, Key, LevelCursor, LevelRows, QuoteCursor, TradeCursor,
+    END, ImageCursor, ImageRows, Key, LevelCursor, LevelRows, QuoteCursor, TradeCursor, TradeNeeds,
 };
 use super::plan::{BookKind, DayPlan, StreamSets};
 use super::prefetch::Batches;
@@ -19,8 +19,10 @@ use crate::schema::Dataset;
 /// What was seen while a day was driven, besides what the builder tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamReport {
-    /// Book messages that did not follow.
+    /// Book messages that did not follow, though ingestion had written no loss.
     pub n_gaps: u64,
+    /// Times that trades were lost, told by their ids.
+    pub n_lost_trades: u64,
     /// Rows left out because they came after the watermark.
     pub n_late: u64,
 }
@@ -74,14 +76,16 @@ impl DayStream {
         };
         let shares_ids = ChainRule::shares_ids(sets.instrument());
         let has_klines = plan.bars == Dataset::Klines1m;
-        let has_ids = plan.bars == Dataset::AggTrades;
-        // Sets without microstructure stay what they were: they take every row.
-        let skips_late = micro.is_some();
+        let needs = TradeNeeds {
+            aggregates: plan.bars == Dataset::AggTrades,
+            // Sets without microstructure stay what they were: they take every row.
+            late: micro.is_some(),
+            numbers: micro.is_some() && numbers_trades(sets.instrument()),
+        };
         let trades = if has_klines {
             None
         } else {
-            let columns = TradeCursor::columns(has_ids, skips_late);
-            Some(batches(plan.bars, columns)?)
+            Some(batches(plan.bars, &needs.columns())?)
         };
         let quotes = plan
             .quotes
@@ -104,7 +108,7 @@ impl DayStream {
         };
         Ok(Self {
             day: plan.day,
-            trades: TradeCursor::new(trades, has_ids, skips_late),
+            trades: TradeCursor::new(trades, needs),
             quotes: QuoteCursor::new(quotes, shares_ids),
             book,
             small: state::read_day(sets, micro, plan.day, has_klines, memo)?,
@@ -157,6 +161,7 @@ impl DayStream {
         };
         Ok(StreamReport {
             n_gaps,
+            n_lost_trades: self.trades.n_losses,
             n_late: self.trades.n_late + self.quotes.n_late + book_late,
         })
     }

@@ -295,6 +295,59 @@ fn late_rows_are_left_out_where_there_are_statistics() {
 }
 
 #[test]
+fn ids_left_out_tell_of_lost_trades_where_trades_are_numbered() {
+    // 2..=5 are four, 7..=11 five, 13..=20 eight; the one of id 12 came late and is not in the stream.
+    let mut trades = [1, 6, 12, 21, 22].map(|id| trade(at(id), id, 7.0, 1.0));
+    let lost = |exchange: &str, trades: &[crate::venues::records::TradeRow]| {
+        let bench = Bench::new(instrument(exchange, "spot", "BTCUSDT"));
+        bench.put(day(), trades);
+        let (told, report) = bench.drive(day(), &micro(&[]));
+        let before: Vec<String> = told
+            .windows(2)
+            .filter(|pair| pair[0] == "trades lost")
+            .map(|pair| pair[1].clone())
+            .collect();
+        assert_eq!(report.n_lost_trades, before.len() as u64);
+        before
+    };
+    assert_eq!(
+        lost("binance", &trades),
+        ["0.000012: trade 7", "0.000021: trade 7"]
+    );
+    assert!(lost("bybit", &trades).is_empty());
+    trades[2].late = Some(true);
+    assert_eq!(lost("binance", &trades), ["0.000021: trade 7"]);
+}
+
+#[test]
+fn a_lost_book_is_a_gap_at_its_place() {
+    let bench = Bench::new(um());
+    bench.put(day(), &[trade(at(0), 1, 7.0, 1.0)]);
+    bench.put(day(), &[quote(at(S), 4, 15.0), quote(at(2 * S), 8, 15.5)]);
+    let mut rows: Vec<L2DeltaRow> = snapshot(at(S), 5, 15.0).into();
+    rows.push(L2DeltaRow {
+        is_snapshot: true,
+        ..level(at(2 * S), (7, 7), None, 1, 15.0, 0.0)
+    });
+    rows.extend(snapshot(at(6 * S), 20, 16.0));
+    bench.put(day(), &rows);
+    let (told, report) = bench.drive(day(), &micro(&[]));
+    assert_eq!(
+        told,
+        [
+            "0: trade 7",
+            "1: touch None 15",
+            "1: book None 15",
+            "gap",
+            "2: touch None 15.5",
+            "6: book None 16",
+        ]
+    );
+    // Told by ingestion, not found here.
+    assert_eq!(report.n_gaps, 0);
+}
+
+#[test]
 fn klines_are_bars_of_the_minute_that_ends() {
     let bench = Bench::new(um());
     let kline = |minute: i64, close| Kline {

@@ -1,6 +1,8 @@
 //! Sums of the regression of price changes on signed volume.
 
-use crate::bars::{GRID_US, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{
+    GRID_US, GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+};
 use crate::market::Trade;
 use crate::time::UnixMicros;
 
@@ -95,7 +97,7 @@ impl MinuteStat for Kyle {
         (self.start, self.flow) = (price, 0.0);
     }
 
-    fn on_gap(&mut self) {
+    fn on_gap(&mut self, _scope: GapScope) {
         self.start = None;
     }
 

@@ -1,6 +1,6 @@
 //! How often and how fast the best price comes back.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Touch;
 use crate::time::{MICROS_PER_SECOND, UnixMicros};
 
@@ -84,8 +84,10 @@ impl MinuteStat for Resilience {
         self.ask = self.step(self.ask, ts.0, |px| after.ask_px <= px, lost_ask);
     }
 
-    fn on_gap(&mut self) {
-        (self.bid, self.ask) = (None, None);
+    fn on_gap(&mut self, scope: GapScope) {
+        if scope == GapScope::All {
+            (self.bid, self.ask) = (None, None);
+        }
     }
 
     fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {

@@ -1,6 +1,6 @@
 //! Sums of powers of 5 s returns.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::time::UnixMicros;
 
 /// Sums over the returns that ended in the minute.
@@ -115,9 +115,11 @@ impl MinuteStat for Variance {
         self.price = price;
     }
 
-    fn on_gap(&mut self) {
+    fn on_gap(&mut self, scope: GapScope) {
         // The next instant then ends no return, and the one after pairs with none.
-        self.price = None;
+        if scope.breaks_prices() {
+            self.price = None;
+        }
     }
 
     fn close(&mut self, minute: &MinuteClose<'_>, out: &mut RowWriter<'_>) {

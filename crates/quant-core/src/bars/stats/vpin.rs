@@ -1,6 +1,6 @@
 //! Volume buckets closed in the minute and their imbalance.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Trade;
 
 /// Missing share of a bucket that counts as nothing, so that decimal quantities fill a decimal bucket exactly.
@@ -85,7 +85,7 @@ impl MinuteStat for Vpin {
         }
     }
 
-    fn on_gap(&mut self) {
+    fn on_gap(&mut self, _scope: GapScope) {
         (self.filled, self.signed) = (0.0, 0.0);
     }
 

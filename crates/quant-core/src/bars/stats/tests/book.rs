@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::day::quote;
 use super::tape::{
     BOOK_COLUMNS, Builder, Seen, TOUCH_COLUMNS, Tape, assert_same_rows, builder, check, columns,
     gap, inputs, minute, sec, value,
@@ -61,6 +62,37 @@ const MLOFI: std::ops::Range<&str> = "mlofi_01".."ofi_weighted";
 /// A side of ten levels of size 1, a unit apart.
 fn ten(best: f64, step: f64) -> Vec<(f64, f64)> {
     (0..10).map(|k| (best + step * f64::from(k), 1.0)).collect()
+}
+
+#[test]
+fn a_lost_book_ends_what_is_in_force_and_is_no_event_of_it() {
+    for quotes in [QuoteSource::BookTicker, QuoteSource::Book] {
+        let mut b = builder(inputs(quotes, 60), &Opening::default());
+        let book = [(Side::Sell, 12.0, 1.0), (Side::Buy, 10.0, 1.0)];
+        message(&mut b, sec(0), true, &book);
+        b.on_event(&quote(sec(0), 11.0, 2.0)).unwrap();
+        message(&mut b, sec(15), true, &[(Side::Buy, 10.0, 0.0)]);
+        b.on_event(&quote(sec(30), 11.5, 1.0)).unwrap();
+        message(&mut b, sec(45), true, &book);
+        message(&mut b, sec(50), false, &[(Side::Buy, 10.0, 2.0)]);
+        let day = b.finish(UnixMicros(minute(1)));
+        let of = |name: &str| {
+            let column = STAT_COLUMNS.iter().position(|c| *c == name).unwrap();
+            value(&day, 0, column)
+        };
+        // Nothing is in force from 15 s on: not the book before 45 s, not the touch before its next event.
+        assert_eq!(of("book_coverage"), Some(0.5), "{quotes:?}");
+        assert_eq!(of("n_book_updates"), Some(3.0));
+        // Only the last message has a before.
+        assert_eq!(of("book_added_bid"), Some(1.0));
+        assert_eq!(of("book_removed_bid"), Some(0.0));
+        let (coverage, ofi) = match quotes {
+            QuoteSource::BookTicker => (0.75, 0.0), // 10 at 0 s and 11 at 30 s are no change
+            _ => (0.5, 1.0),
+        };
+        assert_eq!(of("quote_coverage"), Some(coverage), "{quotes:?}");
+        assert_eq!(of("ofi"), Some(ofi), "{quotes:?}");
+    }
 }
 
 #[test]
@@ -386,11 +418,12 @@ fn expected(tape: &Tape<NaiveBook>, m: i64) -> Vec<(&'static str, Option<f64>)> 
     out
 }
 
-/// A message of levels (side, tick, eighths of a unit), or a gap.
+/// A message of levels (side, tick, eighths of a unit), a gap, or a message that says that the book is lost.
 #[derive(Clone, Debug)]
 enum Step {
     Levels(bool, Vec<(Side, i32, u32)>),
     Gap,
+    Lost,
 }
 
 fn price(tick: i32) -> f64 {
@@ -430,7 +463,7 @@ fn steps() -> impl Strategy<Value = Vec<(i64, Step)>> {
         Step::Levels(true, levels)
     });
     let delta = prop::collection::vec(level, 1..5).prop_map(|x| Step::Levels(false, x));
-    let what = prop_oneof![24 => delta, 4 => snapshot.clone(), 1 => Just(Step::Gap)];
+    let what = prop_oneof![24 => delta, 4 => snapshot.clone(), 1 => Just(Step::Gap), 1 => Just(Step::Lost)];
     (snapshot, prop::collection::vec((dt, what), 0..120)).prop_map(|(first, steps)| {
         let mut ts = sec(0);
         let place = |(dt, what)| {
@@ -449,6 +482,7 @@ fn run(steps: &[(i64, Step)], opening: &Opening, stale_s: i64) -> Builder {
     for (ts, step) in steps {
         match step {
             Step::Gap => gap(&mut b, *ts),
+            Step::Lost => message(&mut b, *ts, true, &[(Side::Buy, price(400), 0.0)]),
             Step::Levels(is_snapshot, levels) => {
                 let level = |(side, tick, n): &(Side, i32, u32)| (*side, price(*tick), size(*n));
                 let levels: Vec<_> = levels.iter().map(level).collect();

@@ -7,7 +7,7 @@ use crate::bars::{
     StatInputs, stat_column,
 };
 use crate::market::{
-    BookDelta, BookLevel, DepthBands, Event, Gap, Liquidation, MarkPrice, Quote, Side, Touch,
+    BookDelta, BookLevel, DepthBands, Event, Gap, Liquidation, Lost, MarkPrice, Quote, Side, Touch,
     TouchAt, Trade,
 };
 use crate::time::{Day, MICROS_PER_MINUTE, UnixMicros};
@@ -59,6 +59,15 @@ pub(super) fn gap(ts: i64) -> Event {
     Event::Gap(Gap {
         from: UnixMicros(ts),
         to: UnixMicros(ts),
+        lost: Lost::Everything,
+    })
+}
+
+pub(super) fn lost_trades(ts: i64) -> Event {
+    Event::Gap(Gap {
+        from: UnixMicros(ts),
+        to: UnixMicros(ts),
+        lost: Lost::Trades,
     })
 }
 
@@ -246,6 +255,7 @@ pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
                         price.round(),
                         if is_buy { qty } else { 0.0 },
                     ),
+                    28 => lost_trades(ts),
                     _ => gap(ts),
                 }
             })
@@ -298,7 +308,7 @@ pub(super) fn grid_price(has: Has, opening: &Opening, events: &[Event], g: i64) 
                 held = is_valid.then(|| (q.ts_event.0, q.bid_px / 2.0 + q.ask_px / 2.0));
             }
             Event::Trade(t) if !has.quotes => held = Some((t.ts_event.0, t.price)),
-            Event::Gap(_) => held = None,
+            Event::Gap(gap) if breaks_prices(has, gap) => held = None,
             _ => {}
         }
     }
@@ -306,11 +316,19 @@ pub(super) fn grid_price(has: Has, opening: &Opening, events: &[Event], g: i64) 
         .map(|(_, price)| price)
 }
 
-/// Returns whether something was lost in `[from, to)`.
-pub(super) fn is_broken(events: &[Event], from: i64, to: i64) -> bool {
-    let is_gap = |event: &&Event| matches!(event, Event::Gap(_));
-    events
-        .iter()
-        .filter(is_gap)
-        .any(|event| (from..to).contains(&ts_of(event)))
+/// Lost trades take prices only where those are theirs.
+pub(super) fn breaks_prices(has: Has, gap: &Gap) -> bool {
+    gap.lost == Lost::Everything || !has.quotes
+}
+
+/// Returns whether something that `counts` was lost in `[from, to)`.
+pub(super) fn is_broken(
+    events: &[Event],
+    from: i64,
+    to: i64,
+    counts: impl Fn(&Gap) -> bool,
+) -> bool {
+    events.iter().any(
+        |event| matches!(event, Event::Gap(gap) if counts(gap) && (from..to).contains(&gap.to.0)),
+    )
 }

@@ -210,7 +210,7 @@ proptest! {
         let returns: Vec<Option<f64>> = (1..=15 * 12)
             .map(|i| {
                 let (a, b) = price(i - 1).zip(price(i))?;
-                (!is_broken(&events, s(5 * (i - 1)), s(5 * i))).then(|| ln(b / a).abs())
+                (!is_broken(&events, s(5 * (i - 1)), s(5 * i), |gap| breaks_prices(has, gap))).then(|| ln(b / a).abs())
             })
             .collect();
         for m in 0..15 {

@@ -4,7 +4,7 @@ use crate::bars::{
     BarSource, DayBars, MarketInputs, Microstructure, MinuteBuilder, N_STAT_COLUMNS, Opening,
     QuoteSource, STAT_COLUMNS, StatInputs,
 };
-use crate::market::{Event, Gap};
+use crate::market::{Event, Gap, Lost};
 use crate::time::{Day, MICROS_PER_MINUTE, MICROS_PER_SECOND, UnixMicros};
 use crate::units::Micros;
 
@@ -41,7 +41,12 @@ pub(super) fn builder(inputs: MarketInputs, opening: &Opening) -> Builder {
 
 pub(super) fn gap(b: &mut Builder, ts_us: i64) {
     let ts = UnixMicros(ts_us);
-    b.on_event(&Event::Gap(Gap { from: ts, to: ts })).unwrap();
+    b.on_event(&Event::Gap(Gap {
+        from: ts,
+        to: ts,
+        lost: Lost::Everything,
+    }))
+    .unwrap();
 }
 
 /// Returns the value of a column in a minute; no value is ever infinite.

@@ -204,6 +204,37 @@ fn a_gap_takes_the_bucket_being_filled_only() {
 }
 
 #[test]
+fn lost_trades_take_what_is_made_of_trades() {
+    let events = [
+        quote(s(0), 100.0, 1.0),
+        trade(s(1), 5.0, 1.5, BUY),
+        lost_trades(s(12)), // takes the half bought, and the second interval
+        trade(s(12), 5.0, 0.75, SELL),
+        quote(s(13), 102.0, 1.0),
+        trade(s(24), 5.0, 0.25, SELL),
+        quote(s(32), 102.0, 1.0),
+        quote(s(50), 102.0, 1.0),
+    ];
+    // Buckets: one bought before the loss, one sold after it. Intervals: 0..10 with nothing in force at its start, 20..60 of 102 throughout, one with flow.
+    let has = Has {
+        bucket: Some(1.0),
+        ..QUOTES
+    };
+    let with_quotes = Rows::of(has, &Opening::default(), &events, 1);
+    assert_eq!(with_quotes.row(0, VPIN), [Some(2.0), Some(2.0)]);
+    let flow = [4.0, -0.25, 0.0, 0.0625, 0.0, 0.0];
+    assert_eq!(with_quotes.row(0, FLOW), flow.map(Some));
+    // The touch was not lost: returns from 5 s to 60 s, one of which is not 0.
+    assert_eq!(with_quotes.get(0, "rv_n"), Some(11.0));
+    assert_eq!(with_quotes.get(0, "rv_zero"), Some(10.0));
+    // Prices of trades, in force for 20 s: of 5 s and 10 s, of 15 s to 40 s; no return from 10 s to 15 s.
+    let without = day(bucket(1.0), &events, 1);
+    assert_eq!(without.row(0, VPIN), [Some(2.0), Some(2.0)]);
+    assert_eq!(without.get(0, "rv_n"), Some(6.0));
+    assert_eq!(without.get(0, "flow_n"), Some(2.0));
+}
+
+#[test]
 fn flow_by_hand() {
     let events = [
         trade(s(3), 5.0, 2.0, BUY),
@@ -367,7 +398,7 @@ proptest! {
                 let (from, to) = (minute(m) + k * 10_000_000, minute(m) + (k + 1) * 10_000_000);
                 let price = |g| grid_price(has, &opening, &events, g);
                 let Some((a, b)) = price(from).zip(price(to)) else { continue };
-                if is_broken(&events, from, to) {
+                if is_broken(&events, from, to, |_| true) {
                     continue;
                 }
                 let within = |t: &&Trade| (from..to).contains(&t.ts_event.0);
