@@ -9,6 +9,7 @@ and if a column had no value in any case. Needs the Python packages of the oracl
 """
 
 import argparse
+import gzip
 import json
 import pathlib
 import re
@@ -28,6 +29,7 @@ CASES = {
     "binance-spot": (["binance:spot:BTCUSDT"], "2024-08-08", "2024-08-10", 0, [("binance", "spot", "BTCUSDT", ["recordings/binance/spot"])]),
     "bybit": (["bybit:linear:BTCUSDT"], "2026-08-09", "2026-08-10", 0, [("bybit", "linear", "BTCUSDT", ["recordings/bybit/BYBIT.jsonl.zst"])]),
     "sim-book": (["sim-binance:um:BTCUSDT"], "2024-01-01", "2024-01-04", 0, "book"),
+    "sim-holes": (["sim-binance:um:BTCUSDT"], "2024-01-01", "2024-01-03", 0, "holes"),
     "sim-pair": (["sim-binance:um:SOLUSDT", "sim-binance:spot:SOLUSDT"], "2024-01-01", "2024-01-12", 0, "pair"),
 }
 
@@ -88,6 +90,66 @@ def config(case, work, quant):
     return path
 
 
+# Stretches of a recording that are cut out: seconds from its first frame, their length, frames of books only (or all of them), seconds until the
+# next image of the book (a simulated recording has one a day, at its start). The third leaves the second day an opening
+# without a book, the last lies in that day, which has volume buckets. Holes of all frames move on until their trades can be missed.
+HOLES = [(22_210, 20, False, 7), (73_805, 20, True, 3), (86_340, 20, True, 200), (136_790, 20, False, 45)]
+FEWEST = 8  # trades in a hole of all frames, so that their ids tell it
+
+
+def is_book(text):
+    return '"e":"depthUpdate"' in text
+
+
+def received(line):
+    return int(line.split(" ", 1)[0])
+
+
+def with_holes(folder, target):
+    """Copies a recording without some of its stretches, and with an image of the true book after each of them. Returns frames cut out, images."""
+    lines = []
+    for path in sorted(folder.glob("*.gz")):
+        with gzip.open(path, "rt") as file:
+            lines += [(path.name, line) for line in file]
+    second = 1_000_000_000
+    first, holes = received(lines[0][1]), []
+    trades = [received(line) for _, line in lines if '"e":"trade"' in line]
+    for after, length, books_only, image in HOLES:
+        start = first + after * second
+        while not books_only and sum(start <= t < start + length * second for t in trades) < FEWEST:
+            start += length * second
+        holes.append((start, start + length * second, books_only, start + (length + image) * second))
+    sides, files, cut, images = {"bids": {}, "asks": {}}, {}, 0, 0
+    for name, line in lines:
+        t, text = received(line), line.split(" ", 1)[1]
+        update = json.loads(text)["data"] if is_book(text) else json.loads(text) if text.startswith('{"lastUpdateId"') else None
+        if update:
+            if "lastUpdateId" in update:
+                sides = {"bids": {}, "asks": {}}
+            for side, changes in (("bids", update.get("bids") or update.get("b")), ("asks", update.get("asks") or update.get("a"))):
+                for price, qty in changes or []:
+                    sides[side][price] = qty
+                    if float(qty) == 0:
+                        del sides[side][price]
+        if any(start <= t < end and (update or not books_only) for start, end, books_only, _ in holes):
+            cut += 1
+            continue
+        out = files.setdefault(name, [])
+        out.append(line)
+        if is_book(text):
+            for hole in [h for h in holes if t >= h[3]]:
+                holes.remove(hole)
+                levels = {side: sorted(held.items(), key=lambda x: float(x[0]), reverse=side == "bids") for side, held in sides.items()}
+                image = {"lastUpdateId": update["u"], "E": update["E"], "T": update["T"], **levels}
+                out.append(f"{t + 200} {json.dumps(image, separators=(',', ':'))}\n")
+                images += 1
+    target.mkdir(parents=True)
+    for name, kept in files.items():
+        with gzip.open(target / name, "wt", compresslevel=1) as file:
+            file.writelines(kept)
+    return cut, images
+
+
 def ingest(case, work, quant, data):
     instruments, start, end, _, how = CASES[case]
     lake = work / "lake"
@@ -99,10 +161,15 @@ def ingest(case, work, quant, data):
         return
     root = work / "archive"
     sizes = ["--set", "trades_per_day=20000", "--set", "quotes_per_day=60000", "--seed", "5"]
-    days = ["--days", "3" if how == "book" else "11", "--start", start]
-    if how == "book":
+    days = ["--days", {"book": "3", "holes": "2"}.get(how, "11"), "--start", start]
+    if how in {"book", "holes"}:
         call([quant, "-q", "synth", "--out", root, *days, *sizes, "--datasets", SYNTH + ",l2_deltas"])
-        call([*base, "--exchange", "sim-binance", "--market", "um", "--symbol", "BTCUSDT", "--source", "recording", "--input", root / "recordings/binance/um"])
+        recording = root / "recordings/binance/um"
+        if how == "holes":
+            cut, images = with_holes(recording, work / "holes")
+            recording = work / "holes"
+            print(f"case {case}: {cut} frames cut out, {images} images put in", file=sys.stderr)
+        call([*base, "--exchange", "sim-binance", "--market", "um", "--symbol", "BTCUSDT", "--source", "recording", "--input", recording])
         sets = [d for d in SYNTH.split(",") if d not in {"trades", "book_ticker"}]
     else:
         call([quant, "-q", "synth", "--out", root, *days, *sizes, "--instruments", "um:SOLUSDT:alt,spot:SOLUSDT:alt"])

@@ -28,8 +28,9 @@ Readings, where the page leaves room (kept here so that a difference can be trac
  6. Opening: of the dataset that the day itself uses, from the day before only; books are the whole book, not K levels. Its touch, book
     and trade keep their own times. Grid prices exist at 00:00 too, from the opening; the first return of a day pairs with none before.
     States (mark ... open interest) of the day before count also if the day has no partition of them; depth bands have no opening.
- 7. Gaps (events only: a lake has none) stand at their `to`; the next message of the book is in force again, without a before. One between
-    two grid instants takes returns and flow intervals over it; it also ends the last trade price as a grid price. Depth bands outlive it.
+ 7. Gaps stand at their `to`, those of a lake at the message that told them; without a delta stream the next image of the book is in force again,
+    without a before. One between two grid instants takes returns and flow intervals over it; it also ends the last trade price as a grid price.
+    Depth bands outlive it. A first level that is the same after it as before is no event of a touch from the book.
  8. Depletion: a fall needs a before and a valid touch after. A pending price is given up when more than 10 s old, before the event at hand
     is looked at (which may then start the next). Only a valid touch refills; an invalid one and a reset leave it pending.
  9. `price` of a forced order is its average price where the lake has one above 0, else the order's price.
@@ -39,6 +40,8 @@ Readings, where the page leaves room (kept here so that a difference can be trac
     A stream of images only (every message a snapshot: Hyperliquid, partial depth) is resets throughout: its OFI columns are 0.
 12. Volume buckets: a bucket closes when what it still needs, V - (sum of its prints in order), is <= what is left of the print at hand.
 13. `trades` before `agg_trades`, rows are prints in both. `l2_deltas` before `l2_snapshots`. Rows flagged `late` are left out.
+14. A lost book or a broken chain after the last quote or book of the day before leaves the opening without it. Largest ids are of the day
+    itself: its first trade stands behind no loss. Lost trades at a grid instant lie in what starts there. `sim-binance` numbers trades as Binance does.
 """
 
 import argparse
@@ -56,6 +59,7 @@ import lakefiles
 
 MINUTE, GRID, FLOW, GIVE_UP = 60_000_000, 5_000_000, 10_000_000, 10_000_000
 K = 10
+HOLE = 5  # ids left out, from which on trades are lost
 STALE_ENDS = True  # reading 1; False: what is stale is in force all the same
 
 TOUCH_COLUMNS = (
@@ -429,6 +433,13 @@ class Levels:
                     bisect.insort(prices, price)
                 held[price] = qty
 
+    def void_after(self, is_snapshot, broken, lost):
+        """Whether nothing is known of the book after a message."""
+        return lost or ((self.void or broken) and not is_snapshot)
+
+    def is_empty(self):
+        return not any(self.prices.values())
+
     def top(self):
         """(bids, asks), best first, at most K; (None, None) if nothing is known yet."""
         if not self.known:
@@ -447,6 +458,7 @@ class Trades(InForce):
         super().__init__(day)
         self.filled = self.signed = 0.0  # of the bucket being filled
         self.flow = {}  # 10 s interval -> [sum s q, sum q]
+        self.lossy = set()  # 10 s intervals in which trades were lost
 
     def open_minute(self):
         self.prints = []
@@ -484,6 +496,14 @@ class Trades(InForce):
         self.filled = self.signed = 0.0
         self.state = None
 
+    def lost(self, t):
+        """Trades are missing just before `t`; without a touch nothing else knows the price between."""
+        self.run_to(t)
+        self.filled = self.signed = 0.0
+        self.lossy.add((t - self.day.start) // FLOW)
+        if not self.day.touch:
+            self.state = None
+
     def close_minute(self, t):
         sizes = [q for _, q, _ in self.prints]
         n = len(sizes)
@@ -502,6 +522,19 @@ class Trades(InForce):
         if self.day.vpin_bucket is not None:
             self.put("vpin_buckets", self.buckets)
             self.put("vpin_imbalance", self.bucket_sum, float(self.buckets))
+
+
+class Numbers:
+    """Ids of the trades of one day of Binance, in the order of the stream: tells where some are missing."""
+
+    def __init__(self):
+        self.largest = None
+
+    def loss_before(self, trade_id):
+        """Whether trades were lost just before this one."""
+        is_loss = self.largest is not None and trade_id - self.largest - 1 >= HOLE
+        self.largest = trade_id if self.largest is None else max(self.largest, trade_id)
+        return is_loss
 
 
 # ---- a day ---------------------------------------------------------------------------------------------------------
@@ -567,6 +600,15 @@ class Day:
         for stream in (self.touch, self.book, self.trades):
             if stream:
                 stream.gap(t)
+        self.break_grid(t)
+
+    def lost_trades(self, t):
+        """Called before the trade that tells it."""
+        self.trades.lost(t)
+        if not self.touch:
+            self.break_grid(t)
+
+    def break_grid(self, t):
         i = (t - self.start) // GRID + 1
         if i < len(self.broken):
             self.broken[i] = True  # the step that ends at grid instant i
@@ -617,7 +659,7 @@ class Day:
             for interval in range(minute * MINUTE // FLOW, (minute + 1) * MINUTE // FLOW):
                 i = interval * step
                 a, b = price[i], price[i + step]
-                if a is None or b is None or any(self.broken[i + 1 : i + step + 1]):
+                if a is None or b is None or interval in self.trades.lossy or any(self.broken[i + 1 : i + step + 1]):
                     continue
                 x, size = self.trades.flow.get(interval, (0.0, 0.0))
                 y = b - a
@@ -710,7 +752,7 @@ def follows(lake, link, first, last, prev):
 
 
 def delta_messages(lake, day, levels):
-    """Applies the messages of a day to `levels`; yields (time, is_snapshot) after each."""
+    """Applies the messages of a day to `levels`; yields (time, last id, is_snapshot, broken, lost) after each."""
     names = ["ts_event", "msg_seq", "is_snapshot", "side", "price", "qty", "msg_end", "first_id", "last_id", "prev_id"]
     message, key = [], None
     for t, seq, is_snapshot, side, price, qty, end, first, last, prev in lake.rows("l2_deltas", day, names):
@@ -720,10 +762,11 @@ def delta_messages(lake, day, levels):
         message.append((side, price, qty))
         if end:
             broken = levels.link is not None and not is_snapshot and not follows(lake, levels.link, first, last, prev)
-            levels.link = None if broken else (last, is_snapshot) if is_snapshot or levels.link else levels.link
             levels.apply(is_snapshot, message)
+            lost = is_snapshot and levels.is_empty()
+            levels.link = None if broken or lost else (last, is_snapshot) if is_snapshot or levels.link else levels.link
             message = []
-            yield t, is_snapshot, broken
+            yield t, last, is_snapshot, broken, lost
     if message:
         raise SystemExit(f"l2_deltas {day}: message {key} has no last level")
 
@@ -740,20 +783,23 @@ def snapshot_rows(lake, day):
 
 
 def book_stream(lake, source, day, levels):
-    """Yields (time, bids, asks, reset) of each message or row."""
+    """Yields (time, id, bids, asks, reset) of each message or row; `reset` None is a gap."""
     if source == "l2_deltas":
-        for t, is_snapshot, broken in delta_messages(lake, day, levels):
-            levels.void = (levels.void or broken) and not is_snapshot
-            if broken:
-                yield t, None, None, None
-            yield t, *((None, None) if levels.void else levels.top()), is_snapshot
+        for t, last, is_snapshot, broken, lost in delta_messages(lake, day, levels):
+            levels.void = levels.void_after(is_snapshot, broken, lost)
+            if broken or lost:
+                yield t, last, None, None, None
+            if not lost:
+                yield t, last, *((None, None) if levels.void else levels.top()), is_snapshot
     elif source == "l2_snapshots":
         for t, bids, asks in snapshot_rows(lake, day):
-            yield t, bids, asks, False
+            yield t, None, bids, asks, False
 
 
 QUOTE = ["ts_event", "bid_px", "bid_qty", "ask_px", "ask_qty"]
+QUOTE_ID = [*QUOTE, "update_id"]
 TRADE = ["ts_event", "price", "qty", "aggressor"]
+TRADE_ID = [*TRADE, "trade_id"]
 
 
 def book_days(lake, source, before):
@@ -788,6 +834,11 @@ def valid_touch(bid, bid_qty, ask, ask_qty):
     return bid is not None and ask is not None and bid_qty > 0 and ask_qty > 0 and bid < ask
 
 
+def quote_before(quote, gap):
+    """Whether a quote comes before a gap that a message of the book told; both as (time, id). A quote of the id of the message is after it."""
+    return quote < gap
+
+
 def states(lake, days, args):
     """(time in the stream, values) of all state records of the days."""
     lag = {"metrics": 300_000, **dict(args.lag)}
@@ -809,15 +860,15 @@ def states(lake, days, args):
 
 
 class Rows:
-    """Rows of a stream that are fed up to an instant."""
+    """Rows of a stream that are fed up to a place; their last field is their id and is not fed."""
 
     def __init__(self, rows):
         self.rows, self.next = iter(rows), None
 
-    def feed(self, take, until=math.inf):
+    def feed(self, take, is_before=lambda t, number: True):
         while True:
             row = self.next or next(self.rows, None)
-            if row is None or row[0] > until:
+            if row is None or not is_before(row[0], row[-1]):
                 self.next = row
                 return
             self.next = None
@@ -838,15 +889,21 @@ def compute(lake, date, args):
     if trade_source:
         for row in lake.last_row(trade_source, before, TRADE):
             opening["trade"] = (row[1], row[0])
+    loss = None  # place of the last gap
     for day in book_days(lake, book_source, before):
-        for t, bids, asks, reset in book_stream(lake, book_source, day, levels):
-            if reset is None or bids is None:
+        for t, number, bids, asks, reset in book_stream(lake, book_source, day, levels):
+            if reset is None:
+                loss = (t, number)
+                opening.pop("raw_book", None)
+                opening.pop("book", None)
+            if bids is None:
                 continue
             opening["raw_book"] = (bids, asks)
             opening["book"] = ((bids, asks) if bids and asks and bids[0][0] < asks[0][0] else None, t)
     if quote_source == "book_ticker":
-        for row in lake.last_row("book_ticker", before, QUOTE):
-            opening["touch"] = (row[1:] if valid_touch(*row[1:]) else None, row[0])
+        for t, *touch, number in lake.last_row("book_ticker", before, QUOTE_ID):
+            if loss is None or not quote_before((t, number), loss):
+                opening["touch"] = (tuple(touch) if valid_touch(*touch) else None, t)
     elif "book" in opening:
         state, t = opening["book"]
         opening["touch"] = ((*state[0][0], *state[1][0]) if state else None, t)
@@ -854,18 +911,28 @@ def compute(lake, date, args):
     day = Day(
         start, 1440, quote_source, book_source, trade_source, has_liquidations, has_bands, 1000 * args.stale_after_ms, args.vpin_bucket, opening
     )
-    # A gap ends what is in force in every stream: they are fed up to it one after the other.
-    trades = Rows(lake.rows(trade_source, date, TRADE) if trade_source else ())
-    quotes = Rows(lake.rows("book_ticker", date, QUOTE) if quote_source == "book_ticker" else ())
-    for t, bids, asks, reset in book_stream(lake, book_source, date, levels):
+    # A gap ends what is in force in every stream: they are fed up to it one after the other. Trades rank before messages of the book.
+    trades = Rows(lake.rows(trade_source, date, TRADE_ID) if trade_source else ())
+    quotes = Rows(lake.rows("book_ticker", date, QUOTE_ID) if quote_source == "book_ticker" else ())
+    numbers = Numbers() if lake.venue == "binance" else None
+
+    def trade(t, price, qty, sign, trade_id):
+        if numbers and numbers.loss_before(trade_id):
+            day.lost_trades(t)
+        day.trade(t, price, qty, sign)
+
+    def quote(t, bid, bid_qty, ask, ask_qty, _):
+        day.quote(t, bid, bid_qty, ask, ask_qty)
+
+    for at, number, bids, asks, reset in book_stream(lake, book_source, date, levels):
         if reset is None:
-            trades.feed(day.trade, t)
-            quotes.feed(day.quote, t)
-            day.gap(t)
+            trades.feed(trade, lambda t, _: t <= at)  # noqa: B023
+            quotes.feed(quote, lambda t, update_id: quote_before((t, update_id), (at, number)))  # noqa: B023
+            day.gap(at)
         else:
-            day.book_message(t, bids, asks, reset)
-    trades.feed(day.trade)
-    quotes.feed(day.quote)
+            day.book_message(at, bids, asks, reset)
+    trades.feed(trade)
+    quotes.feed(quote)
     for t, side, price, average, qty in lake.rows("liquidations", date, ["ts_event", "side", "price", "average_price", "qty"]):
         day.liquidation(t, average if average is not None and average > 0 else price, qty, side)
     for t, percentage, depth in lake.rows("depth_bands", date, ["ts_event", "percentage", "depth"]):

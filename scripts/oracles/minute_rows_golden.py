@@ -7,10 +7,11 @@
 One object with `cases`; each has `params`, `opening`, `events` in stream order (fields as in crates/quant-core/src/market/event.rs),
 `minutes`, and `rows` (column -> one value per minute, or null). Same bytes each time. `ts` is the place in the stream: state events (mark,
 funding, open_interest) stand where their lag and the watermark put them. A `mark` event carries what is known: mark, index, premium, or
-null for no news. Gaps have from = to = ts. Quantities are multiples of 1/8, so volume buckets fill exactly.
+null for no news. Gaps have from = to = ts and `lost`: `everything`, or `trades` just before the trade whose `trade_id` tells it. A lost book
+is no gap event but its row of `l2_deltas`. Quantities are multiples of 1/8, so volume buckets fill exactly.
 
 The cases hold: an opening and none; touch from quotes, from the book, and none; invalid touches (crossed, locked, no size), crossed and
-one-sided books, a gap, resets, stale stretches, a thin side, volume buckets that split prints, depletions with and without refill.
+one-sided books, a gap, lost books (with quotes beside them and without, found again and not), lost trades with a touch and without one, resets, stale stretches, a thin side, volume buckets that split prints, depletions with and without refill.
 """
 
 import json
@@ -59,10 +60,13 @@ def rows_of(case):
         p["vpin_bucket"],
         opening,
     )
-    message, is_void = [], False
+    message, is_void, numbers, is_told = [], False, mr.Numbers(), False
     for e in o.get("state", []) + case["events"]:
         t, kind = e["ts"], e["kind"]
         if kind == "trade":
+            if numbers.loss_before(e["trade_id"]) != is_told:
+                raise SystemExit(f"trade {e['trade_id']}: its id and the events before it disagree")
+            is_told = False
             day.trade(t, e["price"], e["qty"], SIGN[e["aggressor"]])
         elif kind == "quote":
             day.quote(t, e["bid_px"], e["bid_qty"], e["ask_px"], e["ask_qty"])
@@ -72,9 +76,16 @@ def rows_of(case):
                 levels.apply(e["is_snapshot"], message)
                 message = []
                 is_void &= not e["is_snapshot"]  # after a gap the book is unknown until a snapshot
-                day.book_message(t, *((None, None) if is_void else levels.top()), e["is_snapshot"])
+                if e["is_snapshot"] and levels.is_empty():
+                    is_void = True
+                    day.gap(t)
+                else:
+                    day.book_message(t, *((None, None) if is_void else levels.top()), e["is_snapshot"])
         elif kind == "book_snapshot":
             day.book_message(t, *(tuple((x["px"], x["qty"]) for x in e[side][: mr.K]) for side in ("bids", "asks")))
+        elif kind == "gap" and e["lost"] == "trades":
+            day.lost_trades(t)
+            is_told = True
         elif kind == "gap":
             day.gap(t)
             is_void = bool(p["book_source"])
@@ -109,11 +120,26 @@ class Maker:
     def add(self, seconds, kind, **fields):
         self.events.append({"kind": kind, "ts": us(seconds), **fields})
 
-    def trade(self, seconds, price, qty, aggressor):
-        self.add(seconds, "trade", price=price, qty=qty, aggressor=aggressor, trade_id=0, n_trades=1)  # numbered at the end
+    def trade(self, seconds, price, qty, aggressor, left_out=0):
+        self.add(seconds, "trade", price=price, qty=qty, aggressor=aggressor, trade_id=left_out, n_trades=1)  # numbered at the end
 
-    def quote(self, seconds, bid, bid_qty, ask, ask_qty):
-        self.id += 1
+    def gap(self, seconds, lost="everything"):
+        self.add(seconds, "gap", lost=lost, **{"from": us(seconds), "to": us(seconds)})
+
+    def lose_book(self, seconds):
+        """The row that ingestion writes: of the message that told it, with the best bid. What is made from here on is of the true book."""
+        self.id += 3
+        ids = {"msg_seq": 2 * self.id + 1, "first_id": self.id, "last_id": self.id, "prev_id": None}
+        level = {"px": max(self.book["buy"]), "qty": 0.0}
+        self.add(seconds, "book_delta", is_snapshot=True, side="buy", level=level, msg_end=True, **ids)
+        self.last_id = self.id
+
+    def again(self, seconds):
+        """An image of the book as it is."""
+        self.message(seconds, [(side, p, q) for side, held in self.book.items() for p, q in held.items()], True)
+
+    def quote(self, seconds, bid, bid_qty, ask, ask_qty, is_same_id=False):
+        self.id += not is_same_id
         self.add(seconds, "quote", bid_px=bid, bid_qty=bid_qty, ask_px=ask, ask_qty=ask_qty, update_id=self.id)
 
     def message(self, seconds, changes, is_snapshot=False):
@@ -181,13 +207,20 @@ class Maker:
         rank = {"trade": 0, "quote": 1, "book_delta": 1, "book_snapshot": 1, "liquidation": 2, "mark": 3, "funding": 4, "open_interest": 5}
         rank |= {"depth_band": 6, "gap": 8}
         made = sorted(self.events, key=lambda e: (e["ts"], rank[e["kind"]]))  # stable: made in the order of their ids
-        for i, e in enumerate(x for x in made if x["kind"] == "trade"):
-            e["trade_id"] = 51 + i
-        return made
+        events, trade_id = [], 50
+        for e in made:
+            if e["kind"] == "trade":
+                left_out = e["trade_id"]
+                trade_id += 1 + left_out
+                e["trade_id"] = trade_id
+                if left_out >= 5 and any(x["kind"] == "trade" for x in events):
+                    events.append({"kind": "gap", "ts": e["ts"], "lost": "trades", "from": e["ts"], "to": e["ts"]})
+            events.append(e)
+        return events
 
 
 def quotes_and_deltas():
-    """Quotes and deltas of their own, trades in volume buckets, all states; a gap, resets, stale stretches."""
+    """Quotes and deltas of their own, trades in volume buckets, all states; a gap, a lost book, lost trades, resets, stale stretches."""
     m, r = Maker(11), random.Random(12)
     bid = 100.0
     opening_book = m.ladder(bid, 12, 11)
@@ -251,6 +284,20 @@ def at_the_edge(m, seconds):
     m.quote(seconds, last["bid_px"] + TICK, last["bid_qty"], last["ask_px"] + TICK, last["ask_qty"])
 
 
+def lose_book_in_quotes(m, seconds):
+    """A trade and two quotes at the time of the loss: the first comes before it, the second, of the id that told it, after it."""
+    last = [e for e in m.events if e["kind"] == "quote"][-1]
+    m.trade(seconds, last["bid_px"], 2.0, "sell")
+    m.quote(seconds, last["bid_px"] - TICK, 1.0, last["ask_px"], last["ask_qty"])
+    m.lose_book(seconds)
+    m.quote(seconds, last["bid_px"] - 2 * TICK, 1.5, last["ask_px"], 2.5, is_same_id=True)
+
+
+def lose_trades(m, seconds, left_out):
+    price = [e for e in m.events if e["kind"] == "trade"][-1]["price"]
+    m.trade(seconds, price + TICK, 1.25, "buy", left_out)
+
+
 def uncross(m, seconds):
     price = max(m.book["buy"])
     m.message(seconds, [("buy", price, 0.0), ("sell", price, 2.0)])
@@ -274,11 +321,17 @@ ONCE = {
     179.749: lambda m, t: m.add(t, "mark", mark=101.0, index=100.75, premium=0.000125),
     120.0: at_the_edge,
     130.0: lambda m, t: m.add(t, "funding", rate=-0.00005, interval_h=4),
-    140.25: lambda m, t: m.add(t, "gap", **{"from": us(t), "to": us(t)}),
+    140.25: lambda m, t: m.gap(t),
     142.5: lambda m, t: m.image(t, m.touch()[0], 12, 12),
     162.0: lambda m, t: m.add(t, "depth_band", percentage=-1.0, depth=805.0, notional=80100.0),
     200.0: lambda m, t: m.add(t, "liquidation", side="sell", price=98.0, qty=4.0),
     240.0: lambda m, t: m.add(t, "mark", mark=102.0, index=None, premium=None),  # known at the close of a minute: not in it
+    # Four left out are normal; five are a loss; one at a grid instant.
+    95.0: lambda m, t: lose_trades(m, t, 4),
+    105.75: lambda m, t: lose_trades(m, t, 5),
+    190.0: lambda m, t: lose_trades(m, t, 60),
+    168.375: lose_book_in_quotes,
+    176.0: lambda m, t: m.again(t),
     245.0: lambda m, t: m.image(t, m.touch()[0], 11, 7, 2),
     275.0: lambda m, t: m.message(t, [("sell", p, 0.0) for p in m.book["sell"]]),
     279.0: lambda m, t: m.image(t, max(m.book["buy"]), 12, 6),
@@ -334,7 +387,8 @@ def images():
 
 
 def touch_of_the_book():
-    """Touch from deltas: messages that leave it alone, a reset that moves it, a gap between two grid instants while a depletion is pending."""
+    """Touch from deltas: messages that leave it alone, a reset that moves it, a gap between two grid instants while a depletion is pending;
+    a book lost and found as it was, one lost twice and not found."""
     m, r = Maker(41), random.Random(42)
     book = m.ladder(300.0, 12, 12, 2)
     m.book = {side: {p: q for s, p, q in book if s == side} for side in ("buy", "sell")}
@@ -342,7 +396,12 @@ def touch_of_the_book():
     opening = {"book": {"ts": us(-7)} | {name: [{"px": p, "qty": q} for s, p, q in book if s == side] for side, name in NAMES}}
     once = {
         60.6: lambda t: m.message(t, [("buy", max(m.book["buy"]), 0.0)]),
-        61.2: lambda t: m.add(t, "gap", **{"from": us(t), "to": us(t)}),
+        # While a depletion is pending. The image shows the first level that was lost: no touch event.
+        38.0: lambda t: m.message(t, [("buy", max(m.book["buy"]), 0.0)]),
+        38.5: lambda t: m.lose_book(t),
+        41.5: lambda t: m.message(t, [("sell", min(m.book["sell"]) + 9 * TICK, 2.75)]),
+        44.25: lambda t: m.again(t),
+        61.2: lambda t: m.gap(t),
         61.9: lambda t: m.image(t, max(m.book["buy"]) + 2 * TICK, 12, 12),
         95.0: lambda t: m.image(t, max(m.book["buy"]) - TICK, 12, 12, 2),
         # A refill as late as it may be, and a depletion given up.
@@ -351,6 +410,9 @@ def touch_of_the_book():
         131.0: lambda t: m.message(t, [("buy", 300.0, 1.5)]),
         132.0: lambda t: m.message(t, [("sell", 300.5, 0.0)]),
         143.0: lambda t: m.message(t, [("sell", 300.5, 2.5)]),
+        152.5: lambda t: m.trade(t, 300.0, 1.125, "sell", left_out=5),
+        164.0: lambda t: m.lose_book(t),
+        171.0: lambda t: m.lose_book(t),
     }
     seconds = 3.0
     while seconds < 176:
@@ -358,7 +420,7 @@ def touch_of_the_book():
         while once and min(once) <= seconds:
             when = min(once)
             once.pop(when)(when)
-        if not 60 < seconds < 61.9 and not 118 < seconds < 144:
+        if not 60 < seconds < 61.9 and not 37.5 < seconds < 44.25 and not 118 < seconds < 144:
             m.step(seconds)
         if r.random() < 0.3 and seconds != 120:
             m.trade(seconds, r.choice(m.touch()), m.qty(), r.choice(["buy", "sell"]))
@@ -372,18 +434,25 @@ def touch_of_the_book():
 
 
 def trades_only():
-    """Neither touch nor book: grid prices are last trades. One minute without a trade, one print in another, one over several buckets."""
+    """Neither touch nor book: grid prices are last trades. One minute without a trade, one print in another, one over several buckets; lost trades."""
     m, r = Maker(31), random.Random(32)
-    price, seconds = 50.0, 4.0
+    price, seconds, left = 50.0, 4.0, [(20, 5), (33, 4), (56, 12), (190, 6), (207, 5), (208, 5)]
     while seconds < 235:
         seconds = round(seconds + r.choice([0.2, 1.0, 2.5, 6.0]), 3)
         if 62 <= seconds < 181:
             continue
         price += r.choice([-TICK, 0, 0, TICK])
-        m.trade(seconds, price, m.qty(30), r.choice(["buy", "sell"]))
-    # At a grid instant: the price before it counts there. It fills its last bucket exactly.
-    before = sum(e["qty"] for e in m.events if e["ts"] < us(150))
+        # The first trade of the day is behind no loss, whatever its id.
+        left_out = 1000 if not m.events else left.pop(0)[1] if left and seconds > left[0][0] else 0
+        m.trade(seconds, price, m.qty(30), r.choice(["buy", "sell"]), left_out)
+    # At a grid instant: the price before it counts there. It fills its last bucket exactly, of what was bought and sold since the last loss.
+    before = 0.0
+    for e in m.events:
+        if e["ts"] < us(150):
+            before = e["qty"] + (0.0 if e["trade_id"] >= 5 else before)
     m.trade(150.0, 51.0, 16 + -before % 8, "buy")
+    # Lost at a grid instant.
+    m.trade(155.0, 50.5, 1.0, "sell", 9)
     return {
         "name": "trades_only",
         "params": params(None, None, "trades", True, False, 30_000_000, 8.0),

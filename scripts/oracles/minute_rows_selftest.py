@@ -41,8 +41,8 @@ def expect(what, rows, minute=0, **columns):
 def replay(events, minutes=1, stale=60, quotes="book_ticker", book=None, trades=None, bucket=None, opening=None, liquidations=False, bands=False):
     day = mr.Day(START, minutes, quotes, book, trades, liquidations, bands, round(stale * 1e6), bucket, opening)
     for seconds, kind, *rest in sorted(events, key=lambda e: e[0]):
-        if kind == "gap":
-            day.gap(at(seconds))
+        if kind in ("gap", "lost_trades"):
+            getattr(day, kind)(at(seconds))
         else:
             getattr(day, kind)(at(seconds), *rest)
     return day.finish()
@@ -287,6 +287,154 @@ def slow():
     expect("no datasets", replay([]), liq_buy=None, liq_sell=None, mark=None, band_bid=None)
 
 
+# ---- what was lost -------------------------------------------------------------------------------------------------
+
+
+def lost_trades():
+    # Five or more left out after the largest so far; one that comes out of order leaves out none. The first of a day tells nothing.
+    numbers = mr.Numbers()
+    told = [numbers.loss_before(i) for i in (900, 901, 906, 912, 905, 913, 918, 924, 923, 1000)]
+    # 901 -> 906: 4 left out. 906 -> 912: 907..911, 5. 905 after 912. 913 -> 918: 4. 918 -> 924: 5. 923 after 924. 924 -> 1000: 75.
+    check("holes", told == [False, False, False, True, False, False, False, True, False, True], True)
+    # No touch: grid prices are trade prices. 100 from 1 s, 104 from 22 s on; buckets of 2.
+    events = [(1, "trade", 100.0, 1.0, 1), (22, "trade", 104.0, 1.0, 1), (23, "trade", 104.0, 1.0, 1), (33, "trade", 105.0, 3.0, -1)]
+    only = {"quotes": None, "trades": "trades", "bucket": 2.0}
+    rows = replay(events, **only)
+    # Grid: none at 0 s, 100 at 5 .. 20 s, 104 at 25, 30 s, 105 from 35 s on: 11 returns, two of them not 0.
+    expect("nothing lost", rows, rv_n=11, rv_zero=9, rv=math.log(1.04) ** 2 + math.log(105 / 104) ** 2)
+    # Intervals of 10 s but the first: changes 0, 4, 1, 0, 0 with flows 0, 2, -3, 0, 0.
+    expect("nothing lost", rows, flow_n=5, flow_x=-1, flow_y=5, flow_xx=13, flow_xy=8 - 3, flow_yy=17)
+    # 1 + 1 buys; 1 buy and 1 of the 3 sold; 2 sold: imbalances 1, 0, 1.
+    expect("nothing lost", rows, vpin_buckets=3, vpin_imbalance=2)
+    rows = replay([*events[:1], (22, "lost_trades"), *events[1:]], **only)
+    # The return that ends at 25 s is gone, and the interval 20 .. 30 s. The print of 1 s is no longer in the bucket: 1 + 1 buys, 2 sold.
+    expect("lost", rows, rv_n=10, rv_zero=9, rv=math.log(105 / 104) ** 2, rv_bipower=0)
+    expect("lost", rows, flow_n=4, flow_x=-3, flow_y=1, flow_xx=9, flow_xy=-3, flow_yy=1)
+    expect("lost", rows, vpin_buckets=2, vpin_imbalance=2, n_buys=3, n_sells=1, signed_volume=0, size_max=3)
+    # Told in one step, it takes nothing of the next: at the grid instant 30 s the step 30 .. 35 s is gone, not the one that ends there.
+    rows = replay([*events[:3], (30, "lost_trades"), (30, "trade", 105.0, 3.0, -1)], **only)
+    expect("lost at a grid instant", rows, rv_n=10, rv_zero=9, rv=math.log(1.04) ** 2, flow_n=4, flow_x=2, flow_y=4, flow_xx=4, flow_xy=8, flow_yy=16)
+    # In the last step of a minute: the next minute starts whole. 100 at 5 .. 55 s, 104 from 60 s on.
+    rows = replay([events[0], (58, "lost_trades"), (58, "trade", 104.0, 1.0, 1)], minutes=2, **only)
+    expect("lost at the end", rows, 0, rv_n=10, rv_zero=10, flow_n=4, flow_y=0)
+    expect("lost at the end", rows, 1, rv_n=11, rv_zero=11, flow_n=5)  # 104 is stale from 118 s on
+    # With a touch: only the interval and the bucket. Mids 100, from 21 s on 101; a depletion is pending over the loss and refilled after it.
+    q = lambda t, m: (t, m - 1, 1.0, m + 1, 1.0)  # noqa: E731
+    touch = quotes(q(0, 100.0), q(1, 99.0), q(4, 100.0), q(21, 101.0))
+    opening = {"touch": ((99.0, 1.0, 101.0, 1.0), at(-1))}
+    events = [*touch, (2, "trade", 98.0, 1.0, -1), (22, "trade", 102.0, 1.0, 1), (31, "trade", 102.0, 1.0, 1)]
+    rows = replay(events, trades="trades", bucket=2.0, opening=opening)
+    # Changes 0, 0, 1, 0, 0, 0 with flows -1, 0, 1, 1, 0, 0.
+    expect("with a touch", rows, rv_n=12, rv_zero=11, flow_n=6, flow_x=1, flow_y=1, flow_xx=3, flow_xy=1, flow_yy=1, vpin_buckets=1, vpin_imbalance=0)
+    once = replay([(22, "lost_trades"), *events], trades="trades", bucket=2.0, opening=opening)
+    lossy = replay([(3, "lost_trades"), (22, "lost_trades"), *events], trades="trades", bucket=2.0, opening=opening)
+    # 20 .. 30 s is gone, and the one sold at 2 s is in no bucket: those bought at 22 and 31 s fill one.
+    expect("with a touch, lost", once, flow_n=5, flow_x=0, flow_y=0, flow_xx=2, flow_xy=0, flow_yy=0, vpin_buckets=1, vpin_imbalance=1)
+    # 0 .. 10 s as well.
+    expect("with a touch, lost", lossy, flow_n=4, flow_x=1, flow_y=0, flow_xx=1, flow_xy=0, flow_yy=0, vpin_buckets=1, vpin_imbalance=1)
+    # Bid 99 -> 98 at 1 s, back at 4 s, over the loss at 3 s; ask 100 -> 101 at 4 s, given up; ask 101 -> 102 at 21 s.
+    expect("with a touch, lost", lossy, rv_n=12, rv_zero=11, rv=math.log(1.01) ** 2, quote_coverage=1, n_depletions=3, n_refills=1, refill_secs=3)
+    for name in mr.TOUCH_COLUMNS + mr.PRICE_COLUMNS:
+        check(f"lost trades leave {name}", lossy[name][0], rows[name][0], 0)
+
+
+def lost_book():
+    """A lake whose quotes, books and trades meet a lost book; by hand."""
+    day, before = mr.lakefiles.day_of(START), mr.lakefiles.day_of(START - 1)
+
+    class Fake:
+        venue, market = "binance", "um"
+
+        def __init__(self, **days):
+            self.days = {(name, date): rows for name, held in days.items() for date, rows in held.items()}
+
+        def has(self, dataset, date):
+            return (dataset, date) in self.days
+
+        def rows(self, dataset, date, names):
+            for row in self.days.get((dataset, date), []):
+                if not row.get("late"):
+                    yield tuple(row.get(n) for n in names)
+
+        def last_row(self, dataset, date, names):
+            return list(self.rows(dataset, date, names))[-1:]
+
+    def message(t, number, levels, is_snapshot=False, prev=None):
+        fields = {"ts_event": at(t), "msg_seq": 2 * number + (not is_snapshot), "is_snapshot": is_snapshot, "first_id": number, "last_id": number}
+        rows = [{**fields, "side": s, "price": p, "qty": q, "prev_id": prev, "msg_end": False} for s, p, q in levels]
+        rows[-1]["msg_end"] = True
+        return rows
+
+    def quote(t, number, bid, ask):
+        return {"ts_event": at(t), "update_id": number, "bid_px": bid, "bid_qty": 1.0, "ask_px": ask, "ask_qty": 1.0}
+
+    def trade(t, number, sign, qty=1.0, **more):
+        return {"ts_event": at(t), "trade_id": number, "price": 100.0, "qty": qty, "aggressor": sign, **more}
+
+    def rows_of(**days):
+        args = argparse.Namespace(vpin_bucket=2.0, vpin_share=None, stale_after_ms=60_000, watermark_ms=250, lag=[])
+        return mr.compute(Fake(**days), day, args).rows
+
+    image = [(1, 99.0, 1.0), (1, 98.0, 5.0), (-1, 101.0, 1.0)]
+    book = [
+        *message(0, 10, image, True),
+        *message(10, 11, [(1, 99.0, 3.0)], prev=10),
+        # Lost at 22 s. What follows before the image only counts as an update, whatever its ids are.
+        *message(22, 20, [(1, 99.0, 0.0)], True),
+        *message(23, 30, [(1, 98.5, 7.0)], prev=29),
+        *message(32, 40, [(1, 99.0, 3.0), (-1, 101.0, 1.0)], True),
+        *message(40, 41, [(1, 99.0, 4.0)], prev=40),
+    ]
+    # The print at the place of the loss ranks before it: its bucket is lost with it. What is bought at 33 and 41 s fills one.
+    prints = [trade(1, 1, -1, 1.5), trade(22, 2, 1, 0.25), trade(33, 3, 1), trade(41, 4, 1)]
+    rows = rows_of(l2_deltas={day: book}, trades={day: prints})
+    # In force 0 .. 22 s and from 32 s on.
+    expect("lost book", rows, n_book_updates=5, book_coverage=50 / 60, quote_coverage=50 / 60, book_age=20, quote_age=20)
+    # First levels at 0 (new), 10 s (3 for 1), 32 s (as it was at 22 s: no event), 40 s.
+    expect("lost book", rows, n_quotes=3, ofi=2 + 1, ofi_events=2, mlofi_01=3, mlofi_02=None, book_added_bid=3, book_removed_bid=0)
+    expect("lost book", rows, depth_bid_tw=(10 * 6 + 12 * 8 + 8 * 3 + 20 * 4) / 50, depth_bid_close=4, mid_low=100, mid_high=100)
+    expect("lost book", rows, vpin_buckets=1, vpin_imbalance=1, n_buys=3, n_sells=1)
+    # No price at 0, 25, 30 s: returns end at 10, 15, 20 s (5 s has none before it: the price at 0 is of the opening) and at 40 .. 60 s.
+    # Intervals with both ends and no gap: 10 .. 20, 40 .. 50, 50 .. 60 s.
+    expect("lost book", rows, rv_n=3 + 5, rv_zero=8, flow_n=3, flow_x=1, flow_y=0)
+    # The touch from quotes: one of the same time and a lower id is ended by the loss, one of the same id comes after it and stays.
+    ticker = [quote(0, 10, 99.0, 101.0), quote(22, 19, 98.0, 101.0), quote(22, 20, 97.0, 101.0), quote(30, 35, 98.0, 101.0)]
+    rows = rows_of(l2_deltas={day: book}, book_ticker={day: ticker}, trades={day: prints})
+    # e_n: the fall at 22 s has a before (-1), the quote of id 20 has none, the rise at 30 s adds 1.
+    expect("lost book, quotes", rows, n_quotes=4, ofi=-1 + 1, ofi_events=2, quote_coverage=1, spread_tw=(22 * 2 + 8 * 4 + 30 * 3) / 60)
+    # The depletion of the first fall is gone with the gap; that of id 20 has no before.
+    expect("lost book, quotes", rows, n_depletions=1, n_refills=0, n_book_updates=5, mlofi_01=3)
+    rows = rows_of(l2_deltas={day: book}, book_ticker={day: ticker[:2]})
+    expect("lost book, nothing after", rows, quote_coverage=22 / 60, mid_close=None, quote_age=None, is_stale=1, flow_n=None)
+    # Void over the end of the day before: no book, no touch, and no quote that is older than the loss.
+    early = [*message(-50, 5, image, True), *message(-20, 6, [(1, 99.0, 0.0)], True), *message(-10, 7, [(1, 99.0, 1.0)], prev=6)]
+    late_book = message(30, 8, [(1, 98.5, 1.0)], prev=7)
+    rows = rows_of(l2_deltas={before: early, day: late_book})
+    expect("lost the day before", rows, n_book_updates=1, book_coverage=0, quote_coverage=0, n_quotes=0, mlofi_01=None, mid_open=None)
+    for t, number, opened in ((-21, 5, None), (-20, 5, None), (-20, 6, 100), (-5, 7, 100)):
+        rows = rows_of(l2_deltas={before: early, day: late_book}, book_ticker={before: [quote(t, number, 99.0, 101.0)], day: []})
+        expect(f"opening quote at {t} s", rows, mid_open=opened)
+    rows = rows_of(l2_deltas={before: early[:3], day: late_book}, book_ticker={before: [quote(-21, 5, 99.0, 101.0)], day: []})
+    # The book is stale from 10 s on; the chain breaks at 30 s (8 does not follow 5), which ends the quote.
+    expect("not lost", rows, mid_open=100, book_coverage=10 / 60, quote_coverage=0.5)
+    # An image of nothing is a gap also where nothing is known, and takes the bucket: 1.5 sold at 1 s.
+    rows = rows_of(l2_deltas={day: message(5, 9, [(-1, 101.0, 0.0)], True)}, trades={day: [trade(1, 1, -1, 1.5), trade(6, 2, 1, 0.5)]})
+    expect("lost unknown", rows, n_book_updates=0, vpin_buckets=0, n_quotes=0)
+    # Lost trades are told by ids of rows that are not late: 2 to 5 came late, so 1 -> 7 leaves out five, and 1 -> 6 four.
+    prints = [trade(1, 1, -1, 1.5), *(trade(2, i, 1, 0.5, late=True) for i in (2, 3, 4, 5)), trade(12, 7, 1), trade(13, 8, 1)]
+    full = rows_of(trades={day: [*prints[:-2], trade(11, 6, -1, 0.25), *prints[-2:]]})
+    lossy = rows_of(trades={day: prints})
+    # 1.5 sold, 0.25 sold, 0.25 of what is bought at 12 s: 1 bucket of imbalance 1.5 / 2; the rest is 1.75 in the next.
+    expect("4 left out", full, vpin_buckets=1, vpin_imbalance=0.75, flow_n=5, n_sells=2)
+    expect("5 left out", lossy, vpin_buckets=1, vpin_imbalance=1, flow_n=5 - 1, n_sells=1, n_buys=2, rv_n=11 - 1)
+    # The same for aggregates; other venues do not number one by one.
+    check("aggregates", rows_of(agg_trades={day: prints})["rv_n"][0], 10)
+    with_venue = Fake(trades={day: prints})
+    with_venue.venue = "okx"
+    args = argparse.Namespace(vpin_bucket=2.0, vpin_share=None, stale_after_ms=60_000, watermark_ms=250, lag=[])
+    check("another venue", mr.compute(with_venue, day, args).rows["rv_n"][0], 11)
+
+
 # ---- other ways to the same numbers --------------------------------------------------------------------------------
 
 
@@ -427,7 +575,7 @@ def times_of_states():
 
 
 def main():
-    for test in (wrong_variants, touch, depletion, book, trades, prices, slow, sampled, times_of_states, own_lake):
+    for test in (wrong_variants, touch, depletion, book, trades, prices, slow, lost_trades, lost_book, sampled, times_of_states, own_lake):
         test()
     if mr.page_columns() != mr.COLUMNS and sorted(mr.page_columns()) != sorted(mr.COLUMNS):
         raise SystemExit("SELF-TEST FAILED: columns of the page")
