@@ -38,7 +38,7 @@ impl MessageFormat for Script {
         let line = self.lines[self.at].clone();
         self.at += 1;
         let Some((ts, seq, is_snapshot, bids, asks)) = line else {
-            flow.void(out);
+            flow.void(Loss::default(), out);
             return Ok(());
         };
         let levels = |side: Vec<(f64, f64)>| -> Vec<BookLevel> {
