@@ -435,3 +435,5 @@ impl BookFlow {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_shared;
