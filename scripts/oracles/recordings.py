@@ -138,6 +138,31 @@ def base(size, price, value, inverse):
     return (size * value / price if inverse else size * value), size
 
 
+def after(levels, bids, asks):
+    """Changes both sides of a book, price -> (price text, quantity text)."""
+    for side, changes in zip(levels, (bids, asks)):
+        for level in changes:
+            price = Decimal(level[0])
+            if Decimal(level[1]):
+                side[price] = (level[0], level[1])
+            else:
+                side.pop(price, None)
+    return levels
+
+
+def crc32(levels):
+    """The checksum of a book by OKX: of `bid:size:ask:size:...`, the best 25 of each side, in the texts as sent."""
+    bids, asks = (
+        [side[p] for p in sorted(side, reverse=reverse)[:25]] for side, reverse in zip(levels, (True, False))
+    )
+    parts = []
+    for i in range(25):
+        parts += [*bids[i]] if i < len(bids) else []
+        parts += [*asks[i]] if i < len(asks) else []
+    value = zlib.crc32(":".join(parts).encode())
+    return value - 2**32 if value >= 2**31 else value
+
+
 class Reader:
     """One pass over a recording: rows per dataset, and the messages of the book that the sync rule lets through."""
 
@@ -176,14 +201,7 @@ class Reader:
         self.seen(m.ts_event)
         self.newest_book = max(self.newest_book, m.ts_event)
         self.messages.append(m._replace(ts_event=max(m.ts_event, self.floor)))
-        if m.is_snapshot:
-            self.levels = ({}, {})
-        for side, levels in zip(self.levels, (m.bids, m.asks)):
-            for level in levels:
-                if Decimal(level[1]):
-                    side[Decimal(level[0])] = level[0]
-                else:
-                    side.pop(Decimal(level[0]), None)
+        self.levels = after(({}, {}) if m.is_snapshot else self.levels, m.bids, m.asks)
 
     def seen(self, ts):
         self.newest = max(self.newest, ts)
@@ -196,7 +214,7 @@ class Reader:
             return
         at = max(self.newest if ts is None else ts, self.newest_book, self.newest - WATERMARK_US)
         self.floor = at
-        bid, ask = [(bids[max(bids)], "0")] if bids else [], [] if bids else [(asks[min(asks)], "0")]
+        bid, ask = [(bids[max(bids)][0], "0")] if bids else [], [] if bids else [(asks[min(asks)][0], "0")]
         self.messages.append(Message(at, recv, True, bid, ask, last_id, last_id, None, number, None, True))
         self.count["lost books"] += 1
 
@@ -450,6 +468,14 @@ class Reader:
         elif seq is not None and prev != self.seq and seq >= prev:
             self.count["chain breaks"] += 1
             self.seq = "lost"
+            self.lose(int(data["ts"]) * 1000, recv, seq, number)
+            return
+        elif seq is None and data.get("checksum") and crc32(
+            after(tuple(dict(side) for side in self.levels), data["bids"], data["asks"])
+        ) != int(data["checksum"]):
+            self.count["chain breaks"] += 1
+            self.seq = "lost"
+            # Without ids of the venue the lake has its own.
             self.lose(int(data["ts"]) * 1000, recv, seq, number)
             return
         else:

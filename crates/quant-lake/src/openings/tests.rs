@@ -278,7 +278,7 @@ mod made {
             (made.opening.book, made.link, made.opening.touch),
             (None, None, None)
         );
-        let books = |s: &&Source| s.name.starts_with("l2_deltas/");
+        let books = |s: &&Source| s.name.contains("l2_deltas/");
         assert_eq!(sources.iter().filter(books).count(), 1);
         // The next snapshot is a book again, with a link of its own.
         let again = snapshot(at(-S), 11, 15.0);

@@ -90,7 +90,7 @@ impl Seconds {
         }
     }
 
-    fn has(&self, second: usize) -> bool {
+    pub(super) fn has(&self, second: usize) -> bool {
         second < SECONDS_PER_DAY && self.bits[second / 64] >> (second % 64) & 1 == 1
     }
 

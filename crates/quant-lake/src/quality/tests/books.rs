@@ -230,9 +230,9 @@ fn a_lost_book_is_no_message_of_the_stream() {
         (3, true, true),
         (4, false, true),
     ];
-    let flags = |of: &dyn Fn(&(i64, bool, bool)) -> bool| -> arrow_array::ArrayRef {
+    let flags = |of: &dyn Fn(&(i64, bool, bool)) -> bool| -> ArrayRef {
         let values: Vec<bool> = rows.iter().map(of).collect();
-        std::sync::Arc::new(arrow_array::BooleanArray::from(values))
+        Arc::new(arrow_array::BooleanArray::from(values))
     };
     let mut scan = DeltaScan::new(subject(Dataset::L2Deltas));
     scan.batch(Batch(&batch(vec![
