@@ -156,7 +156,7 @@ def repeats(messages):
 
 
 def check_messages(comparison, reader):
-    """Rows of one msg_seq are one message: same time, kind and ids, its last row and no other marked as the end."""
+    """Rows of one time and msg_seq are one message: same kind and ids, its last row and no other marked as the end."""
     names = ["ts_event", "msg_seq", "is_snapshot", "first_id", "last_id", "msg_end"]
     found = Counter()
     for day, table in lakefiles.open_day(*comparison.where, "l2_deltas"):
@@ -164,7 +164,7 @@ def check_messages(comparison, reader):
             continue
         groups = {}
         for row in lakefiles.rows_of(table, names):
-            groups.setdefault(row[1], []).append(row)
+            groups.setdefault(row[:2], []).append(row)
         found[day] = len(groups)
         for seq, rows in groups.items():
             if len({(r[0], *r[2:5]) for r in rows}) != 1 or [r[5] for r in rows] != [False] * (len(rows) - 1) + [True]:
