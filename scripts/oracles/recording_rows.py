@@ -10,7 +10,8 @@ What it holds the lake to:
 - `ts_event` is T before E (Binance), cts before ts (Bybit books), T (Bybit trades), ts (OKX), time (Hyperliquid); `ts_recv` is the
   receive stamp, cut to microseconds. Rows lie in the UTC day of `ts_event`, whatever the file is called.
 - A spot bookTicker has no time: the newest E of any frame before it, `ts_inferred`. So does a snapshot without a time.
-- `l2_deltas`: one row per level of the snapshot and of every depth message after it that the sync rule lets through.
+- `l2_deltas`: one row per level of the snapshot and of every depth message after it that the sync rule lets through; one row where
+  the book was lost: a snapshot of the best bid (else ask) without quantity, with time, receipt and last id of the message that told it.
 - Klines only when closed. Repeated rows (same dedupe key) count once.
 - Contracts: `qty` in base units (to 1e-14), `qty_raw` as sent. Trade ids are not compared where the venue's are no integers (Bybit).
 """
@@ -155,7 +156,7 @@ def repeats(messages):
 
 
 def check_messages(comparison, reader):
-    """Rows of one msg_seq are one message: same time, kind and ids, its last row and no other marked as the end."""
+    """Rows of one time and msg_seq are one message: same kind and ids, its last row and no other marked as the end."""
     names = ["ts_event", "msg_seq", "is_snapshot", "first_id", "last_id", "msg_end"]
     found = Counter()
     for day, table in lakefiles.open_day(*comparison.where, "l2_deltas"):
@@ -163,7 +164,7 @@ def check_messages(comparison, reader):
             continue
         groups = {}
         for row in lakefiles.rows_of(table, names):
-            groups.setdefault(row[1], []).append(row)
+            groups.setdefault(row[:2], []).append(row)
         found[day] = len(groups)
         for seq, rows in groups.items():
             if len({(r[0], *r[2:5]) for r in rows}) != 1 or [r[5] for r in rows] != [False] * (len(rows) - 1) + [True]:

@@ -11,7 +11,11 @@ from collections import Counter, namedtuple
 from decimal import Decimal
 
 # One message of a book that is used: an image or a change. `levels` are (price text, quantity text).
-Message = namedtuple("Message", "ts_event ts_recv is_snapshot bids asks first_id last_id prev_id line extra")
+# `lost` is the row of a book that was lost: a snapshot of one level without quantity.
+Message = namedtuple(
+    "Message", "ts_event ts_recv is_snapshot bids asks first_id last_id prev_id line extra lost", defaults=[False]
+)
+WATERMARK_US = 250_000
 
 TRADES = ["ts_event", "ts_recv", "trade_id", "price", "qty", "qty_raw", "aggressor"]
 AGG_TRADES = TRADES + ["first_id", "last_id"]
@@ -87,12 +91,14 @@ def seconds_us(text):
 
 
 def frames(kind, paths):
-    """Yields (line number, receive time in us, connection, frame)."""
+    """Yields (line number, receive time in us, connection, frame); where a connection begins, a frame of None."""
     for path in paths:
         for number, line in enumerate(lines(path), 1):
             if kind in ("bybit", "okx"):
                 entry = json.loads(line, parse_float=str)
-                if entry["t"] == "recv" and entry["data"] != "pong":
+                if entry["t"] == "connect":
+                    yield number, None, entry["conn"], None
+                elif entry["t"] == "recv" and entry["data"] != "pong":
                     yield number, seconds_us(entry["ts"]), entry["conn"], json.loads(entry["data"])
             else:
                 stamp, text = line.split(" ", 1)
@@ -132,6 +138,31 @@ def base(size, price, value, inverse):
     return (size * value / price if inverse else size * value), size
 
 
+def after(levels, bids, asks):
+    """Changes both sides of a book, price -> (price text, quantity text)."""
+    for side, changes in zip(levels, (bids, asks)):
+        for level in changes:
+            price = Decimal(level[0])
+            if Decimal(level[1]):
+                side[price] = (level[0], level[1])
+            else:
+                side.pop(price, None)
+    return levels
+
+
+def crc32(levels):
+    """The checksum of a book by OKX: of `bid:size:ask:size:...`, the best 25 of each side, in the texts as sent."""
+    bids, asks = (
+        [side[p] for p in sorted(side, reverse=reverse)[:25]] for side, reverse in zip(levels, (True, False))
+    )
+    parts = []
+    for i in range(25):
+        parts += [*bids[i]] if i < len(bids) else []
+        parts += [*asks[i]] if i < len(asks) else []
+    value = zlib.crc32(":".join(parts).encode())
+    return value - 2**32 if value >= 2**31 else value
+
+
 class Reader:
     """One pass over a recording: rows per dataset, and the messages of the book that the sync rule lets through."""
 
@@ -143,8 +174,15 @@ class Reader:
         # Sync state of the book: id of the last message used, frames waiting for a snapshot.
         self.last, self.waiting, self.venue_time, self.seq = None, [], None, None
         self.tickers_before_time = 0
+        # The book as used so far, its newest time, that of all streams, that of the last lost book, and its connection.
+        self.levels, self.newest_book, self.newest, self.floor, self.book_conn = ({}, {}), 0, 0, 0, None
         addresses = connections(kind, paths)
         for number, recv, conn, frame in frames(kind, paths):
+            if frame is None:
+                if conn == self.book_conn:
+                    self.reconnected(number)
+                continue
+            self.conn = conn
             self.count["frames"] += 1
             if kind == "bybit":
                 if market and not addresses.get(conn, market).endswith(market):
@@ -157,6 +195,37 @@ class Reader:
             else:
                 self.binance(number, recv, frame)
         self.count["messages waiting at the end"] = len(self.waiting)
+
+    def use(self, m):
+        """Takes a message into the book; behind the row of a book lost before it."""
+        self.seen(m.ts_event)
+        self.newest_book = max(self.newest_book, m.ts_event)
+        self.messages.append(m._replace(ts_event=max(m.ts_event, self.floor)))
+        self.levels = after(({}, {}) if m.is_snapshot else self.levels, m.bids, m.asks)
+
+    def seen(self, ts):
+        self.newest = max(self.newest, ts)
+
+    def lose(self, ts, recv, last_id, number):
+        """The book is lost: one row, unless it was empty. Without a time it is the newest of all streams."""
+        bids, asks = self.levels
+        self.levels = ({}, {})
+        if not bids and not asks:
+            return
+        at = max(self.newest if ts is None else ts, self.newest_book, self.newest - WATERMARK_US)
+        self.floor = at
+        bid, ask = [(bids[max(bids)][0], "0")] if bids else [], [] if bids else [(asks[min(asks)][0], "0")]
+        self.messages.append(Message(at, recv, True, bid, ask, last_id, last_id, None, number, None, True))
+        self.count["lost books"] += 1
+
+    def reconnected(self, number):
+        """The connection of the book begins again."""
+        if not self.messages or self.messages[-1].lost:
+            return
+        self.lose(None, None, self.messages[-1].last_id, number)
+        self.last, self.book_conn = None, None
+        if self.kind == "okx":
+            self.seq = "lost"
 
     def deltas(self):
         """The rows of l2_deltas: one per level."""
@@ -255,6 +324,8 @@ class Reader:
                 self.chain(message)
         else:
             self.count[f"unused {kind}"] += 1
+        if at is not None and kind in ("trade", "aggTrade", "bookTicker", "depthUpdate"):
+            self.seen(at * 1000)
         if "E" in data:
             # The newest one: streams of one connection run a millisecond or two apart, and quotes are in order.
             self.venue_time = max(self.venue_time or 0, data["E"])
@@ -270,15 +341,17 @@ class Reader:
         keep = [m for m in self.waiting if (m.last_id >= base_id if futures else m.last_id > base_id)]
         self.count["dropped before snapshot"] += len(self.waiting) - len(keep)
         self.waiting = []
-        self.messages.append(
-            Message(at * 1000, recv, True, frame["bids"], frame["asks"], base_id, base_id, None, number, None)
-        )
+        # Not after the first update that follows it.
+        at = min([at * 1000] + [m.ts_event for m in keep[:1]])
+        self.use(Message(at, recv, True, frame["bids"], frame["asks"], base_id, base_id, None, number, None))
         self.count["images"] += 1
         self.snapshot_id, self.last = base_id, base_id
         self.first = True
         for message in keep:
             if self.last is not None:
                 self.chain(message)
+            else:
+                self.waiting.append(message)
 
     def chain(self, m):
         futures = self.market != "spot"
@@ -297,11 +370,12 @@ class Reader:
                 print(
                     f"chain break at line {m.line}: U={m.first_id} u={m.last_id} pu={m.prev_id}, last used {self.last}"
                 )
+            self.lose(m.ts_event, m.ts_recv, m.last_id, m.line)
             self.last, self.waiting = None, [m]
             return
         self.first, self.last = False, m.last_id
         self.count["applied"] += 1
-        self.messages.append(m)
+        self.use(m)
 
     # Bybit: spec 6 and 7.
 
@@ -316,6 +390,7 @@ class Reader:
             for t in data:
                 price, size = Decimal(t["p"]), Decimal(t["v"])
                 qty, raw = (size / price, size) if self.market == "inverse" else (size, None)
+                self.seen(t["T"] * 1000)
                 self.trades.append((t["T"] * 1000, recv, None, price, qty, raw, 1 if t["S"] == "Buy" else -1))
         elif name == "kline.1":
             for k in data:
@@ -351,12 +426,13 @@ class Reader:
         elif data["u"] != self.last + 1:
             self.count["chain breaks"] += 1
             self.last = None
+            self.lose(frame.get("cts", frame["ts"]) * 1000, recv, data["u"], number)
             return
         else:
             self.count["applied"] += 1
-        self.last = data["u"]
+        self.last, self.book_conn = data["u"], self.conn
         at = frame.get("cts", frame["ts"]) * 1000
-        self.messages.append(
+        self.use(
             Message(at, recv, image, data["b"], data["a"], data["u"], data["u"], None, number, data["seq"])
         )
 
@@ -372,6 +448,7 @@ class Reader:
                 price = Decimal(t["px"])
                 qty, raw = base(Decimal(t["sz"]), price, self.value, self.inverse)
                 side = 1 if t["side"].lower() == "buy" else -1
+                self.seen(int(t["ts"]) * 1000)
                 self.trades.append((int(t["ts"]) * 1000, recv, int(t["tradeId"]), price, qty, raw, side))
         elif channel == "books":
             for data in frame["data"]:
@@ -391,11 +468,20 @@ class Reader:
         elif seq is not None and prev != self.seq and seq >= prev:
             self.count["chain breaks"] += 1
             self.seq = "lost"
+            self.lose(int(data["ts"]) * 1000, recv, seq, number)
+            return
+        elif seq is None and data.get("checksum") and crc32(
+            after(tuple(dict(side) for side in self.levels), data["bids"], data["asks"])
+        ) != int(data["checksum"]):
+            self.count["chain breaks"] += 1
+            self.seq = "lost"
+            # Without ids of the venue the lake has its own.
+            self.lose(int(data["ts"]) * 1000, recv, seq, number)
             return
         else:
             self.count["applied"] += 1
-        self.seq = seq
-        self.messages.append(
+        self.seq, self.book_conn = seq, self.conn
+        self.use(
             Message(
                 int(data["ts"]) * 1000,
                 recv,
@@ -436,6 +522,6 @@ class Reader:
             if before and (before.ts_event, before.bids, before.asks) == (data["time"] * 1000, bids, asks):
                 self.count["images sent twice"] += 1
                 return
-            self.messages.append(
+            self.use(
                 Message(data["time"] * 1000, recv, True, bids, asks, data["time"], data["time"], None, number, None)
             )

@@ -344,6 +344,11 @@ impl OpeningPlan<'_> {
                     book.apply(rows.side(row), rows.price[row], rows.qty[row]);
                 }
                 at_start = rows.msg_end.value(row);
+                // A snapshot message that leaves nothing says that the book was lost.
+                if at_start && book.is_empty() && last.is_some_and(|(_, link)| link.is_snapshot) {
+                    out.gap_ts = Some(UnixMicros(rows.ts[row]));
+                    last = None;
+                }
             }
         }
         out.book = last.map(|(ts_event, link)| {
@@ -364,7 +369,7 @@ impl OpeningPlan<'_> {
 #[derive(Default)]
 struct Replayed {
     book: Option<(BookSnapshot, Link)>,
-    /// Last message that did not follow.
+    /// Last message that did not follow, or that said that the book was lost.
     gap_ts: Option<UnixMicros>,
     /// Days that were looked at.
     n_days: usize,

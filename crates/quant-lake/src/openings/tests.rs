@@ -262,6 +262,31 @@ mod made {
             (made.opening.book, made.link, made.opening.touch),
             (None, None, None)
         );
+        // A row that says that the book was lost ends it as well; the update at its time came before.
+        let mut lost = level(at(-2 * S), (9, 9), None, 1, 15.0, 0.0);
+        lost.is_snapshot = true;
+        let mut update = level(at(-2 * S), (8, 8), Some(7), 1, 13.0, 4.0);
+        update.msg_seq = lost.msg_seq - 1;
+        let rows = [
+            level(at(-9 * S), (7, 7), Some(6), 1, 15.0, 4.0),
+            update,
+            lost,
+        ];
+        bench.put(day().plus(-1), &rows);
+        let (made, sources) = make(&bench, &VolumeMemo::default());
+        assert_eq!(
+            (made.opening.book, made.link, made.opening.touch),
+            (None, None, None)
+        );
+        let books = |s: &&Source| s.name.contains("l2_deltas/");
+        assert_eq!(sources.iter().filter(books).count(), 1);
+        // The next snapshot is a book again, with a link of its own.
+        let again = snapshot(at(-S), 11, 15.0);
+        let rows: Vec<_> = rows.into_iter().chain(again).collect();
+        bench.put(day().plus(-1), &rows);
+        let (made, _) = make(&bench, &VolumeMemo::default());
+        assert_eq!(made.link.map(|l| l.last_id), Some(11));
+        assert_eq!(made.opening.book.map(|b| b.ts_event.0), Some(at(-S)));
         // Without any snapshot there is no book either.
         let bench = Bench::new(um());
         bench.put(day(), &[trade(at(0), 1, 7.0, 1.0)]);

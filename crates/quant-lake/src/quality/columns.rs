@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int8Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, BooleanArray, RecordBatch};
 
 /// A float column that may hold nulls.
 #[derive(Clone, Copy)]
@@ -81,6 +81,11 @@ impl<'a> Batch<'a> {
         self.column(name)
             .and_then(|c| c.as_primitive_opt::<Float64Type>())
             .map(Floats)
+    }
+
+    /// A column of flags, if it is there.
+    pub(super) fn flags(self, name: &str) -> Option<&'a BooleanArray> {
+        self.column(name).and_then(AsArray::as_boolean_opt)
     }
 
     /// Values of a required integer column; empty if there is none.

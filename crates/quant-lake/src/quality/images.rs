@@ -90,7 +90,7 @@ impl Seconds {
         }
     }
 
-    fn has(&self, second: usize) -> bool {
+    pub(super) fn has(&self, second: usize) -> bool {
         second < SECONDS_PER_DAY && self.bits[second / 64] >> (second % 64) & 1 == 1
     }
 
@@ -104,6 +104,8 @@ pub(super) struct DeltaScan {
     minutes: Minutes,
     seconds: Seconds,
     last: i64,
+    /// The next row begins a message.
+    begins: bool,
 }
 
 impl DeltaScan {
@@ -112,13 +114,25 @@ impl DeltaScan {
             minutes: Minutes::new(subject.day),
             seconds: Seconds::new(subject.day),
             last: i64::MIN,
+            begins: true,
         }
     }
 
-    pub(super) const COLUMNS: &'static [&'static str] = &["ts_event", "ts_recv"];
+    pub(super) const COLUMNS: &'static [&'static str] =
+        &["ts_event", "ts_recv", "is_snapshot", "msg_end"];
 
     pub(super) fn batch(&mut self, batch: Batch<'_>) {
-        for ts in batch.times("ts_event") {
+        let flags = batch.flags("is_snapshot").zip(batch.flags("msg_end"));
+        for (row, ts) in batch.times("ts_event").iter().enumerate() {
+            if let Some((is_snapshot, msg_end)) = flags {
+                let ends = msg_end.value(row);
+                // A snapshot message of one row: the row of a lost book, which is no sign of life of the stream.
+                let is_lost = self.begins && ends && is_snapshot.value(row);
+                self.begins = ends;
+                if is_lost {
+                    continue;
+                }
+            }
             // Levels of one message share their time.
             if *ts != self.last {
                 self.last = *ts;

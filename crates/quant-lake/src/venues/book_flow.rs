@@ -7,6 +7,10 @@
 //! With a cadence of c, the image stamped b (a multiple of c) holds every message with `ts_event < b`: what was known
 //! when the interval ended. Nothing is emitted before the first book, while the book is void or crossed, or when its last
 //! message is older than `max_stale_us`: a silent book is not a book.
+//!
+//! # Lost books
+//! A lost book ends in the rows with one of its own: a snapshot message of one level without quantity, which leaves any
+//! book empty. Rows that follow at its time or with an earlier one are put behind it; images know nothing of it.
 
 use quant_core::market::book::LocalBook;
 use quant_core::market::{BookLevel, Side};
@@ -100,12 +104,24 @@ pub struct BookMessage<'a> {
     pub asks: &'a [BookLevel],
 }
 
+/// What told that a book is lost. What is not known of it is that of the newest message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Loss {
+    /// Venue time of the message that told it, microseconds UTC.
+    pub ts_event: Option<i64>,
+    /// When that was received.
+    pub ts_recv: Option<i64>,
+    /// Its last update id.
+    pub last_id: Option<i64>,
+}
+
 /// Ids of the last message in the book.
 #[derive(Clone, Copy, Debug)]
 struct Last {
     ts_event: i64,
     ts_recv: Option<i64>,
     msg_seq: i64,
+    last_id: i64,
     update_id: Option<i64>,
 }
 
@@ -121,6 +137,8 @@ pub struct BookFlow {
     newest: i64,
     /// Next multiple of the cadence to take an image at.
     next_image: i64,
+    /// Time and number of the newest row that tells of a lost book, or was put behind one: later rows come after it.
+    floor: (i64, i64),
     /// First and previous id of messages that changed no level since the last one with rows.
     unwritten: Option<(i64, Option<i64>)>,
     scratch: Vec<BookLevel>,
@@ -139,6 +157,7 @@ impl BookFlow {
             last: None,
             newest: i64::MIN,
             next_image: i64::MIN,
+            floor: (i64::MIN, i64::MIN),
             unwritten: None,
             scratch: Vec::new(),
             bids: Vec::new(),
@@ -172,7 +191,11 @@ impl BookFlow {
         out.saw(message.ts_event);
         self.take_images(message.ts_event, out);
         if self.wants_deltas {
-            let linked = self.bridged(&message);
+            let mut linked = self.bridged(&message);
+            (linked.ts_event, linked.msg_seq) = self.place(message.ts_event, message.msg_seq);
+            if linked.ts_event != message.ts_event {
+                out.diagnose(Dataset::L2Deltas, "rows_moved_behind_a_lost_book", 1);
+            }
             self.write_levels(&linked, out);
         }
         let unit = self.options.unit;
@@ -201,6 +224,7 @@ impl BookFlow {
             ts_event: message.ts_event,
             ts_recv: message.ts_recv,
             msg_seq: message.msg_seq,
+            last_id: message.ids.1,
             update_id: message.update_id,
         });
         let now = match self.options.cadence {
@@ -235,14 +259,63 @@ impl BookFlow {
         out
     }
 
-    /// Forgets the book: what follows cannot be applied until the next image of the venue.
-    pub fn void(&mut self, out: &mut Tables) {
+    /// Gives up the book, which is lost: what follows cannot be applied until the next image of the venue. If there was a
+    /// book, a row says so.
+    pub fn void(&mut self, loss: Loss, out: &mut Tables) {
+        self.write_loss(loss, out);
+        self.forget(out);
+    }
+
+    /// Forgets the book without a row of it: the message that tells the loss replaces the book at once.
+    pub fn forget(&mut self, out: &mut Tables) {
         self.book.clear();
         self.last = None;
         self.unwritten = None;
         out.gap(Dataset::L2Deltas);
         out.gap(Dataset::L2Snapshots);
         out.diagnose(self.reported_under(), "resyncs", 1);
+    }
+
+    /// Writes the row of a lost book, where the loss was told: not before the newest message, and not so late that readers
+    /// pass it over.
+    fn write_loss(&mut self, loss: Loss, out: &mut Tables) {
+        let Some(last) = self.last.filter(|_| self.wants_deltas) else {
+            return;
+        };
+        let (side, level) = match (self.book.best_bid(), self.book.best_ask()) {
+            (Some(bid), _) => (1, bid),
+            (None, Some(ask)) => (-1, ask),
+            (None, None) => return,
+        };
+        let told = loss.ts_event.unwrap_or_else(|| out.newest());
+        let at = out.on_time(told.max(self.newest));
+        self.floor = self.place(at, last.msg_seq.saturating_add(1));
+        let (ts_event, msg_seq) = self.floor;
+        let id = loss.last_id.unwrap_or(last.last_id);
+        out.delta(L2DeltaRow {
+            ts_event: Ts(ts_event),
+            ts_recv: loss.ts_recv.map(Ts),
+            msg_seq,
+            is_snapshot: true,
+            side,
+            price: level.px,
+            qty: 0.0,
+            first_id: id,
+            last_id: id,
+            prev_id: None,
+            msg_end: true,
+            late: None,
+        });
+    }
+
+    /// Returns time and number for the rows of a message: behind the row of a book lost before it.
+    fn place(&mut self, ts_event: i64, msg_seq: i64) -> (i64, i64) {
+        let (floor_ts, floor_seq) = self.floor;
+        if ts_event > floor_ts {
+            return (ts_event, msg_seq);
+        }
+        self.floor.1 = msg_seq.max(floor_seq.saturating_add(1));
+        self.floor
     }
 
     /// Counts the levels of a message that cannot be applied.
@@ -362,3 +435,5 @@ impl BookFlow {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_shared;

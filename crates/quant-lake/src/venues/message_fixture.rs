@@ -6,6 +6,7 @@ use arrow_array::{Array as _, RecordBatch};
 use arrow_schema::DataType;
 use quant_core::time::{TimeRange, UnixMicros};
 
+use super::book_flow::tests_shared::{Replayed, replay};
 use super::rows::{FileTotals, ParseError, ParseOptions, Parsed, RowParser, Totals};
 use crate::schema::Dataset;
 
@@ -72,6 +73,11 @@ impl Ran {
             .iter()
             .filter(move |(d, _)| *d == dataset)
             .map(|(_, batch)| batch)
+    }
+
+    /// What a naive reader makes of the rows of a book.
+    pub(crate) fn replayed(&self) -> Replayed {
+        replay(self.of(Dataset::L2Deltas))
     }
 
     pub(crate) fn totals(&self, dataset: Dataset) -> &Totals {

@@ -203,6 +203,17 @@ impl Tables {
         self.newest = self.newest.max(ts_event);
     }
 
+    /// Returns the newest time seen, `i64::MIN` before the first.
+    pub const fn newest(&self) -> i64 {
+        self.newest
+    }
+
+    /// Returns the earliest time from `ts` on that is not late by now.
+    pub fn on_time(&self, ts: i64) -> i64 {
+        self.watermark_us
+            .map_or(ts, |lag| ts.max(self.newest.saturating_sub(lag)))
+    }
+
     /// Returns whether a time lies behind the watermark, then lets it advance the watermark.
     #[inline]
     fn is_late(&mut self, ts: i64) -> bool {

@@ -219,6 +219,32 @@ fn seconds_without_images_while_the_stream_goes_on() {
     assert_eq!(compare(&slow, &all), None);
 }
 
+/// The row of a lost book is no sign of life: a snapshot of several rows and an update are.
+#[test]
+fn a_lost_book_is_no_message_of_the_stream() {
+    let at = |s: i64| start() + s * SECOND;
+    let rows = [
+        (1, true, false),
+        (1, true, true),
+        (2, false, true),
+        (3, true, true),
+        (4, false, true),
+    ];
+    let flags = |of: &dyn Fn(&(i64, bool, bool)) -> bool| -> ArrayRef {
+        let values: Vec<bool> = rows.iter().map(of).collect();
+        Arc::new(arrow_array::BooleanArray::from(values))
+    };
+    let mut scan = DeltaScan::new(subject(Dataset::L2Deltas));
+    scan.batch(Batch(&batch(vec![
+        ("ts_event", ts(rows.iter().map(|r| at(r.0)).collect())),
+        ("is_snapshot", flags(&|r| r.1)),
+        ("msg_end", flags(&|r| r.2)),
+    ])));
+    let (_, seconds) = scan.finish();
+    let seen = [1, 2, 3, 4].map(|s| seconds.has(s));
+    assert_eq!(seen, [true, true, false, true]);
+}
+
 #[test]
 fn images_at_any_cadence_are_due_while_the_stream_goes_on() {
     let deltas = |live: &dyn Fn(i64) -> bool| {

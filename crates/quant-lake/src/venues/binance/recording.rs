@@ -22,7 +22,7 @@ use self::unnamed::{Held, Unnamed};
 use self::values::{aggressor, digits, epoch, id, n_levels, positive, size, split_stamp};
 use crate::manifest::IngestParams;
 use crate::schema::Dataset;
-use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions};
+use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Loss};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::number::parse_flag;
 use crate::venues::records::{AggTrade, BookTickerRow, Kline, LiquidationRow, TradeRow, Ts};
@@ -31,7 +31,7 @@ use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "binance-recording-3";
+pub const RECORDING_VERSION: &str = "binance-recording-4";
 
 /// Datasets a recording can fill.
 pub const RECORDED: [Dataset; 7] = [
@@ -459,7 +459,12 @@ impl Recording {
             Step::Stale => flow.leave_out(&message, "updates_older_than_the_image", out),
             Step::Wait | Step::Break(_) => {
                 if let Step::Break(reason) = step {
-                    flow.void(out);
+                    let loss = Loss {
+                        ts_event: Some(update.ts),
+                        ts_recv: recv,
+                        last_id: Some(update.last),
+                    };
+                    flow.void(loss, out);
                     if out.wants(flow.reported_under()) {
                         out.remark(
                             flow.reported_under(),

@@ -5,6 +5,7 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, RecordBatch};
 use quant_core::time::{TimeRange, UnixMicros};
 
+use super::tests_shared::{Lost, Replayed, replay};
 use super::*;
 use crate::venues::rows::{
     FileTotals, ParseError, ParseOptions, Parsed, RowParser as _, RowProblem,
@@ -38,7 +39,7 @@ impl MessageFormat for Script {
         let line = self.lines[self.at].clone();
         self.at += 1;
         let Some((ts, seq, is_snapshot, bids, asks)) = line else {
-            flow.void(out);
+            flow.void(Loss::default(), out);
             return Ok(());
         };
         let levels = |side: Vec<(f64, f64)>| -> Vec<BookLevel> {
@@ -96,6 +97,11 @@ fn run(lines: Vec<Line>, cadence: Cadence) -> (Vec<(Dataset, RecordBatch)>, File
         Parsed::DayEnd { .. } => None,
     });
     (batches.collect(), totals.unwrap())
+}
+
+fn rows(batches: &[(Dataset, RecordBatch)]) -> Replayed {
+    let of = batches.iter().filter(|(d, _)| *d == Dataset::L2Deltas);
+    replay(of.map(|(_, batch)| batch))
 }
 
 fn images(batches: &[(Dataset, RecordBatch)]) -> Vec<(i64, i64, Option<f64>, Option<f64>)> {
@@ -336,4 +342,114 @@ fn ids_reach_back_over_messages_without_levels() {
     flow.bridged(&snapshot);
     let joined = message((5, 6), Some(3), false, &bid);
     assert_eq!(ids(flow.bridged(&joined)), ((5, 6), Some(3)));
+}
+
+/// A break tells nothing of its own here: its row takes time and id of the newest message.
+#[test]
+fn a_lost_book_leaves_one_row() {
+    let snapshot = |ts, seq| {
+        let (bids, asks) = (vec![(98.0, 1.0), (99.0, 1.0)], vec![(101.0, 1.0)]);
+        Some((ts, seq, true, bids, asks))
+    };
+    let lines = vec![
+        // Nothing was there yet.
+        None,
+        snapshot(S / 2, 1),
+        Some((S + 1, 2, false, vec![], vec![(102.0, 1.0)])),
+        None,
+        None,
+        // Put behind the row of its time; what follows at the same time comes later still.
+        snapshot(S + 1, 3),
+        Some((S + 1, 4, false, vec![(98.0, 0.0)], vec![])),
+        Some((2 * S, 5, false, vec![(98.0, 3.0), (99.0, 0.0)], vec![])),
+        Some((2 * S + 1, 6, false, vec![(98.0, 0.0)], vec![])),
+        None,
+        Some((3 * S, 7, true, vec![(98.0, 1.0)], vec![])),
+        Some((3 * S + 1, 8, false, vec![(98.0, 0.0)], vec![])),
+        // An empty book is no loss.
+        None,
+        Some((9 * S + 1, 9, true, vec![(98.0, 1.0)], vec![])),
+        // Nor is the end of the file.
+    ];
+    let n_levels = 3 + 1 + 3 + 1 + 2 + 1 + 1 + 1 + 1;
+    let (batches, totals) = run(lines, EVERY);
+    let found = rows(&batches);
+    let lost = |ts, msg_seq, side, price, id| Lost {
+        ts,
+        ts_recv: None,
+        msg_seq,
+        side,
+        price,
+        id,
+    };
+    assert_eq!(
+        found.lost,
+        [lost(S + 1, 3, 1, 99.0, 2), lost(2 * S + 1, 7, -1, 101.0, 6)]
+    );
+    let depths: Vec<usize> = found.depths.iter().map(|d| d.1).collect();
+    assert_eq!(depths, [3, 4, 0, 3, 2, 2, 1, 0, 1, 0, 1]);
+    let deltas = &totals
+        .iter()
+        .find(|(d, _)| *d == Dataset::L2Deltas)
+        .unwrap()
+        .1;
+    assert_eq!((deltas.rows, deltas.filtered), (n_levels + 2, 0));
+    let days = || deltas.days.values();
+    assert_eq!(days().map(|d| d.kept).sum::<u64>(), n_levels + 2);
+    assert!(days().map(|d| d.gaps).sum::<u64>() >= 2);
+    // Images know nothing of it: those of 1 s and 2 s hold what came before, and none is of a void book.
+    let seen: Vec<_> = images(&batches).iter().map(|i| (i.0, i.1, i.2)).collect();
+    assert_eq!(seen, [(S, 1, Some(99.0)), (2 * S, 4, Some(99.0)),]);
+}
+
+#[test]
+fn a_message_earlier_than_the_loss_is_put_behind_its_row() {
+    let options = BookOptions {
+        levels: 2,
+        cadence: Cadence::EveryMessage,
+        unit: QtyUnit::Base,
+    };
+    let parse = ParseOptions {
+        file: "script".to_owned(),
+        range: TimeRange::new(UnixMicros(0), UnixMicros(100 * S)).unwrap(),
+        max_quarantine_share: 0.0,
+        collect: Vec::new(),
+    };
+    let tables = TableOptions {
+        datasets: vec![Dataset::L2Deltas, Dataset::L2Snapshots],
+        book_levels: 2,
+        watermark_us: Some(S),
+    };
+    let mut out = Tables::new(&tables, &parse);
+    let mut flow = BookFlow::new(options, &out);
+    let bid = [BookLevel { px: 99.0, qty: 1.0 }];
+    let at = |ts_event, id: i64, is_snapshot: bool| BookMessage {
+        ts_event,
+        ts_recv: None,
+        msg_seq: 2 * id + i64::from(!is_snapshot),
+        ids: (id, id),
+        prev_id: None,
+        update_id: Some(id),
+        is_snapshot,
+        bids: &bid,
+        asks: &[],
+    };
+    flow.apply(&at(S, 10, true), &mut out);
+    // The loss is told at 5 s by a message of 2 s: a row of that time would be late.
+    out.saw(5 * S);
+    let loss = Loss {
+        ts_event: Some(2 * S),
+        ts_recv: Some(7),
+        last_id: Some(20),
+    };
+    flow.void(loss, &mut out);
+    assert_eq!(flow.floor, (4 * S, 21));
+    assert!(flow.book().is_empty());
+    // An image with an id below and a time before; then an update at the very time.
+    flow.apply(&at(3 * S, 10, true), &mut out);
+    assert_eq!(flow.floor, (4 * S, 22));
+    flow.apply(&at(4 * S, 11, false), &mut out);
+    assert_eq!(flow.floor, (4 * S, 23));
+    flow.apply(&at(4 * S + 1, 11, false), &mut out);
+    assert_eq!(flow.floor, (4 * S, 23));
 }

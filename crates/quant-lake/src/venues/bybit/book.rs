@@ -18,7 +18,7 @@ use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of the parser: part of the idempotence key, raised when the same bytes give other rows.
-pub const PARSER_VERSION: &str = "bybit-book-3";
+pub const PARSER_VERSION: &str = "bybit-book-4";
 
 /// How a book archive is read.
 #[derive(Clone, Debug)]

@@ -28,7 +28,7 @@ mod line;
 mod values;
 
 /// Version of the parser: part of the idempotence key, raised when the same bytes give other rows.
-pub const PARSER_VERSION: &str = "bybit-recording-3";
+pub const PARSER_VERSION: &str = "bybit-recording-4";
 
 /// Rows this much older than the newest one are flagged as late.
 pub const WATERMARK_US: i64 = 250_000;
@@ -226,7 +226,7 @@ impl State {
         out.gap(Dataset::Klines1m);
         out.gap(Dataset::Liquidations);
         if self.book_conn == conn {
-            self.stream.disconnect(out);
+            self.stream.disconnect(None, out);
         }
     }
 
@@ -317,6 +317,7 @@ impl State {
             return Ok(());
         }
         let frame = read_book(text, &mut self.sides)?;
+        let (mut is_anew, mut is_gap) = (false, false);
         if self.depth != Some(depth) {
             if self.depth.is_some() {
                 if !frame.is_snapshot {
@@ -324,7 +325,7 @@ impl State {
                     return Ok(());
                 }
                 self.count("depth_switches");
-                self.stream.expect_snapshot();
+                is_anew = true;
             }
             self.depth = Some(depth);
         }
@@ -340,8 +341,13 @@ impl State {
                 return Ok(());
             }
             self.count("connection_switches");
-            self.stream.disconnect(out);
+            (is_anew, is_gap) = (true, true);
             self.book_conn = conn.to_vec();
+        }
+        if is_anew {
+            return self
+                .stream
+                .take_anew(is_gap, &frame, &self.sides, ts_recv, out);
         }
         self.stream.take(&frame, &self.sides, ts_recv, out)
     }

@@ -9,7 +9,7 @@ use quant_core::market::book::{BreakKind, BybitSync, Step};
 
 use super::frame::{BookFrame, Sides, TimeUnit};
 use crate::schema::Dataset;
-use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions};
+use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Loss};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::message_order::MessageOrder;
 use crate::venues::rows::{ParseError, RowProblem};
@@ -86,14 +86,7 @@ impl BookStream {
         ts_recv: Option<i64>,
         out: &mut Tables,
     ) -> Result<(), RowProblem> {
-        self.check_unit(0, frame.ts.1, out.line())?;
-        if let Some((_, unit)) = frame.cts {
-            self.check_unit(1, unit, out.line())?;
-        }
-        check_quantities(self.options.unit, sides)?;
-        // The matching engine's time joins the trades; without it that of the gateway is the nearest.
-        let ts_event = frame.cts.unwrap_or(frame.ts).0;
-        self.times.check(ts_event, ts_recv, "cts")?;
+        let ts_event = self.check(frame, sides, ts_recv, out.line())?;
         let options = self.options;
         let flow = self.flow.get_or_insert_with(|| BookFlow::new(options, out));
         let counts = &mut self.counts;
@@ -126,12 +119,20 @@ impl BookStream {
                 BreakKind::Rewind => counts.rewinds += 1,
                 _ => counts.gaps += 1,
             }
-            flow.void(out);
+            out.saw(ts_event);
             self.last_applied = None;
             before = None;
             if frame.is_snapshot {
                 // It is whole by itself, and what came before it is forgotten: it begins a new chain.
+                flow.forget(out);
                 step = self.sync.on_message(true, frame.u, frame.seq);
+            } else {
+                let loss = Loss {
+                    ts_event: Some(ts_event),
+                    ts_recv,
+                    last_id: Some(frame.u),
+                };
+                flow.void(loss, out);
             }
         }
         match step {
@@ -174,21 +175,65 @@ impl BookStream {
         Ok(())
     }
 
-    /// Forgets the book because another connection begins; what happened in between is missing.
-    pub(super) fn disconnect(&mut self, out: &mut Tables) {
+    /// Gives up the book because its connection begins again; what happened in between is missing.
+    pub(super) fn disconnect(&mut self, ts_recv: Option<i64>, out: &mut Tables) {
         self.last_applied = None;
         if self.sync.is_synced() {
             self.sync.reset();
             if let Some(flow) = &mut self.flow {
-                flow.void(out);
+                let loss = Loss {
+                    ts_recv,
+                    ..Loss::default()
+                };
+                flow.void(loss, out);
             }
         }
     }
 
-    /// Waits for the snapshot of another depth, which replaces the book at once.
-    pub(super) const fn expect_snapshot(&mut self) {
+    /// Takes a snapshot of another depth or, which is a gap, of another connection. It replaces the book at once.
+    ///
+    /// # Errors
+    /// Why it cannot be used: then the book is lost.
+    pub(super) fn take_anew(
+        &mut self,
+        is_gap: bool,
+        frame: &BookFrame<'_>,
+        sides: &Sides,
+        ts_recv: Option<i64>,
+        out: &mut Tables,
+    ) -> Result<(), RowProblem> {
+        if let Err(problem) = self.check(frame, sides, ts_recv, out.line()) {
+            self.disconnect(ts_recv, out);
+            return Err(problem);
+        }
         self.last_applied = None;
+        if is_gap
+            && self.sync.is_synced()
+            && let Some(flow) = &mut self.flow
+        {
+            flow.forget(out);
+        }
         self.sync.reset();
+        self.take(frame, sides, ts_recv, out)
+    }
+
+    /// Refuses a message whose values cannot be; returns its time.
+    fn check(
+        &mut self,
+        frame: &BookFrame<'_>,
+        sides: &Sides,
+        ts_recv: Option<i64>,
+        line: u64,
+    ) -> Result<i64, RowProblem> {
+        self.check_unit(0, frame.ts.1, line)?;
+        if let Some((_, unit)) = frame.cts {
+            self.check_unit(1, unit, line)?;
+        }
+        check_quantities(self.options.unit, sides)?;
+        // The matching engine's time joins the trades; without it that of the gateway is the nearest.
+        let ts_event = frame.cts.unwrap_or(frame.ts).0;
+        self.times.check(ts_event, ts_recv, "cts")?;
+        Ok(ts_event)
     }
 
     /// Reports what was counted.

@@ -8,6 +8,7 @@ use arrow_array::types::{Float64Type, Int8Type, Int64Type, TimestampMicrosecondT
 use quant_core::time::{TimeRange, UnixMicros};
 
 use crate::schema::Dataset;
+use crate::venues::book_flow::tests_shared::{Replayed, replay};
 use crate::venues::book_flow::{BookOptions, Cadence};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::rows::{FileTotals, ParseError, ParseOptions, Parsed, RowParser, Totals};
@@ -90,6 +91,12 @@ impl Ran {
     ) -> impl Iterator<Item = &'a arrow_array::ArrayRef> {
         let of = self.batches.iter().filter(move |(d, _)| *d == dataset);
         of.map(move |(_, b)| &b[name])
+    }
+
+    /// What a naive reader makes of the rows of a book.
+    pub(super) fn replayed(&self) -> Replayed {
+        let of = self.batches.iter();
+        replay(of.filter_map(|(d, b)| (*d == Dataset::L2Deltas).then_some(b)))
     }
 
     pub(super) fn floats(&self, dataset: Dataset, name: &str) -> Vec<Option<f64>> {

@@ -19,7 +19,7 @@ use serde_json::json;
 use self::rows::Rows;
 use crate::manifest::IngestParams;
 use crate::schema::Dataset;
-use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence};
+use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence, Loss};
 use crate::venues::capture::{Capture, Frame, Via};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::json::Json;
@@ -31,7 +31,7 @@ use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 type Read<T> = Result<T, RowProblem>;
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "hyperliquid-recording-2";
+pub const RECORDING_VERSION: &str = "hyperliquid-recording-3";
 
 /// Rows older than the newest time seen minus this are late.
 const WATERMARK_US: i64 = 250_000;
@@ -328,7 +328,7 @@ impl Book {
             && let Some(flow) = &mut self.flow
             && !flow.book().is_empty()
         {
-            flow.void(out);
+            flow.void(Loss::default(), out);
         }
     }
 }

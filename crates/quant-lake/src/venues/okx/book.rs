@@ -11,7 +11,7 @@ use serde_json::json;
 use super::levels::read_levels;
 use crate::manifest::IngestParams;
 use crate::schema::Dataset;
-use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence};
+use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence, Loss};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::json::Json;
 use crate::venues::json_values::{millis, need, set, text_of, unit_words};
@@ -20,7 +20,7 @@ use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of this parser.
-pub const BOOK_VERSION: &str = "okx-book-2";
+pub const BOOK_VERSION: &str = "okx-book-3";
 
 /// How a file of book messages is read.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,7 +247,7 @@ impl MessageFormat for BookLines {
                 // It may have been an update: without ids only the next snapshot is sure again.
                 if self.sync.is_synced() && self.style != Some(Style::Images) {
                     self.sync.reset();
-                    flow.void(out);
+                    flow.void(Loss::default(), out);
                 }
                 Err(problem)
             }

@@ -35,7 +35,7 @@ use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "okx-recording-3";
+pub const RECORDING_VERSION: &str = "okx-recording-4";
 
 /// Rows older than the newest time seen minus this are late.
 const WATERMARK_US: i64 = 250_000;
@@ -207,7 +207,7 @@ impl Recording {
         let push = match read_push(body) {
             Ok(push) => push,
             Err(problem) => {
-                self.book.unreadable(out);
+                self.book.unreadable(received, out);
                 return Err(problem);
             }
         };
@@ -278,7 +278,7 @@ impl MessageFormat for Recording {
         let read = match capture.read(line) {
             Ok(frame) => self.frame(frame, out),
             Err(problem) => {
-                self.book.unreadable(out);
+                self.book.unreadable(None, out);
                 Err(problem)
             }
         };

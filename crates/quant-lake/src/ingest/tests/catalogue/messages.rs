@@ -17,12 +17,12 @@ pub(super) fn levels(format: Format, messages: usize) -> u64 {
     first + 2 * (messages as u64 - 1)
 }
 
-/// A message is unreadable: what follows waits for an image, except where every message is one.
+/// A message is unreadable: what follows waits for an image, except where every message is one. One row tells of the lost book.
 pub(super) fn lost(format: Format) -> Expect {
     let rest = 2 * (N - AT - 1) as u64;
     match format {
         Format::HyperliquidRecording => Expect::Rows([levels(format, N - 1), 0, 0, 1], ""),
-        _ => Expect::Rows([levels(format, AT), 0, rest, 1], ""),
+        _ => Expect::Rows([levels(format, AT) + 1, 0, rest, 1], ""),
     }
 }
 
@@ -30,7 +30,7 @@ pub(super) fn lost(format: Format) -> Expect {
 fn between(format: Format) -> Expect {
     let rest = 2 * (N - AT) as u64;
     match format {
-        Format::OkxBook => Expect::Rows([levels(format, AT), 0, rest, 1], ""),
+        Format::OkxBook => Expect::Rows([levels(format, AT) + 1, 0, rest, 1], ""),
         _ => Expect::Same([levels(format, N), 0, 0, 1], ""),
     }
 }

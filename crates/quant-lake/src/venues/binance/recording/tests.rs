@@ -10,6 +10,7 @@ use quant_core::time::{TimeRange, UnixMicros};
 
 use super::*;
 use crate::venues::book_flow::Cadence;
+use crate::venues::book_flow::tests_shared::{Lost, Replayed, replay};
 use crate::venues::rows::{FileTotals, Parsed, Totals};
 
 /// 2024-08-09 00:00:00 UTC, milliseconds.
@@ -207,6 +208,73 @@ fn a_break_voids_the_book_until_the_next_image() {
     );
 }
 
+fn lost(read: &Read) -> Replayed {
+    let of = read.batches.iter().filter(|(d, _)| *d == Dataset::L2Deltas);
+    replay(of.map(|(_, batch)| batch))
+}
+
+#[test]
+fn a_lost_book_leaves_a_row_before_the_image_that_follows() {
+    let at = |ms: i64| (MS + ms) * 1_000;
+    let row = |ms: i64, told: i64, msg_seq, id| Lost {
+        ts: at(ms),
+        ts_recv: Some(at(told) + 123),
+        msg_seq,
+        side: 1,
+        price: 99.0,
+        id,
+    };
+    let start = [
+        image(0, 5),
+        depth(10, (5, 10, 5), r#"["97.0","1"]"#, ""),
+        depth(20, (20, 25, 19), r#"["96.0","1"]"#, ""),
+    ];
+    // The image has the state after the broken message, which is applied again to it, at the same time as the loss.
+    let mut lines = start.to_vec();
+    lines.push(depth(30, (26, 30, 25), r#"["95.0","1"]"#, ""));
+    lines.push(image(40, 25));
+    let found = lost(&read(Market::Um, &lines).unwrap());
+    assert_eq!(found.lost, [row(20, 20, 22, 25)]);
+    assert_eq!(
+        found.depths,
+        [(0, 3), (10, 4), (20, 0), (20, 3), (20, 4), (30, 5)].map(|(ms, n)| (at(ms), n))
+    );
+    // An image of before the break, with the very next id, breaks again at once; then one that fits.
+    let mut lines = start.to_vec();
+    lines.extend([image(15, 11), image(40, 28)]);
+    lines.push(depth(50, (26, 30, 25), r#"["95.0","1"]"#, ""));
+    let broken = read(Market::Um, &lines).unwrap();
+    let found = lost(&broken);
+    assert_eq!(found.lost, [row(20, 20, 22, 25), row(20, 20, 24, 25)]);
+    assert_eq!(
+        found.depths,
+        [(0, 3), (10, 4), (20, 0), (20, 3), (20, 0), (40, 3), (50, 4)].map(|(ms, n)| (at(ms), n))
+    );
+    assert_eq!(
+        broken.totals(Dataset::L2Deltas).diagnostics["rows_moved_behind_a_lost_book"],
+        1
+    );
+    // Lost until the end.
+    let found = lost(&read(Market::Um, &start).unwrap());
+    assert_eq!(found.lost, [row(20, 20, 22, 25)]);
+    // A line that is refused is missed by the next one.
+    let mut lines = start[..2].to_vec();
+    lines.push(depth(20, (11, 15, 10), r#"["96.0","x"]"#, ""));
+    lines.push(depth(30, (16, 20, 15), r#"["96.0","1"]"#, ""));
+    let found = lost(&read(Market::Um, &lines).unwrap());
+    assert_eq!(found.lost, [row(30, 30, 22, 20)]);
+    // In the next recording of the session.
+    let session = Arc::new(Session::default());
+    finish(parser(Market::Um, "a.gz", &session, None), &start[..2]).unwrap();
+    let next = parser(Market::Um, "b.gz", &session, Some("a.gz"));
+    let of = finish(next, &start[2..]).unwrap();
+    let deltas = of.batch(Dataset::L2Deltas);
+    assert_eq!(deltas.num_rows(), 1);
+    assert!(deltas["is_snapshot"].as_boolean().value(0));
+    let totals = of.totals(Dataset::L2Deltas);
+    assert_eq!((totals.rows, totals.filtered), (2, 1));
+}
+
 #[test]
 fn a_recording_goes_on_from_the_one_before_it() {
     let session = Arc::new(Session::default());
@@ -222,7 +290,7 @@ fn a_recording_goes_on_from_the_one_before_it() {
     // One that does not follow is a gap, not a continuation.
     let apart = [depth(90, (50, 60, 49), r#"["96.0","1"]"#, "")];
     let apart = finish(parser(Market::Um, "c.gz", &session, Some("a.gz")), &apart).unwrap();
-    assert_eq!(apart.rows(Dataset::L2Deltas), 0);
+    assert_eq!(apart.rows(Dataset::L2Deltas), 1, "of the lost book");
     assert_eq!(apart.totals(Dataset::L2Snapshots).diagnostics["resyncs"], 1);
 }
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::venues::book_flow::tests_shared::Lost;
 use crate::venues::bybit::encode::book::{BookMessage, BookZip, FrameKind, push_book};
 use crate::venues::bybit::encode::{Category, Terms};
 use crate::venues::bybit::tests::{EVERY_MESSAGE, Ran, options, run, shared};
@@ -119,7 +120,7 @@ fn a_gap_voids_the_book_until_the_next_snapshot() {
         [Some(1.9), Some(1.5), Some(1.55)]
     );
     let deltas = ran.totals(D);
-    assert_eq!((deltas.rows, deltas.filtered, deltas.unwanted), (10, 3, 3));
+    assert_eq!((deltas.rows, deltas.filtered, deltas.unwanted), (11, 3, 3));
     assert_eq!(
         (ran.count("gaps"), ran.count("waits"), ran.count("resyncs")),
         (1, 1, 1)
@@ -127,6 +128,19 @@ fn a_gap_voids_the_book_until_the_next_snapshot() {
     assert_eq!((ran.gaps(D), ran.gaps(S)), (1, 1));
     // The one interval between messages that follow each other; the hole is none.
     assert_eq!(ran.count("mean_interval_us"), 100_000);
+    let found = ran.replayed();
+    let at = |ms: i64| (T0 + ms) * 1_000;
+    let lost = Lost {
+        ts: at(200),
+        ts_recv: None,
+        msg_seq: 101,
+        side: 1,
+        price: 1.9,
+        id: 12,
+    };
+    assert_eq!(found.lost, [lost]);
+    let depths = [(0, 4), (200, 0), (900, 2), (1000, 3)].map(|(ms, n)| (at(ms), n));
+    assert_eq!(found.depths, depths);
 }
 
 #[test]
@@ -174,12 +188,40 @@ fn u_of_one_replaces_whatever_its_type_and_seq_say() {
 fn seq_that_goes_back_breaks_a_delta_but_not_a_snapshot() {
     let ran = read(&[first(), line("delta", 100, (11, 99), r#"["1.95","1"]"#, "")]);
     assert_eq!((ran.count("seq_rewinds"), ran.totals(D).unwanted), (1, 1));
+    assert_eq!(ran.replayed().lost.len(), 1);
     let ran = read(&[
         first(),
         line("snapshot", 100, (50, 99), r#"["1.5","1"]"#, ""),
     ]);
     assert_eq!(ran.floats(S, "bid_px_00"), [Some(1.9), Some(1.5)]);
     assert_eq!((ran.count("seq_rewinds"), ran.gaps(S)), (1, 1));
+    // It replaces the book at once.
+    assert_eq!(ran.replayed().lost, []);
+}
+
+#[test]
+fn a_snapshot_at_the_time_of_the_loss_comes_after_its_row() {
+    let again = line("snapshot", 300, (19, 101), r#"["1.5","1"]"#, "");
+    let ran = read(&[
+        first(),
+        line("delta", 300, (15, 115), r#"["1.95","1"]"#, ""),
+        // Of a time before; numbered as the row of the lost book.
+        line("delta", 310, (16, 116), r#"["1.96","1"]"#, ""),
+        again,
+        line("delta", 300, (20, 101), r#"["1.6","1"]"#, ""),
+        // Two losses without a book between them.
+        line("delta", 400, (25, 125), r#"["1.6","1"]"#, ""),
+        line("delta", 500, (45, 145), r#"["1.6","1"]"#, ""),
+    ]);
+    let found = ran.replayed();
+    let at = |ms: i64| (T0 + ms) * 1_000;
+    let depths = [(0, 4), (300, 0), (300, 1), (300, 2), (400, 0)].map(|(ms, n)| (at(ms), n));
+    assert_eq!(found.depths, depths);
+    let of: Vec<_> = found.lost.iter().map(|l| (l.msg_seq, l.id)).collect();
+    assert_eq!(of, [(101, 15), (103, 25)]);
+    // Images keep the numbers of the venue.
+    assert_eq!(ran.ints(S, "seq"), [Some(100), Some(101), Some(102)]);
+    assert_eq!(ran.gaps(D), 2);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use quant_core::market::Side;
 
 use super::*;
+use crate::venues::book_flow::tests_shared::Lost;
 use crate::venues::bybit::encode::live::{
     LiquidationRow as Forced, push_ack, push_kline, push_liquidations, push_pong, push_trades,
 };
@@ -252,7 +253,58 @@ fn a_connection_that_begins_again_voids_the_book() {
         (ran.count("reconnections"), ran.count("connection_switches")),
         (1, 1)
     );
-    assert_eq!((ran.totals(D).rows, ran.totals(D).unwanted), (7, 2));
+    assert_eq!((ran.totals(D).rows, ran.totals(D).unwanted), (8, 2));
+    // Told by no message: the newest time of the stream. The snapshot of another connection replaces the book at once.
+    let found = ran.replayed();
+    let us = |ms: i64| (MS + ms) * 1_000;
+    let lost = Lost {
+        ts: us(100),
+        ts_recv: None,
+        msg_seq: 12,
+        side: 1,
+        price: 101.0,
+        id: 11,
+    };
+    assert_eq!(found.lost, [lost]);
+    let depths =
+        [(0, 1), (100, 2), (100, 0), (300, 1), (400, 1), (500, 2)].map(|(ms, n)| (us(ms), n));
+    assert_eq!(found.depths, depths);
+}
+
+#[test]
+fn a_book_lost_without_a_message_is_lost_at_the_newest_time_of_all_streams() {
+    let at = |frame: String| recv("l", "1786310819.5", &frame);
+    let newer = trade("a", 7).replace(&format!("\"T\":{MS}"), &format!("\"T\":{}", MS + 900));
+    let bad = book(200, "snapshot", (700, 50), "90").replace("17863", "27863");
+    let us = |ms: i64| (MS + ms) * 1_000;
+    for (told, is_gap) in [
+        (connect("l", "linear"), true),
+        // The snapshot of another connection, which cannot be used.
+        (recv("m", "1786310819.5", &bad), true),
+        (
+            recv("l", "1786310819.5", &bad.replace("book.200", "book.500")),
+            true,
+        ),
+    ] {
+        let ran = read(&[
+            connect("l", "linear"),
+            at(book(200, "snapshot", (0, 10), "100")),
+            at(trades(std::slice::from_ref(&newer))),
+            told.clone(),
+            // Behind the row of the lost book, though of a time before it.
+            at(book(500, "snapshot", (800, 50), "90")),
+        ]);
+        let found = ran.replayed();
+        assert_eq!(found.lost.len(), 1, "{told}");
+        assert_eq!((found.lost[0].ts, found.lost[0].id), (us(900), 10));
+        assert_eq!(found.depths, [(us(0), 1), (us(900), 0), (us(900), 1)]);
+        assert_eq!(
+            ran.times(S, "ts_event"),
+            [Some(us(0)), Some(us(800))],
+            "images keep their times"
+        );
+        assert_eq!(ran.gaps(D) > 0, is_gap);
+    }
 }
 
 #[test]

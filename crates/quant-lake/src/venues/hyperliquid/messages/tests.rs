@@ -289,6 +289,15 @@ fn a_new_connection_is_a_gap() {
     ]);
     assert_eq!((ran.gaps(L2), ran.gaps(IMAGES)), (1, 1));
     assert_eq!(ran.column(IMAGES, "bid_px_00").len(), 2);
+    let found = ran.replayed();
+    let us = |ms: i64| (T + ms) * 1_000;
+    assert_eq!(found.depths, [(us(0), 2), (us(0), 0), (us(500), 2)]);
+    let lost = found.lost[0];
+    assert_eq!(
+        (lost.price, lost.id, lost.ts_recv),
+        (99.0, T * 1_000_000, None)
+    );
+    assert_eq!(ran.totals(L2).rows, 5);
 }
 
 proptest! {

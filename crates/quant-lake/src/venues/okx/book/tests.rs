@@ -111,8 +111,9 @@ fn the_next_snapshot_must_equal_the_running_book() {
     );
     assert!(ran.totals(s).remarks.is_empty());
 
-    // The update is missing.
+    // The update is missing. The snapshot that tells it replaces the book at once.
     let ran = read(&[start(), same.clone()]);
+    assert_eq!(ran.replayed().lost, []);
     assert_eq!(
         (ran.diagnostic(s, "snapshot_mismatches"), ran.gaps(s)),
         (1, 1)
@@ -253,6 +254,9 @@ fn hostile_lines_are_quarantined_and_void_the_book() {
         assert!(reasons[0].contains(words), "{bad}: {}", reasons[0]);
         if !bad.is_empty() {
             assert_eq!((ran.gaps(d), ran.totals(d).filtered), (1, 1), "{bad}");
+            let found = ran.replayed();
+            assert_eq!(found.depths, [(T * 1_000, 4), (T * 1_000, 0)], "{bad}");
+            assert_eq!(found.lost[0].id, T * 1_000_000, "{bad}");
         }
     }
 }

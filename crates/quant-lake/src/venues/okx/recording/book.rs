@@ -5,7 +5,7 @@ use quant_core::market::{BookLevel, Side};
 
 use super::{Context, OkxRecordingOptions};
 use crate::schema::Dataset;
-use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence};
+use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence, Loss};
 use crate::venues::capture::Via;
 use crate::venues::json::Json;
 use crate::venues::json_values::{millis, need, set};
@@ -91,7 +91,7 @@ impl LiveBook {
         self.via.saw(cx.conn);
         let taken = self.items(action, data, cx, &mut flow, out);
         if let Err(problem) = taken {
-            self.void(&mut flow, out);
+            self.void(&mut flow, cx.received, out);
             out.refuse(flow.reported_under(), cx.text, problem);
         }
         self.flow = Some(flow);
@@ -188,6 +188,11 @@ impl LiveBook {
             bids: &self.bids,
             asks: &self.asks,
         };
+        let loss = Loss {
+            ts_event: Some(head.ts),
+            ts_recv: cx.received,
+            last_id: head.seq,
+        };
         match step {
             Step::Replace | Step::Apply => {
                 if self.texts.agrees(is_snapshot, head, flow, out)? {
@@ -197,7 +202,7 @@ impl LiveBook {
                     flow.leave_out(&message, "messages_with_wrong_checksum", out);
                     out.saw(head.ts);
                     self.sync.reset();
-                    flow.void(out);
+                    flow.void(loss, out);
                 }
             }
             Step::KeepAlive => {
@@ -216,7 +221,7 @@ impl LiveBook {
                 flow.leave_out(&message, "sequence_breaks", out);
                 out.saw(head.ts);
                 self.texts.stop();
-                flow.void(out);
+                flow.void(loss, out);
             }
             _ => {
                 self.waited += 1;
@@ -227,30 +232,35 @@ impl LiveBook {
     }
 
     /// A line could not be read: it may have been an update, and a stream without ids would not tell.
-    pub(super) fn unreadable(&mut self, out: &mut Tables) {
+    pub(super) fn unreadable(&mut self, received: Option<i64>, out: &mut Tables) {
         if self.sync.is_unsequenced() && !self.texts.is_checking() {
-            self.start_again(out);
+            self.start_again(received, out);
         }
     }
 
     /// Starts again if its connection was opened anew.
     pub(super) fn connection_lost(&mut self, conn: Option<&[u8]>, out: &mut Tables) {
         if self.via.is_cut_by(conn) {
-            self.start_again(out);
+            self.start_again(None, out);
         }
     }
 
-    fn start_again(&mut self, out: &mut Tables) {
+    fn start_again(&mut self, received: Option<i64>, out: &mut Tables) {
         if let Some(mut flow) = self.flow.take() {
-            self.void(&mut flow, out);
+            self.void(&mut flow, received, out);
             self.flow = Some(flow);
         }
     }
 
-    fn void(&mut self, flow: &mut BookFlow, out: &mut Tables) {
+    /// Gives up the book without a message that tells when.
+    fn void(&mut self, flow: &mut BookFlow, received: Option<i64>, out: &mut Tables) {
         if self.sync.is_synced() {
             self.sync.reset();
-            flow.void(out);
+            let loss = Loss {
+                ts_recv: received,
+                ..Loss::default()
+            };
+            flow.void(loss, out);
         }
         self.texts.stop();
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use quant_core::market::Side;
 
 use super::*;
+use crate::venues::book_flow::tests_shared::Lost;
 use crate::venues::message_fixture::{Ran, collecting, run};
 use crate::venues::okx::encode::book::{
     Action, BookMessage as Wire, BookSequence, BookTail, checksum, push_books,
@@ -182,10 +183,23 @@ fn a_broken_chain_is_a_gap_until_the_next_snapshot() {
     lines.push(book(T + 500, Action::Snapshot, &BIDS, &[], tail));
     let ran = read(&lines);
     assert_eq!((ran.gaps(L2), ran.gaps(IMAGES)), (1, 1));
-    assert_eq!((ran.totals(L2).rows, ran.totals(L2).unwanted), (10, 2));
+    assert_eq!((ran.totals(L2).rows, ran.totals(L2).unwanted), (11, 2));
     assert_eq!(ran.diagnostic(IMAGES, "sequence_breaks"), 1);
     assert_eq!(ran.diagnostic(IMAGES, "messages_before_snapshot"), 1);
     assert_eq!(ran.column(IMAGES, "bid_px_00").len(), 4);
+    let us = |ms: i64| (T + ms) * 1_000;
+    let lost = Lost {
+        ts: us(300),
+        ts_recv: Some(us(320) + 123),
+        msg_seq: 107,
+        side: 1,
+        price: 98.0,
+        id: 108,
+    };
+    let found = ran.replayed();
+    assert_eq!(found.lost, [lost]);
+    let depths = [(0, 4), (100, 3), (200, 4), (300, 0), (500, 2)].map(|(ms, n)| (us(ms), n));
+    assert_eq!(found.depths, depths);
 }
 
 #[test]
@@ -239,9 +253,17 @@ fn a_new_connection_starts_again() {
     assert_eq!(ran.totals(L2).quarantined, []);
     assert_eq!(
         ran.integers(L2, "msg_seq"),
-        [100, 100, 100, 100, 105, 106, 107, 107]
+        [100, 100, 100, 100, 105, 106, 107, 108, 108]
     );
-    assert_eq!(ran.integers(L2, "last_id")[6..], [106, 106]);
+    // The row of the lost book, then the snapshot of the same time.
+    assert_eq!(ran.integers(L2, "last_id")[6..], [106, 106, 106]);
+    let found = ran.replayed();
+    assert_eq!(found.lost.len(), 1);
+    assert_eq!(found.lost[0].ts, (T + 200) * 1_000);
+    assert_eq!(
+        found.depths[2..].iter().map(|d| d.1).collect::<Vec<_>>(),
+        [4, 0, 2]
+    );
 }
 
 #[test]
@@ -329,6 +351,10 @@ fn checksums_prove_a_stream_without_ids() {
         2,
         "the wrong update and the one after it"
     );
+    let found = ran.replayed();
+    let told = (T + 200) * 1_000;
+    assert_eq!((found.lost.len(), found.lost[0].ts), (1, told));
+    assert_eq!(found.depths, [(T * 1_000, 4), (told, 0), (told, 4)]);
     assert!(
         ran.totals(IMAGES)
             .remarks
@@ -708,6 +734,17 @@ fn hostile_book_messages_void_the_book() {
             "{to}: {reasons:?}"
         );
         assert_eq!((ran.gaps(L2), ran.totals(L2).unwanted), (1, 1), "{to}");
+        // Told by a line without a time that counts: the newest time of the stream, and its receipt. Where it may not have been
+        // a push of the book, the chain tells it at the next one.
+        let found = ran.replayed();
+        let told = (found.lost[0].ts, found.lost[0].ts_recv.map(|us| us / 1_000));
+        let expected = match to {
+            "\"data\":[[" => ((T + 400) * 1_000, Some(T + 420)),
+            _ => ((T + 200) * 1_000, Some(T + 320)),
+        };
+        assert_eq!(told, expected, "{to}");
+        assert_eq!(found.lost.len(), 1, "{to}");
+        assert_eq!(found.depths.last().map(|d| d.1), Some(0), "{to}");
     }
     // The chain of ids tells as well when nobody can tell what the line was.
     let mut lines = lines;
