@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, TimestampMicrosecondType};
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, RecordBatch};
 use quant_core::market::book::LocalBook;
 use quant_core::market::{BookLevel, BookSnapshot, Event, Side, Touch, TouchAt};
@@ -157,14 +157,14 @@ impl OpeningPlan<'_> {
     ) -> Result<(DayOpening, Vec<Source>), OpeningError> {
         let mut out = DayOpening::default();
         let mut book_days = 1;
-        let mut gap_ts = None;
+        let mut gap = None;
         match self.day.book {
             None => {}
             Some(BookKind::Images) => out.opening.book = self.last_image(memo)?,
             Some(BookKind::Deltas) => {
                 let replayed = self.replay(memo)?;
                 book_days = replayed.n_days.max(1);
-                gap_ts = replayed.gap_ts;
+                gap = replayed.gap;
                 (out.opening.book, out.link) = replayed.book.unzip();
             }
         }
@@ -172,9 +172,10 @@ impl OpeningPlan<'_> {
             out.opening.last_price = Some(px);
             out.opening.last_trade_ts = Some(ts);
         }
-        let touch = self.last_quote(memo)?;
         // What was lost ended the touch that was in force.
-        out.opening.touch = touch.filter(|t| gap_ts.is_none_or(|gap| t.ts >= gap));
+        out.opening.touch = (self.last_quote(memo)?)
+            .filter(|(_, place)| gap.is_none_or(|gap| *place >= gap))
+            .map(|(touch, _)| touch);
         self.read_state(&mut out, memo)?;
         for (back, dataset, partition) in self.volume_days() {
             if let Some(set) = self.sets.get(dataset) {
@@ -226,19 +227,34 @@ impl OpeningPlan<'_> {
         })
     }
 
-    /// Returns the last quote of the day before, if it is valid.
-    fn last_quote(&self, memo: &HashMemo) -> Result<Option<TouchAt>, ReadError> {
+    /// Returns the last quote of the day before, if it is valid, and its place among the messages of the book: after all of its
+    /// time where ids tell nothing.
+    fn last_quote(&self, memo: &HashMemo) -> Result<Option<(TouchAt, Place)>, ReadError> {
         let Some(dataset) = self.day.quotes else {
             return Ok(None);
         };
-        let columns = ["ts_event", "bid_px", "bid_qty", "ask_px", "ask_qty", "late"];
+        let columns = [
+            "ts_event",
+            "bid_px",
+            "bid_qty",
+            "ask_px",
+            "ask_qty",
+            "late",
+            "update_id",
+        ];
+        let shares_ids = ChainRule::shares_ids(self.sets.instrument());
         let last = self.last_row(dataset, &columns, 5, memo, |batch, row| {
             let level = |px, qty| BookLevel {
                 px: float(batch, px, row),
                 qty: float(batch, qty, row),
             };
             let ts = time(batch, row);
-            Touch::of(level(1, 2), level(3, 4)).map(|touch| TouchAt { ts, touch })
+            let id = if shares_ids {
+                batch.column(6).as_primitive::<Int64Type>().value(row)
+            } else {
+                i64::MAX
+            };
+            Touch::of(level(1, 2), level(3, 4)).map(|touch| (TouchAt { ts, touch }, (ts.0, id)))
         })?;
         Ok(last.flatten())
     }
@@ -332,7 +348,7 @@ impl OpeningPlan<'_> {
                     if is_snapshot {
                         book.clear();
                     } else if !rows.follows(row, rule, last.map(|(_, link)| link)) {
-                        out.gap_ts = Some(UnixMicros(rows.ts[row]));
+                        out.gap = Some((rows.ts[row], rows.last_id[row]));
                         book.clear();
                         last = None;
                     }
@@ -346,7 +362,7 @@ impl OpeningPlan<'_> {
                 at_start = rows.msg_end.value(row);
                 // A snapshot message that leaves nothing says that the book was lost.
                 if at_start && book.is_empty() && last.is_some_and(|(_, link)| link.is_snapshot) {
-                    out.gap_ts = Some(UnixMicros(rows.ts[row]));
+                    out.gap = Some((rows.ts[row], rows.last_id[row]));
                     last = None;
                 }
             }
@@ -365,12 +381,15 @@ impl OpeningPlan<'_> {
     }
 }
 
+/// Time and update id, which order books and quotes of venues that share them.
+type Place = (i64, i64);
+
 /// What a replay came to.
 #[derive(Default)]
 struct Replayed {
     book: Option<(BookSnapshot, Link)>,
     /// Last message that did not follow, or that said that the book was lost.
-    gap_ts: Option<UnixMicros>,
+    gap: Option<Place>,
     /// Days that were looked at.
     n_days: usize,
 }

@@ -280,6 +280,12 @@ mod made {
         );
         let books = |s: &&Source| s.name.contains("l2_deltas/");
         assert_eq!(sources.iter().filter(books).count(), 1);
+        // A quote of the same instant came before it or after it by its id.
+        for (id, is_known) in [(8, false), (9, true)] {
+            bench.put(day().plus(-1), &[quote(at(-2 * S), id, 21.0)]);
+            let (made, _) = make(&bench, &VolumeMemo::default());
+            assert_eq!(made.opening.touch.is_some(), is_known, "{id}");
+        }
         // The next snapshot is a book again, with a link of its own.
         let again = snapshot(at(-S), 11, 15.0);
         let rows: Vec<_> = rows.into_iter().chain(again).collect();

@@ -45,7 +45,7 @@ impl ChainRule {
     }
 
     /// Returns whether best bid and ask share their update id with the book.
-    pub(super) fn shares_ids(instrument: &InstrumentKey) -> bool {
+    pub(crate) fn shares_ids(instrument: &InstrumentKey) -> bool {
         instrument.exchange.venue == Venue::Binance
     }
 
