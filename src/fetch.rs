@@ -3,6 +3,7 @@
 //! Knows nothing of what is inside a file; ingestion verifies checksums before anything is committed.
 
 mod archive;
+pub(crate) mod holds;
 pub(crate) mod http;
 
 pub use archive::HttpArchive;
@@ -10,7 +11,8 @@ pub use archive::HttpArchive;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
@@ -22,6 +24,8 @@ const MAX_TEXT_BYTES: u64 = 1 << 20;
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 /// How long a ban is taken to last when the server does not say.
 const BAN: Duration = Duration::from_mins(2);
+/// The longest time anybody is told to stay away; more is nonsense, and is still told to the user.
+const LONGEST_HOLD: Duration = Duration::from_hours(24 * 365);
 
 /// Why a download failed for good.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +112,14 @@ pub enum FetchError {
     },
 }
 
-/// An HTTP(S) host that serves files.
+/// Until when the host wants no requests, and the status that said so.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    until: Instant,
+    status: u16,
+}
+
+/// An HTTP(S) host that serves files. Shared by all threads: what the host told one of them holds for all.
 #[derive(Debug)]
 pub struct HttpHost {
     client: Client,
@@ -116,6 +127,9 @@ pub struct HttpHost {
     retries: u32,
     first_pause: Duration,
     min_rate: http::MinRate,
+    hold: Mutex<Option<Hold>>,
+    /// Where bans and long pauses are kept for the next process.
+    holds: Option<PathBuf>,
 }
 
 /// One failed try: worth another one, or final.
@@ -141,7 +155,71 @@ impl HttpHost {
             retries,
             first_pause: Duration::from_millis(250),
             min_rate: http::MinRate::default(),
+            hold: Mutex::default(),
+            holds: None,
         })
+    }
+
+    /// Keeps bans and long pauses in `file` for the next process, and those that an earlier one was told.
+    #[must_use]
+    pub fn keeping_holds(mut self, file: PathBuf) -> Self {
+        if let Some((until, status)) = holds::read(&file, &self.base_url) {
+            let left = until.0.saturating_sub(crate::run::wall_clock().0);
+            self.stay_away(
+                Duration::from_micros(u64::try_from(left).unwrap_or(0)),
+                status,
+            );
+        }
+        self.holds = Some(file);
+        self
+    }
+
+    /// Lets no thread send anything for `wait`; a shorter hold never replaces a longer one.
+    fn stay_away(&self, wait: Duration, status: u16) {
+        let until = Instant::now() + wait.min(LONGEST_HOLD);
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        if hold.is_none_or(|h| h.until < until) {
+            *hold = Some(Hold { until, status });
+        }
+    }
+
+    /// The same in the next processes: a ban, or a pause too long to be waited out.
+    fn stay_away_for_long(&self, wait: Duration, status: u16) {
+        self.stay_away(wait, status);
+        let micros = i64::try_from(wait.min(LONGEST_HOLD).as_micros()).unwrap_or(i64::MAX);
+        let until = crate::run::wall_clock().plus(micros);
+        if let Some(file) = &self.holds
+            && let Err(error) = holds::write(file, &self.base_url, until, status)
+        {
+            tracing::warn!("cannot keep the pause for the next process: {error}");
+        }
+    }
+
+    /// Waits until the host wants requests again.
+    fn admit(&self, url: &str, stop: &AtomicBool) -> Result<(), FetchError> {
+        loop {
+            let hold = *self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(hold) = hold else {
+                return Ok(());
+            };
+            let left = hold.until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            if left > MAX_PAUSE {
+                return Err(FetchError::RateLimited {
+                    url: url.to_owned(),
+                    status: hold.status,
+                    seconds: left.as_secs() + 1,
+                });
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Err(FetchError::Interrupted {
+                    url: url.to_owned(),
+                });
+            }
+            sleep(left, stop);
+        }
     }
 
     /// Returns the full address of a relative path.
@@ -258,25 +336,23 @@ impl HttpHost {
                 }
             }
             // Banned: every further request makes it longer.
-            StatusCode::IM_A_TEAPOT => Err(Failure::Final(FetchError::RateLimited {
-                url: url.to_owned(),
-                status: status.as_u16(),
-                seconds: pause_of(&response).unwrap_or(BAN).as_secs(),
-            })),
+            StatusCode::IM_A_TEAPOT => {
+                let wait = pause_of(&response).filter(|w| !w.is_zero());
+                Err(self.refused(url, wait.unwrap_or(BAN), status))
+            }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let pause = pause_of(&response);
                 match pause {
-                    Some(wait) if wait > MAX_PAUSE => {
-                        Err(Failure::Final(FetchError::RateLimited {
-                            url: url.to_owned(),
-                            status: status.as_u16(),
-                            seconds: wait.as_secs(),
-                        }))
+                    Some(wait) if wait > MAX_PAUSE => Err(self.refused(url, wait, status)),
+                    _ => {
+                        if let Some(wait) = pause {
+                            self.stay_away(wait, status.as_u16());
+                        }
+                        Err(Failure::Retry {
+                            reason: format!("status {status}"),
+                            pause,
+                        })
                     }
-                    _ => Err(Failure::Retry {
-                        reason: format!("status {status}"),
-                        pause,
-                    }),
                 }
             }
             _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
@@ -290,6 +366,16 @@ impl HttpHost {
                 status: status.as_u16(),
             })),
         }
+    }
+
+    /// Ends a download whose host wants nothing for longer than we wait.
+    fn refused(&self, url: &str, wait: Duration, status: StatusCode) -> Failure {
+        self.stay_away_for_long(wait, status.as_u16());
+        Failure::Final(FetchError::RateLimited {
+            url: url.to_owned(),
+            status: status.as_u16(),
+            seconds: wait.as_secs(),
+        })
     }
 
     fn with_retries<T>(
@@ -307,6 +393,7 @@ impl HttpHost {
                     url: url.to_owned(),
                 });
             }
+            self.admit(url, stop)?;
             match attempt() {
                 Ok(value) => return Ok(value),
                 Err(Failure::Final(error)) => return Err(error),

@@ -7,7 +7,6 @@
 pub mod client;
 pub mod fetch;
 pub mod governor;
-mod holds;
 pub mod okx_hist;
 pub mod pager;
 pub mod request;

@@ -362,6 +362,10 @@ class Reader:
                 self.count["dropped before snapshot"] += 1
                 return
             fits = m.first_id <= want <= m.last_id
+        elif m.last_id <= self.last and m.ts_event <= self.messages[-1].ts_event:
+            # Another connection or file told it before.
+            self.count["repeated"] += 1
+            return
         else:
             fits = m.prev_id == self.last if futures else m.first_id == self.last + 1
         if not fits:

@@ -165,10 +165,10 @@ pub(crate) struct BuildDataset {
     /// The exchange's own symbol; several separated by commas
     #[arg(long, value_delimiter = ',', required = true)]
     pub(crate) symbol: Vec<Symbol>,
-    /// Inclusive start: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ; recordings are taken whole without it
+    /// Inclusive first UTC day: YYYY-MM-DD; recordings are taken whole without it
     #[arg(long, required_unless_present_any = ["input", "last_hours"])]
     pub(crate) start: Option<UnixMicros>,
-    /// Exclusive end: YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
+    /// Exclusive last UTC day: YYYY-MM-DD
     #[arg(long, requires = "start")]
     pub(crate) end: Option<UnixMicros>,
     /// The UTC days of the last N hours of the venue's clock, today as far as it has come (rest, deepcoin)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use quant_core::market::{Instrument, InstrumentKey, Symbol, Venue};
-use quant_core::time::TimeRange;
+use quant_core::time::{TimeRange, UnixMicros};
 use quant_lake::ingest::discover::Folders;
 use quant_lake::ingest::{FileOutcome, FileStatus, IngestOptions, IngestReport, RowCounts};
 use quant_lake::instruments::InstrumentTable;
@@ -154,6 +154,8 @@ fn range_of(args: &BuildDataset) -> CommandResult<Option<TimeRange>> {
             Err(CommandError::text(ErrorKind::Config, problem).hint("give --start and --end"))
         }
         (Some(start), Some(end)) => {
+            whole_day("--start", start)?;
+            whole_day("--end", end)?;
             match TimeRange::new(start, end).config_error() {
                 Ok(range) => Ok(Some(range)),
                 Err(error) => Err(error
@@ -166,6 +168,22 @@ fn range_of(args: &BuildDataset) -> CommandResult<Option<TimeRange>> {
                 .hint("give --start and --end; only recordings are taken whole without them"),
         ),
     }
+}
+
+/// Refuses a time within a day: partitions are whole days, and a part of one would look like the whole.
+fn whole_day(option: &str, at: UnixMicros) -> CommandResult<()> {
+    let day = at.day();
+    if day.start() == at {
+        return Ok(());
+    }
+    Err(CommandError::text(
+        ErrorKind::Config,
+        &format!("`{option} {at}` lies within a day, and the lake is made of whole UTC days"),
+    )
+    .hint(format!(
+        "ingest the day, --start {day} --end {}; run.start and run.end of a config may lie within days",
+        day.plus(1)
+    )))
 }
 
 /// What is asked for, for every symbol of the command.

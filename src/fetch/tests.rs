@@ -119,6 +119,82 @@ fn a_long_retry_after_ends_the_download_at_once() {
     );
 }
 
+/// A host that bans, with answers to spare: who asks again is seen.
+fn banning(status: &str, headers: &str) -> (String, mpsc::Receiver<String>) {
+    let ban = || answer(status, headers, b"");
+    serve(vec![ban(), ban(), ban(), ban()])
+}
+
+#[test]
+fn nothing_is_sent_inside_a_ban_by_any_file_thread_or_process() {
+    for (status, headers, least) in [
+        (
+            "418 I'm a teapot",
+            "Retry-After: 3600\r\nContent-Length: 0\r\n",
+            3_500,
+        ),
+        ("418 I'm a teapot", "Content-Length: 0\r\n", 100),
+        (
+            "429 Too Many Requests",
+            "Retry-After: 3600\r\nContent-Length: 0\r\n",
+            3_500,
+        ),
+        (
+            "503 Service Unavailable",
+            "Retry-After: 3600\r\nContent-Length: 0\r\n",
+            3_500,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("holds.json");
+        let (url, seen) = banning(status, headers);
+        let first = host(&url, 5).keeping_holds(file.clone());
+        let held = |error: &FetchError| match error {
+            FetchError::RateLimited { seconds, .. } => *seconds >= least,
+            _ => false,
+        };
+        let error = first.text("a", &go()).unwrap_err();
+        assert!(held(&error), "{status}: {error}");
+        std::thread::scope(|scope| {
+            for name in ["b", "c"] {
+                let (first, dest) = (&first, folder.path().join(name));
+                scope.spawn(move || {
+                    let error = first.download(name, &dest, &go()).unwrap_err();
+                    assert!(held(&error), "{status}: {error}");
+                    // What is not begun leaves nothing.
+                    assert!(!dest.exists());
+                });
+            }
+        });
+        // The next process, and one that asks another host.
+        let error = host(&url, 5).keeping_holds(file.clone()).text("d", &go());
+        assert!(held(&error.unwrap_err()), "{status}");
+        assert_eq!(seen.try_iter().count(), 1, "{status}");
+        let (free, _) = serve(vec![answer("404 Not Found", "Content-Length: 0\r\n", b"")]);
+        let other = host(&free, 0).keeping_holds(file);
+        assert_eq!(other.text("e", &go()).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_short_pause_is_waited_out_by_all() {
+    let (url, seen) = serve(vec![
+        answer(
+            "429 Too Many Requests",
+            "Retry-After: 1\r\nContent-Length: 0\r\n",
+            b"",
+        ),
+        answer("404 Not Found", "Content-Length: 0\r\n", b""),
+        answer("404 Not Found", "Content-Length: 0\r\n", b""),
+    ]);
+    let host = host(&url, 1);
+    let begun = Instant::now();
+    assert_eq!(host.text("a", &go()).unwrap(), None);
+    assert_eq!(host.text("b", &go()).unwrap(), None);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(seen.iter().take(3).count(), 3);
+}
+
 #[test]
 fn forbidden_is_final_and_names_the_address() {
     let (url, _seen) = serve(vec![answer("403 Forbidden", "Content-Length: 0\r\n", b"")]);
@@ -200,7 +276,7 @@ fn a_download_that_trickles_is_given_up_and_goes_on_where_it_stood() {
     };
     let dir = tempfile::tempdir().unwrap();
     let dest = dir.path().join("x.partial");
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let error = host.download("x", &dest, &go()).unwrap_err();
     // Whole, each of the three bodies would take ten seconds.
     assert!(

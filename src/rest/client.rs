@@ -16,9 +16,9 @@ use reqwest::blocking::{Client, Response};
 use reqwest::header;
 
 use super::governor::{Governor, Grant};
-use super::holds;
 use super::request::Request;
 use super::timer::Timer;
+use crate::fetch::holds;
 use crate::fetch::http::{self, Backoff};
 use body::{BodyProblem, read_body};
 pub use error::RestError;

@@ -521,7 +521,10 @@ fn bring(
     }
     let partial = dest.with_file_name(format!("{}.partial", file.filename));
     let retries = client.options().retries;
-    let host = HttpHost::new(host, retries, options.timeout)?;
+    let mut host = HttpHost::new(host, retries, options.timeout)?;
+    if let Some(file) = &client.options().holds {
+        host = host.keeping_holds(file.clone());
+    }
     let Some(bytes) = host.download(path, &partial, stop)? else {
         drop(std::fs::remove_file(&partial));
         return Ok(None);

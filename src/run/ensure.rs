@@ -29,7 +29,8 @@ use quant_lake::venues::rows::ParseError;
 
 use crate::config::{RawCsv, RawSynth, RawVision, VolumeUnit};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
-use crate::fetch::{HttpArchive, HttpHost};
+use crate::fetch::holds::HOLDS_FILE;
+use crate::fetch::{FetchError, HttpArchive, HttpHost};
 use crate::synth::request::profile_of;
 use crate::synth::{self, BookOptions, SynthRequest, is_simulated};
 
@@ -73,9 +74,16 @@ pub fn vision(
         // Sizes are only known file by file; a running disk-full is still a clean refusal of that file.
         super::space::require(context.lake.root(), 0)?;
         let timeout = Duration::from_secs(source.timeout_s);
-        let host = HttpHost::new(&source.base_url, source.retries, timeout).config_error()?;
-        // A simulated archive may be served as well; a host that does not answer is dealt with by the ingest itself.
-        let serves_simulated = matches!(host.text(synth::MARKER_FILE, context.stop), Ok(Some(_)));
+        let host = HttpHost::new(&source.base_url, source.retries, timeout)
+            .config_error()?
+            .keeping_holds(context.lake.root().join(HOLDS_FILE));
+        // A simulated archive may be served as well; a host that does not answer is dealt with by the ingest itself, one
+        // that wants no requests is not asked again.
+        let marker = match host.text(synth::MARKER_FILE, context.stop) {
+            Err(error @ FetchError::RateLimited { .. }) => return Err(error).data_error(),
+            other => other,
+        };
+        let serves_simulated = matches!(marker, Ok(Some(_)));
         if serves_simulated && !key.exchange.simulated {
             return Err(simulated_as_real(&source.base_url, key));
         }

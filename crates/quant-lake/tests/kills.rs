@@ -607,7 +607,8 @@ fn killed_again_while_recovering() {
             .wrapping_add(1);
         usize::try_from(state >> 33).unwrap() % n
     };
-    let lakes = if slow { 70 } else { 6 };
+    // Three kills each: 201, or 1,002.
+    let lakes = if slow { 334 } else { 67 };
     let mut work = Vec::new();
     for _ in 0..lakes {
         let i = dice(JOBS.len());

@@ -21,6 +21,7 @@ use quant_lake::write::PartitionMeta;
 
 use super::{IngestContext, ingest_error};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
+use crate::fetch::holds::HOLDS_FILE;
 use crate::rest::fetch::ask;
 use crate::rest::venues::{self, Job, Unavailable, VenueCx};
 use crate::rest::{
@@ -29,8 +30,6 @@ use crate::rest::{
 };
 use crate::run::identity::sha256_hex;
 
-/// Bans and long pauses, in the lake's folder.
-const HOLDS_FILE: &str = ".rest-holds.json";
 /// Version of what writes terms into the lake.
 const TERMS_VERSION: &str = "instruments-rest-1";
 

@@ -26,6 +26,12 @@ pub enum ArchiveError {
         /// Cause.
         source: std::io::Error,
     },
+    /// A pipe, a device or a folder.
+    #[error("`{}` is no file: pipes, devices and folders have no content that could be read twice\nhint: write it to a file first, or name the files inside", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// The content is of another kind than the name promises.
     #[error("`{}` is not a readable {expected}: it is {found}\nhint: the name and the content disagree; fetch the file again or give it its right name", path.display())]
     WrongKind {
@@ -249,16 +255,30 @@ pub(crate) fn read_some(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Res
     }
 }
 
+/// Opens a file for reading; opening a pipe would wait for its writer, and a device has no end.
+pub(super) fn open_file(path: &Path) -> Result<File, ArchiveError> {
+    let io = |source| ArchiveError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(ArchiveError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    File::open(path).map_err(io)
+}
+
 /// Returns the size and sha256 of a file.
 ///
 /// # Errors
-/// `ArchiveError::Io`.
+/// `ArchiveError::Io`, `NotAFile`.
 pub fn hash_file(path: &Path) -> Result<(u64, String), ArchiveError> {
     let io = |source| ArchiveError::Io {
         path: path.to_owned(),
         source,
     };
-    let mut file = File::open(path).map_err(io)?;
+    let mut file = open_file(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; INPUT_BYTES];
     let mut bytes = 0;

@@ -170,6 +170,11 @@ impl BookFlow {
         &self.book
     }
 
+    /// Returns the time of the newest message that was applied.
+    pub const fn newest(&self) -> i64 {
+        self.newest
+    }
+
     /// Returns the dataset that counts of the stream are reported under.
     pub const fn reported_under(&self) -> Dataset {
         if self.wants_images {

@@ -63,7 +63,7 @@ impl Kind {
 /// Tells the kind of a file by its first bytes; looks into gzip for a tar.
 ///
 /// # Errors
-/// `ArchiveError::Io`.
+/// `ArchiveError::Io`, `NotAFile`.
 pub fn sniff(path: &Path) -> Result<Kind, ArchiveError> {
     let mut source = Source::open(path)?;
     source.more()?;

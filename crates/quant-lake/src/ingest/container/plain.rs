@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::Kind;
 use super::kind::{classify, read_head};
 use crate::content::hex;
-use crate::ingest::archive::{ArchiveError, INPUT_BYTES, read_some};
+use crate::ingest::archive::{ArchiveError, INPUT_BYTES, open_file, read_some};
 
 /// A text file as a stream.
 pub(super) struct PlainFile {
@@ -24,7 +24,7 @@ impl PlainFile {
             path: path.to_owned(),
             source,
         };
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = open_file(path)?;
         let found = classify(&read_head(&mut file).map_err(io)?);
         if found.is_packed() {
             return Err(ArchiveError::WrongKind {

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Cut;
 use crate::content::hex;
-use crate::ingest::archive::{ArchiveError, INPUT_BYTES, read_some};
+use crate::ingest::archive::{ArchiveError, INPUT_BYTES, open_file, read_some};
 
 /// The packed bytes of a file.
 pub(super) struct Source {
@@ -28,7 +28,7 @@ impl Source {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(io)?;
+        let file = open_file(path)?;
         let bytes = file.metadata().map_err(io)?.len();
         Ok(Self {
             path: path.to_owned(),

@@ -112,6 +112,7 @@ fn read(bytes: &[u8], spec: &ContainerSpec) -> Result<Got, ArchiveError> {
 fn tag(error: &ArchiveError) -> String {
     match error {
         ArchiveError::Io { .. } => "Io".to_owned(),
+        ArchiveError::NotAFile { .. } => "NotAFile".to_owned(),
         ArchiveError::WrongKind {
             expected, found, ..
         } => format!("WrongKind {expected}: {found}"),

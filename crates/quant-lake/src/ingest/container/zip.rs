@@ -16,7 +16,9 @@ use super::kind::{classify, read_head};
 use super::source::moved;
 use super::{Kind, Pick, leads_out};
 use crate::content::hex;
-use crate::ingest::archive::{ArchiveError, INPUT_BYTES, Limits, MemberProblem, read_some};
+use crate::ingest::archive::{
+    ArchiveError, INPUT_BYTES, Limits, MemberProblem, open_file, read_some,
+};
 
 /// The member of an archive as a stream, hashing the archive on the way.
 pub(super) struct ZipMember {
@@ -59,7 +61,7 @@ impl ZipMember {
             path: path.to_owned(),
             source,
         };
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = open_file(path)?;
         let found = classify(&read_head(&mut file).map_err(io)?);
         if !matches!(found, Kind::Zip | Kind::Binary) {
             return Err(ArchiveError::WrongKind {

@@ -439,7 +439,11 @@ impl Recording {
 
     /// Lets the sync rule decide about an update whose levels are in `self.levels`.
     fn update(&mut self, update: &Update, line: &[u8], recv: Option<i64>, out: &mut Tables) {
-        let step = self.sync.on_update(update.first, update.last, update.prev);
+        let step = if self.is_repeated(update) {
+            Step::Duplicate
+        } else {
+            self.sync.on_update(update.first, update.last, update.prev)
+        };
         let message = BookMessage {
             ts_event: update.ts,
             ts_recv: recv,
@@ -457,6 +461,7 @@ impl Recording {
         match step {
             Step::Apply => flow.apply(&message, out),
             Step::Stale => flow.leave_out(&message, "updates_older_than_the_image", out),
+            Step::Duplicate => flow.leave_out(&message, "updates_repeated", out),
             Step::Wait | Step::Break(_) => {
                 if let Step::Break(reason) = step {
                     let loss = Loss {
@@ -487,8 +492,20 @@ impl Recording {
             }
             Step::WrongRule { .. } => self.wrong_market("depthUpdate", out),
             // Answers of other venues' rules.
-            Step::Replace | Step::Ignored | Step::Duplicate | Step::KeepAlive => {}
+            Step::Replace | Step::Ignored | Step::KeepAlive => {}
         }
+    }
+
+    /// Returns whether the running book holds an update already: recorded over two connections, or in two files that overlap.
+    /// By ids and by time: ids that begin anew, later in time, are no repetition.
+    fn is_repeated(&self, update: &Update) -> bool {
+        let is_of_rule = update.prev.is_some() == (self.rule == BinanceRule::Futures);
+        let newest = self.flow.as_ref().map(BookFlow::newest);
+        is_of_rule
+            && self.sync.is_synced()
+            && update.first <= update.last
+            && self.sync.last_id().is_some_and(|last| update.last <= last)
+            && newest.is_some_and(|newest| update.ts <= newest)
     }
 
     /// Takes a REST image of the book.

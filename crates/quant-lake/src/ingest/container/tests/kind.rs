@@ -110,3 +110,35 @@ fn plain_files() {
         assert!(matches!(error, Err(ArchiveError::Io { .. })));
     }
 }
+
+#[test]
+fn what_is_no_file_is_refused_without_being_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut paths = vec![dir.path().to_owned()];
+    if cfg!(unix) {
+        // A device without an end, and one behind a link.
+        let link = dir.path().join("trades.csv");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        paths.extend([link, "/dev/zero".into()]);
+        // A pipe nobody writes to.
+        let pipe = dir.path().join("pipe.gz");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        if made.is_ok_and(|s| s.success()) {
+            paths.push(pipe);
+        }
+    }
+    for path in paths {
+        let refused = [
+            sniff(&path).err(),
+            crate::ingest::archive::hash_file(&path).err(),
+        ];
+        for error in refused {
+            let error = error.map(|e| e.to_string()).unwrap_or_default();
+            assert!(
+                error.contains("is no file") && error.contains("hint:"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -276,6 +276,30 @@ fn a_lost_book_leaves_a_row_before_the_image_that_follows() {
 }
 
 #[test]
+fn an_update_that_the_book_holds_is_left_out_and_breaks_nothing() {
+    let b = |px: &str| format!(r#"["{px}","1"]"#);
+    let lines = [
+        image(0, 5),
+        depth(10, (5, 10, 5), &b("97.0"), ""),
+        depth(20, (11, 12, 10), &b("96.0"), ""),
+        // Of another connection or file: both again, then one that goes on.
+        depth(10, (5, 10, 5), &b("97.0"), ""),
+        depth(20, (11, 12, 10), &b("96.0"), ""),
+        depth(30, (13, 14, 12), &b("95.0"), ""),
+    ];
+    let found = read(Market::Um, &lines).unwrap();
+    let deltas = found.totals(Dataset::L2Deltas);
+    assert_eq!((deltas.rows, deltas.filtered), (5 + 2, 2));
+    assert_eq!(deltas.diagnostics["updates_repeated"], 2);
+    assert!(lost(&found).lost.is_empty());
+    // Ids that begin anew later are a break: nothing says that the book is the same.
+    let mut lines = lines[..3].to_vec();
+    lines.push(depth(40, (1, 2, 0), &b("95.0"), ""));
+    let found = read(Market::Um, &lines).unwrap();
+    assert_eq!(lost(&found).lost.len(), 1);
+}
+
+#[test]
 fn a_recording_goes_on_from_the_one_before_it() {
     let session = Arc::new(Session::default());
     let first = [image(0, 5), depth(10, (5, 10, 5), r#"["97.0","1"]"#, "")];

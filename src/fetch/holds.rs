@@ -1,10 +1,13 @@
-//! Bans and long pauses on disk, so that the next process keeps them too.
+//! Bans and long pauses on disk, so that the next process keeps them too, whichever way it asks the host.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use quant_core::time::UnixMicros;
 use serde::{Deserialize, Serialize};
+
+/// File of a lake that holds them.
+pub(crate) const HOLDS_FILE: &str = ".rest-holds.json";
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Kept {
@@ -23,12 +26,12 @@ fn load(file: &Path) -> Holds {
 }
 
 /// Returns until when a host wants no requests, and the status that said so.
-pub(super) fn read(file: &Path, host: &str) -> Option<(UnixMicros, u16)> {
+pub(crate) fn read(file: &Path, host: &str) -> Option<(UnixMicros, u16)> {
     load(file).get(host).map(|kept| (kept.until, kept.status))
 }
 
 /// Keeps a pause; the file is replaced as a whole.
-pub(super) fn write(
+pub(crate) fn write(
     file: &Path,
     host: &str,
     until: UnixMicros,
