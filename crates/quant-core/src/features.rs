@@ -6,6 +6,7 @@
 mod cross;
 mod error;
 mod flow;
+mod group;
 mod history;
 mod kernels;
 mod params;
@@ -23,7 +24,7 @@ pub use flow::{
 };
 pub(crate) use params::hex16;
 pub use params::{
-    FeatureDef, FeatureKind, FeatureParams, FeatureSetParams, IfMissing, ParamRules, kinds,
+    FeatureDef, FeatureKind, FeatureParams, FeatureSetParams, IfMissing, ParamRules, Part, kinds,
 };
 pub use price::{
     ActivityRatioParams, AmihudParams, AtrMinutesParams, AtrParams, CloseVolParams,

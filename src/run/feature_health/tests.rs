@@ -44,6 +44,7 @@ fn push(health: &mut FeatureHealth, m: i64, has_row: bool, in_gap: bool, values:
         minutes: &minutes,
         stats: &[f64::NAN; N_STAT_COLUMNS],
         traded_idx: 0,
+        parts: &[],
     };
     let row = FeatureRow {
         ts_open,

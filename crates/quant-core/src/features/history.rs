@@ -130,6 +130,7 @@ impl DayMinutes {
                 .get(i * n_stats..(i + 1) * n_stats)
                 .unwrap_or(&run.no_stats),
             traded_idx: run.traded_idx,
+            parts: &[],
         }
     }
 

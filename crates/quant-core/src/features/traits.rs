@@ -41,6 +41,8 @@ pub struct MinuteFrame<'a> {
     pub stats: &'a [f64],
     /// Index of the traded instrument in `minutes`.
     pub traded_idx: usize,
+    /// The columns of other features that a feature reads, in the order its kind declares; empty for all others.
+    pub parts: &'a [Option<f64>],
 }
 
 impl MinuteFrame<'_> {
