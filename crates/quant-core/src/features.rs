@@ -36,7 +36,7 @@ pub use price::{
     VolumeRatioParams, WickParams, YangZhangParams,
 };
 pub use set::{FeatureRow, FeatureSet};
-pub use traits::{FeatureSpec, InstrumentMinute, MinuteFrame, Replay, RowFeature};
+pub use traits::{CloseMove, FeatureSpec, InstrumentMinute, MinuteFrame, Replay, RowFeature};
 
 // The words later stages need to talk about rows: they import them from here, not from the layers below.
 pub use crate::bars::{BarN, N_STAT_COLUMNS};

@@ -30,6 +30,7 @@ fn push(health: &mut FeatureHealth, m: i64, has_row: bool, in_gap: bool, values:
     let minutes = [InstrumentMinute {
         row: has_row.then_some(row),
         bar_5m: None,
+        close_move: None,
         segment: SegmentState {
             id: 1,
             in_gap,

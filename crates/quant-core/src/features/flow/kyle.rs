@@ -105,13 +105,14 @@ impl MinuteKernel for Kernel {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        let own = SUMS.map(|column| frame.stat(column));
-        let is_known = own.iter().all(Option::is_some);
-        self.minutes.push(if is_known {
-            own.map(Option::unwrap_or_default)
-        } else {
-            [0.0; 6]
-        });
+        let mut own = [0.0; 6];
+        for (sum, column) in own.iter_mut().zip(SUMS) {
+            *sum = frame.stat(column).unwrap_or(f64::NAN);
+        }
+        if own.iter().any(|sum| sum.is_nan()) {
+            own = [0.0; 6];
+        }
+        self.minutes.push(own);
         if !self.minutes.is_full() {
             return;
         }
