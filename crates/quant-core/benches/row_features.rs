@@ -23,7 +23,7 @@ type Failure = Box<dyn Error>;
 
 const FIRST: Day = Day(20_000);
 /// Minutes that are made, and timed, at once: few enough to stay near the processor, as a reader's batches do, and enough
-/// that reading the clock, some 8 us of system calls, is no part of the figure.
+/// that reading the clock, a few system calls, counts for little.
 const BATCH: usize = 240;
 /// Replay of the kinds whose limit is the shorter one.
 const SHORT_DAYS: u16 = 2;
