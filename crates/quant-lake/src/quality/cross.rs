@@ -5,13 +5,16 @@ use quant_core::time::MINUTES_PER_DAY;
 use super::finding::{Finding, Severity, Stretch, Stretches, Subject};
 use super::minutes::{Minute, Minutes};
 use super::rules::{
-    LABEL_SHIFT, MINUTES_WITHOUT_KLINE, MINUTES_WITHOUT_TRADES, PRICE_RANGE, TRADE_COUNT,
-    VOLUME_RATIO,
+    KLINE_PRICES, LABEL_SHIFT, MINUTES_WITHOUT_KLINE, MINUTES_WITHOUT_TRADES, PRICE_RANGE,
+    TAKER_SIDE, TRADE_COUNT, VOLUME_RATIO,
 };
 use crate::schema::Dataset;
 
 /// Fewest minutes with trades from which anything is concluded.
 const MIN_MINUTES: usize = 30;
+
+/// Relative difference up to which sums of the same trades are the same.
+const SAME: f64 = 1e-9;
 
 /// Trades of a minute that an aggregate of the minute before can hold: it crosses the edge by at most 100 ms.
 const EDGE_TRADES: u64 = 20;
@@ -31,6 +34,8 @@ pub(super) fn trades_and_klines(
     }
     out.extend(volume_ratio(subject, t, k));
     out.extend(price_range(subject, t, k));
+    out.extend(kline_prices(kline_subject, trades, klines));
+    out.extend(taker_side(kline_subject, t, k));
 
     let aggregated = subject.dataset == Dataset::AggTrades;
     // Many sources do not count trades: null or 0 in every row.
@@ -171,6 +176,52 @@ fn price_range(subject: Subject, t: &[Minute], k: &[Minute]) -> Option<Finding> 
     (n >= MIN_MINUTES && share >= PRICE_RANGE.threshold).then(|| {
         let text = format!("in {outside} of {n} minutes trades lie outside of the kline's prices");
         subject.find_day(&PRICE_RANGE, outside as u64, share, text)
+    })
+}
+
+/// Returns whether a kline is of the very trades of a minute: only then must everything else agree.
+fn is_of(k: &Minute, t: &Minute) -> bool {
+    let is_counted = k.trades == 0 || k.trades == t.trades;
+    t.rows > 0 && k.rows > 0 && is_counted && (t.volume - k.volume).abs() <= SAME * k.volume
+}
+
+/// Finds klines of the right volume whose prices are not those of their trades.
+fn kline_prices(subject: Subject, trades: &Minutes, klines: &Minutes) -> Vec<Finding> {
+    let (t, k) = (trades.slots(), klines.slots());
+    let prices = |m: &Minute| [m.open, m.high, m.low, m.close];
+    let differs = |i: usize| {
+        let mut pairs = prices(&t[i]).into_iter().zip(prices(&k[i]));
+        is_of(&k[i], &t[i]) && pairs.any(|(a, b)| (a / b - 1.0).abs() > SAME)
+    };
+    let mut found = Stretches::default();
+    for (from, to) in klines.runs(differs) {
+        found.push(minutes(klines, from, to, (to - from) as u64));
+    }
+    found.findings(subject, &KLINE_PRICES, |s| {
+        format!(
+            "in {:.0} minutes a kline has the volume of its trades and other prices",
+            s.measured
+        )
+    })
+}
+
+/// Compares who bought: a flag read the wrong way round leaves everything else as it is.
+fn taker_side(subject: Subject, t: &[Minute], k: &[Minute]) -> Option<Finding> {
+    let both = || {
+        t.iter()
+            .zip(k)
+            .filter(|(t, k)| k.volume > 0.0 && k.bought.is_finite() && is_of(k, t))
+    };
+    let n = both().count();
+    let off = both()
+        .filter(|(t, k)| (t.bought - k.bought).abs() > 1e-6 * k.volume)
+        .count();
+    let share = off as f64 / n.max(1) as f64;
+    (n >= MIN_MINUTES && share >= TAKER_SIDE.threshold).then(|| {
+        let text = format!(
+            "in {off} of {n} minutes the volume bought by takers is not that of the trades"
+        );
+        subject.find_day(&TAKER_SIDE, off as u64, share, text)
     })
 }
 

@@ -68,6 +68,7 @@ impl KlineScan {
                 "volume",
                 "quote_volume",
                 "n_trades",
+                "taker_buy_volume",
             ]
         } else {
             &[
@@ -83,6 +84,7 @@ impl KlineScan {
         let is_traded = self.subject.dataset == Dataset::Klines1m;
         let volume = batch.values("volume");
         let turnover = batch.floats("quote_volume");
+        let bought = batch.floats("taker_buy_volume");
         let counts = batch.integers(if is_traded { "n_trades" } else { "n_ticks" });
         for row in 0..batch.rows().min(close.len()) {
             let ts = opens[row];
@@ -128,7 +130,9 @@ impl KlineScan {
                 minute.trades = n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
                 minute.volume = volume;
                 minute.turnover = turnover.unwrap_or(0.0);
-                (minute.high, minute.low, minute.close) = (high[row], low[row], close[row]);
+                minute.bought = bought.and_then(|c| c.at(row)).unwrap_or(f64::NAN);
+                (minute.open, minute.close) = (open[row], close[row]);
+                (minute.high, minute.low) = (high[row], low[row]);
             }
         }
     }

@@ -13,6 +13,10 @@ pub(super) struct Minute {
     pub(super) volume: f64,
     /// Quote units traded; 0 where the source does not know.
     pub(super) turnover: f64,
+    /// Base units whose taker bought; NaN where the source does not know.
+    pub(super) bought: f64,
+    /// First price.
+    pub(super) open: f64,
     /// Highest price.
     pub(super) high: f64,
     /// Lowest price.

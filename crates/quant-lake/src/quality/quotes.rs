@@ -112,8 +112,8 @@ impl QuoteScan {
     }
 }
 
-/// Share of crossed rows from which a book is wrong.
-const MAX_CROSSED_SHARE: f64 = 0.01;
+/// Share of crossed or one-sided rows from which a book is wrong.
+const MAX_WRONG_SHARE: f64 = 0.01;
 
 /// Lowers findings to warnings.
 fn each_softened(findings: &mut [Finding]) {
@@ -129,19 +129,28 @@ pub(super) fn book_findings(
     crossed: &Stretches,
     empty: &Stretches,
 ) -> Vec<Finding> {
-    let share = crossed.rows() as f64 / rows.max(1) as f64;
+    let share_of = |wrong: &Stretches| wrong.rows() as f64 / rows.max(1) as f64;
+    let share = share_of(crossed);
     let mut out = crossed.findings(subject, &CROSSED_BOOK, |_| {
         format!(
             "the best bid lies above the best ask ({:.2} % of the rows of the day)",
             100.0 * share
         )
     });
-    if share < MAX_CROSSED_SHARE {
+    if share < MAX_WRONG_SHARE {
         each_softened(&mut out);
     }
-    out.extend(empty.findings(subject, &EMPTY_LEVEL, |_| {
-        "a best level has no quantity or no price".to_owned()
-    }));
+    let share = share_of(empty);
+    let mut one_sided = empty.findings(subject, &EMPTY_LEVEL, |_| {
+        format!(
+            "a best level has no quantity or no price ({:.2} % of the rows of the day)",
+            100.0 * share
+        )
+    });
+    if share < MAX_WRONG_SHARE {
+        each_softened(&mut one_sided);
+    }
+    out.append(&mut one_sided);
     out
 }
 

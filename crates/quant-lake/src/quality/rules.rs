@@ -87,8 +87,8 @@ rules! {
     STALE_TRADES = "stale_trades", &BOTH_TRADES, "minutes", 30.0, Warn;
     /// Best bid above best ask: more than a race between two sides. A failure from one row in a hundred on.
     CROSSED_BOOK = "crossed_book", &BOOKS, "rows", 1.0, Fail;
-    /// A best level without quantity or price, or a side without levels.
-    EMPTY_LEVEL = "empty_level", &BOOKS, "rows", 1.0, Warn;
+    /// A best level without quantity or price, or a side without levels. A failure from one row in a hundred on.
+    EMPTY_LEVEL = "empty_level", &BOOKS, "rows", 1.0, Fail;
     /// Quotes repeated while ids and times go on. A quote is published when something changed: five equal ones are stale.
     FROZEN_QUOTES = "frozen_quotes", &[BookTicker], "repetitions", 5.0, Fail;
     /// Book images repeated while their sequence goes on, for five minutes: a book deep enough to move changes its top.
@@ -135,6 +135,11 @@ rules! {
     MINUTES_WITHOUT_TRADES = "minutes_without_trades", &BOTH_TRADES, "minutes", 1.0, Fail;
     /// Minutes in which trades happened and the kline says that nothing traded.
     MINUTES_WITHOUT_KLINE = "minutes_without_kline", &[Klines1m], "minutes", 1.0, Fail;
+    /// Klines with the volume, and the count where there is one, of the trades of their minute, whose open, high, low or close is
+    /// not that of the trades.
+    KLINE_PRICES = "kline_prices", &[Klines1m], "minutes", 1.0, Fail;
+    /// Minutes in which klines and trades have one volume and differ in what takers bought: sides are mixed up.
+    TAKER_SIDE = "taker_side", &[Klines1m], "share of minutes", 0.01, Fail;
     /// Trades of the day over what klines count, away from 1 by 1 %.
     TRADE_COUNT = "trade_count", &BOTH_TRADES, "relative difference", 0.01, Warn;
 }

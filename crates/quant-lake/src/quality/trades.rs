@@ -114,7 +114,10 @@ impl TradeScan {
             };
             if let Some(minute) = self.minutes.at(ts) {
                 if minute.rows == 0 {
-                    (minute.high, minute.low) = (price, price);
+                    (minute.open, minute.high, minute.low) = (price, price, price);
+                }
+                if side > 0 {
+                    minute.bought += qty;
                 }
                 minute.rows += 1;
                 minute.trades += stands_for;

@@ -719,7 +719,58 @@ fn trades_against_klines() {
     for k in narrow.iter_mut().step_by(3) {
         (k.prices[1], k.prices[2]) = (k.prices[0].max(k.prices[3]), k.prices[0].min(k.prices[3]));
     }
-    assert_eq!(names(&compare(&narrow, &trades)), ["price_range"]);
+    assert_eq!(
+        names(&compare(&narrow, &trades))[..2],
+        ["price_range", "kline_prices"]
+    );
+}
+
+#[test]
+fn klines_of_the_right_volume_with_wrong_prices_or_sides() {
+    let owned = |found: &[Finding]| -> Vec<String> {
+        names(found).into_iter().map(str::to_owned).collect()
+    };
+    let mut clean = klines();
+    each(&mut clean, |k| k.trades = 4);
+    let trades = trades_of(&clean);
+    let found = |change: &dyn Fn(&mut Kline)| {
+        let mut rows = clean.clone();
+        change(&mut rows[700]);
+        let found = compare(&rows, &trades);
+        let minutes: u64 = found.iter().map(|f| f.rows).sum();
+        (owned(&found), minutes)
+    };
+    let one = (vec!["kline_prices".to_owned()], 1);
+    assert_eq!(found(&|k| k.prices[1] *= 10.0), one);
+    assert_eq!(found(&|k| k.prices[2] *= 0.95), one);
+    assert_eq!(found(&|k| k.prices[0] = k.prices[1] + 1.0), one);
+    assert_eq!(found(&|k| k.prices[3] *= 1.0 + 1e-6), one);
+    // Another volume or count is of other trades, and judged by its own rules.
+    for change in [
+        (&|k: &mut Kline| (k.prices[1], k.volume) = (k.prices[1] * 10.0, k.volume * 1.01))
+            as &dyn Fn(&mut Kline),
+        &|k| (k.prices[1], k.trades) = (k.prices[1] * 10.0, 5),
+    ] {
+        assert!(!found(change).0.contains(&one.0[0]));
+    }
+    // All trades buy here. Klines that do not say who bought, that agree, and that say the opposite.
+    let judged = |share: Option<f64>| {
+        let (_, mut k) = scan_klines(Dataset::Klines1m, &clean);
+        for at in 0..1_440 {
+            if let (Some(minute), Some(share)) = (k.at(start() + at * MICROS_PER_MINUTE), share) {
+                minute.bought = share * minute.volume;
+            }
+        }
+        let (_, t) = scan_trades(Dataset::Trades, &trades, None);
+        let found = cross::trades_and_klines(
+            (subject(Dataset::Trades), &t),
+            (subject(Dataset::Klines1m), &k),
+        );
+        owned(&found)
+    };
+    assert!(judged(None).is_empty());
+    assert!(judged(Some(1.0)).is_empty());
+    assert_eq!(judged(Some(0.0)), ["taker_side"]);
 }
 
 #[test]
