@@ -238,8 +238,10 @@ fn a_message_missing_repeated_or_displaced() {
             .find(|f| f.dataset == format.main())
             .unwrap()
             .counts;
+        // An image of OKX that comes late does not lead to the next update: the row of a lost book more.
+        let rows = all + u64::from(format == Format::OkxRecording);
         assert!(
-            counts.balanced() && counts.rows_in == all || format == Format::OkxBook,
+            counts.balanced() && counts.rows_in == rows || format == Format::OkxBook,
             "{format:?} {report:?}"
         );
         // The image alone: one that names no instrument is nobody's.
