@@ -185,10 +185,7 @@ impl BookFlow {
                 .replace_with(message.bids.iter().map(base), message.asks.iter().map(base));
         } else {
             for (side, levels) in [(Side::Buy, message.bids), (Side::Sell, message.asks)] {
-                for level in levels {
-                    self.book
-                        .apply(side, level.px, unit.base(level.qty, level.px));
-                }
+                self.book.apply_all(side, levels.iter().map(base));
             }
         }
         let depth = [Side::Buy, Side::Sell].map(|side| self.book.n_levels(side));
