@@ -34,7 +34,7 @@ use super::{BookLevel, Side};
 /// in release builds a NaN leaves the order of its side unspecified, nothing worse.
 ///
 /// # Complexity
-/// A change costs a probe of a few levels, at worst a binary search, and moves the levels better than it.
+/// A change costs a probe of a few levels, at worst a binary search, and moves at most the levels better than it.
 /// Nothing is allocated once the deepest state has been seen.
 ///
 /// # Determinism
@@ -76,6 +76,18 @@ impl LocalBook {
         match side {
             Side::Buy => self.bids.apply(px, qty),
             Side::Sell => self.asks.apply(px, qty),
+        }
+    }
+
+    /// Sets the absolute quantities of one side's levels in turn, as [`Self::apply`] does with each.
+    ///
+    /// # Complexity
+    /// The search for a price starts at the one before, so levels in order of price, either way, are found in few steps.
+    #[inline]
+    pub fn apply_all(&mut self, side: Side, levels: impl IntoIterator<Item = BookLevel>) {
+        match side {
+            Side::Buy => self.bids.apply_all(levels),
+            Side::Sell => self.asks.apply_all(levels),
         }
     }
 

@@ -213,10 +213,7 @@ impl BookFlow {
                 .replace_with(message.bids.iter().map(base), message.asks.iter().map(base));
         } else {
             for (side, levels) in [(Side::Buy, message.bids), (Side::Sell, message.asks)] {
-                for level in levels {
-                    self.book
-                        .apply(side, level.px, unit.base(level.qty, level.px));
-                }
+                self.book.apply_all(side, levels.iter().map(base));
             }
         }
         let depth = [Side::Buy, Side::Sell].map(|side| self.book.n_levels(side));
@@ -399,38 +396,41 @@ impl BookFlow {
         let mut left = message.bids.len() + message.asks.len();
         let mut repeated = 0;
         for (side, levels) in [(-1_i8, message.asks), (1, message.bids)] {
-            let rising = levels.windows(2).all(|w| w[0].px < w[1].px);
-            self.scratch.clear();
-            self.scratch.extend_from_slice(levels);
-            if !rising {
+            let mut levels = levels;
+            if !levels.windows(2).all(|w| w[0].px < w[1].px) {
+                self.scratch.clear();
+                self.scratch.extend_from_slice(levels);
                 // Stable, so that of two entries of one price the later one counts, as it does in the book.
                 self.scratch.sort_by(|a, b| a.px.total_cmp(&b.px));
-                let before = self.scratch.len();
                 self.scratch.reverse();
                 self.scratch.dedup_by(|a, b| a.px.total_cmp(&b.px).is_eq());
                 self.scratch.reverse();
-                let n = before - self.scratch.len();
+                let n = levels.len() - self.scratch.len();
                 repeated += n as u64;
                 left -= n;
+                levels = &self.scratch;
             }
-            for level in &self.scratch {
-                left -= 1;
-                let is_last = left == 0;
-                out.delta(L2DeltaRow {
-                    ts_event: Ts(message.ts_event),
-                    ts_recv: message.ts_recv.map(Ts),
-                    msg_seq: message.msg_seq,
-                    is_snapshot: message.is_snapshot,
-                    side,
-                    price: level.px,
-                    qty: self.options.unit.base(level.qty, level.px),
-                    first_id: message.ids.0,
-                    last_id: message.ids.1,
-                    prev_id: message.prev_id,
-                    msg_end: is_last,
-                    late: None,
-                });
-            }
+            left -= levels.len();
+            let row = L2DeltaRow {
+                ts_event: Ts(message.ts_event),
+                ts_recv: message.ts_recv.map(Ts),
+                msg_seq: message.msg_seq,
+                is_snapshot: message.is_snapshot,
+                side,
+                price: 0.0,
+                qty: 0.0,
+                first_id: message.ids.0,
+                last_id: message.ids.1,
+                prev_id: message.prev_id,
+                msg_end: false,
+                late: None,
+            };
+            let unit = self.options.unit;
+            let levels = levels.iter().map(|level| BookLevel {
+                px: level.px,
+                qty: unit.base(level.qty, level.px),
+            });
+            out.deltas_of(row, levels, left == 0);
         }
         if repeated > 0 {
             out.duplicates(Dataset::L2Deltas, message.ts_event, repeated);

@@ -357,7 +357,7 @@ impl<'a> Json<'a> {
 
 /// Returns how many of eight bytes, from the lowest, are neither quote nor backslash nor control character.
 #[inline]
-const fn plain_bytes(word: u64) -> usize {
+pub(crate) const fn plain_bytes(word: u64) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
     // A lane that is zero, and one below a space: up to the first such lane nothing borrows, so the lowest mark is true.

@@ -134,6 +134,8 @@ impl<T: Copy + Default> OptColumn<T> {
         if taken.n_valid == 0 {
             return None;
         }
+        // The next batch will likely be as long.
+        self.values.reserve_exact(taken.len);
         let nulls = (taken.n_valid < taken.len).then(|| NullBuffer::from(taken.valid));
         Some((taken.values, nulls))
     }

@@ -13,7 +13,7 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memchr;
-use quant_core::market::{Event, Heartbeat};
+use quant_core::market::{BookLevel, Event, Heartbeat};
 use quant_core::time::{Day, TimeRange, UnixMicros};
 
 pub use self::images::BookImage;
@@ -249,6 +249,53 @@ impl Tables {
         open_interest(open_interest: OpenInterestRow);
         /// Adds a forced order.
         liquidation(liquidations: LiquidationRow);
+    }
+
+    /// Adds levels of one book message: each is `row` with its own price and quantity, and where `ends` says so the last of
+    /// them ends the message. As many calls of [`Self::delta`].
+    #[inline]
+    pub fn deltas_of(
+        &mut self,
+        mut row: L2DeltaRow,
+        levels: impl ExactSizeIterator<Item = BookLevel>,
+        ends: bool,
+    ) {
+        let n = levels.len();
+        if self.tap.is_some() {
+            for (i, BookLevel { px, qty }) in levels.enumerate() {
+                let msg_end = ends && i + 1 == n;
+                self.delta(L2DeltaRow {
+                    price: px,
+                    qty,
+                    msg_end,
+                    ..row
+                });
+            }
+            return;
+        }
+        if n == 0 || self.deltas.is_none() {
+            return;
+        }
+        let ts = row.ts();
+        if self.is_late(ts) {
+            row.mark_late();
+        }
+        row.msg_end = false;
+        let wanted = self.range.contains(UnixMicros(ts));
+        if let Some(table) = &mut self.deltas
+            && table.count_all(n, wanted)
+        {
+            let fill = |rows: &mut [L2DeltaRow]| {
+                for (row, level) in rows.iter_mut().zip(levels) {
+                    row.price = level.px;
+                    row.qty = level.qty;
+                }
+                if let Some(last) = rows.last_mut() {
+                    last.msg_end = ends;
+                }
+            };
+            table.push_all(row, n, fill, self.line, &mut self.ready, &mut self.failed);
+        }
     }
 
     /// Adds an image of the book. Images are derived and must come in time order.

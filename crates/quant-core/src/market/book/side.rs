@@ -2,8 +2,10 @@
 //!
 //! Changes cluster near the top, so a change at the end of the vector moves few levels, and a short probe from there
 //! usually finds its place before a binary search has to. A level that is removed below the top keeps its place without a
-//! quantity: most removed prices come back (three of four insertions of a recorded hour), and then nothing moves.
+//! quantity: most removed prices come back (three of four insertions of a recorded hour), and then nothing moves. What is
+//! inserted deeper takes the nearest empty place, so that only the levels between move.
 
+use std::hint::select_unpredictable;
 use std::iter::{FusedIterator, Rev};
 use std::slice::Iter;
 
@@ -14,6 +16,12 @@ const PROBE: usize = 6;
 
 /// Empty places that are kept however small the side is.
 const MAX_EMPTY: usize = 32;
+
+/// First step of the search that starts at the level changed before, and how many places it compares at once in the end.
+const COUNTED: usize = 8;
+
+/// How far an insertion looks for an empty place to fill before it moves everything better than it.
+const REACH: usize = 96;
 
 /// What a change of one level did to a book.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,10 +126,76 @@ impl<const BID: bool> SideLevels<BID> {
         }
     }
 
+    /// As [`Self::find`], for a place that is likely near another one: steps that grow, then halves, then a count.
+    #[inline]
+    fn find_near(&self, px: f64, near: usize) -> Result<usize, usize> {
+        let levels = self.levels.as_slice();
+        let is_worse_at = |at: usize| levels.get(at).map(|level| Self::is_worse(level.px, px));
+        // All places below `low` are worse, all from `high` on are not.
+        let (mut low, mut high) = (0, levels.len());
+        let mut step = COUNTED;
+        if is_worse_at(near) == Some(true) {
+            low = near + 1;
+            while let Some(is_worse) = is_worse_at(low + step) {
+                if !is_worse {
+                    high = low + step;
+                    break;
+                }
+                low += step + 1;
+                step *= 4;
+            }
+        } else {
+            high = near.min(high);
+            while let Some(at) = high.checked_sub(step + 1) {
+                if is_worse_at(at) == Some(true) {
+                    low = at + 1;
+                    break;
+                }
+                high = at;
+                step *= 4;
+            }
+        }
+        while high - low > COUNTED {
+            let half = low + (high - low) / 2;
+            let is_worse = Self::is_worse(levels[half].px, px);
+            low = select_unpredictable(is_worse, half + 1, low);
+            high = select_unpredictable(is_worse, high, half);
+        }
+        // Eight places that end where `high` may be or beyond: those below `low` are worse, those from `high` on are not.
+        let from = low.min(levels.len().saturating_sub(COUNTED));
+        let at = match levels.get(from..from + COUNTED) {
+            Some(places) => {
+                let worse = places.iter().map(|level| Self::is_worse(level.px, px));
+                from + worse.map(usize::from).sum::<usize>()
+            }
+            None => levels.partition_point(|level| Self::is_worse(level.px, px)),
+        };
+        match levels.get(at) {
+            Some(level) if !Self::is_worse(px, level.px) => Ok(at),
+            _ => Err(at),
+        }
+    }
+
+    /// Sets one level after the other; fastest where each price is near the one before.
+    #[inline]
+    pub(super) fn apply_all(&mut self, levels: impl IntoIterator<Item = BookLevel>) {
+        let mut near = self.levels.len();
+        for BookLevel { px, qty } in levels {
+            let place = self.find_near(px, near);
+            near = place.unwrap_or_else(|at| at);
+            self.set(place, px, qty);
+        }
+    }
+
     #[inline]
     pub(super) fn apply(&mut self, px: f64, qty: f64) -> Applied {
+        self.set(self.find(px), px, qty)
+    }
+
+    #[inline]
+    fn set(&mut self, place: Result<usize, usize>, px: f64, qty: f64) -> Applied {
         debug_assert_valid(px, qty);
-        match self.find(px) {
+        match place {
             Ok(at) => {
                 let old = std::mem::replace(&mut self.levels[at].qty, qty);
                 match (old > 0.0, qty > 0.0) {
@@ -139,11 +213,33 @@ impl<const BID: bool> SideLevels<BID> {
                 }
             }
             Err(at) if qty > 0.0 => {
-                self.levels.insert(at, BookLevel { px, qty });
+                self.insert(at, BookLevel { px, qty });
                 Applied::Inserted
             }
             Err(_) => Applied::Unknown,
         }
+    }
+
+    /// Inserts a level before `at`: into the nearest empty place, else by moving everything better than it.
+    fn insert(&mut self, at: usize, level: BookLevel) {
+        let (below, above) = self.levels.split_at(at);
+        if self.n_empty > 0 && above.len() > REACH {
+            let is_empty = |level: &BookLevel| level.qty <= 0.0;
+            if let Some(n) = above[..REACH].iter().position(is_empty) {
+                self.levels.copy_within(at..at + n, at + 1);
+                self.levels[at] = level;
+                self.n_empty -= 1;
+                return;
+            }
+            let from = below.len().saturating_sub(REACH);
+            if let Some(n) = below[from..].iter().rposition(is_empty) {
+                self.levels.copy_within(from + n + 1..at, from + n);
+                self.levels[at - 1] = level;
+                self.n_empty -= 1;
+                return;
+            }
+        }
+        self.levels.insert(at, level);
     }
 
     /// Keeps the last place filled, and empty ones few beside the others.

@@ -9,6 +9,7 @@
 
 mod frame;
 mod unnamed;
+mod usual;
 mod values;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -582,12 +583,13 @@ impl Recording {
     fn is_ours(
         &mut self,
         frame: &Frame<'_>,
+        channel: Channel,
         recv: Option<i64>,
         text: &[u8],
         out: &mut Tables,
     ) -> Row<bool> {
         let asked = self.options.symbol.as_str();
-        match (frame.owner(&self.options.symbol), frame.channel()) {
+        match (frame.owner(&self.options.symbol), channel) {
             (Owner::Asked, _) => {
                 out.of_asked();
                 if let Some(held) = self.unnamed.saw_asked(asked, out) {
@@ -688,10 +690,11 @@ impl MessageFormat for Recording {
     fn message(&mut self, line: &[u8], out: &mut Tables) -> Result<(), RowProblem> {
         let (recv, text) = split_stamp(line)?;
         let mut levels = std::mem::take(&mut self.levels);
-        let frame = Frame::read(text, &mut levels);
+        let mut frame = Frame::default();
+        let read = frame.fill(text, &mut levels);
         self.levels = levels;
-        let frame = match frame {
-            Ok(frame) => frame,
+        match read {
+            Ok(()) => {}
             // Only frames about the book have levels, so it is the book that lacks it.
             Err(
                 reason @ (RowProblem::NotANumber {
@@ -708,7 +711,7 @@ impl MessageFormat for Recording {
             Err(reason) => return Err(reason),
         };
         let channel = frame.channel();
-        if !self.is_ours(&frame, recv, text, out)? {
+        if !self.is_ours(&frame, channel, recv, text, out)? {
             return Ok(());
         }
         let (dataset, read) = match channel {

@@ -1,5 +1,6 @@
 //! One table of a [`Tables`](super::Tables): sorts within a window, drops repetitions, cuts batches by day.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use arrow_schema::SchemaRef;
@@ -14,6 +15,9 @@ const BATCH_ROWS: usize = 32_768;
 
 /// Rows held back so that late ones can be sorted in.
 const WINDOW_ROWS: usize = 8_192;
+
+/// Rows spread over the columns at once: few enough that each column finds them in the fastest cache.
+const SPREAD_ROWS: usize = 128;
 
 /// What a table counted.
 #[derive(Debug, Default)]
@@ -57,6 +61,8 @@ pub(super) struct Table<R: Record> {
     lines: Vec<u64>,
     /// The pending rows are in order so far.
     sorted: bool,
+    /// Pending rows up to the last that did not rise above all before it; those after it need no judgement.
+    unclear: usize,
     columns: R::Columns,
     last: Option<(R, R::Key)>,
     day: Option<Day>,
@@ -65,6 +71,8 @@ pub(super) struct Table<R: Record> {
     counted: Counted,
     /// Largest key pushed, to count rows that were not in order.
     largest: Option<R::Key>,
+    /// Largest id pushed, where rows have one.
+    largest_id: Option<i64>,
 }
 
 impl<R: Record> Table<R> {
@@ -76,12 +84,14 @@ impl<R: Record> Table<R> {
             pending: Vec::new(),
             lines: Vec::new(),
             sorted: true,
+            unclear: 0,
             columns: R::Columns::default(),
             last: None,
             day: None,
             day_range: (0, 0),
             counted: Counted::default(),
             largest: None,
+            largest_id: None,
         }
     }
 
@@ -109,22 +119,75 @@ impl<R: Record> Table<R> {
         ready: &mut Vec<Parsed>,
         failed: &mut Option<ParseError>,
     ) {
-        let key = row.sort_key();
-        match self.largest {
-            Some(largest) if key < largest => {
-                self.sorted = false;
-                let day = UnixMicros(row.ts()).day();
-                self.counted.days.entry(day).or_default().out_of_order += 1;
-            }
-            _ => self.largest = Some(key),
-        }
         self.pending.push(row);
+        self.rank(self.pending.len() - 1);
         if self.collect {
             self.lines.push(line);
         }
         if self.pending.len() >= BATCH_ROWS + WINDOW_ROWS {
             self.emit(BATCH_ROWS, line, ready, failed);
         }
+    }
+
+    /// Counts as many rows; returns whether they are kept.
+    #[inline]
+    pub(super) fn count_all(&mut self, n: usize, wanted: bool) -> bool {
+        self.counted.rows += n as u64;
+        self.counted.filtered += if wanted { 0 } else { n as u64 };
+        wanted
+    }
+
+    /// Pushes `n` rows that are mostly alike: copies of `row` where they stay, which `fill` then makes different.
+    #[inline]
+    pub(super) fn push_all(
+        &mut self,
+        row: R,
+        n: usize,
+        fill: impl FnOnce(&mut [R]),
+        line: u64,
+        ready: &mut Vec<Parsed>,
+        failed: &mut Option<ParseError>,
+    ) {
+        let from = self.pending.len();
+        self.pending.resize(from + n, row);
+        fill(&mut self.pending[from..]);
+        for i in from..from + n {
+            self.rank(i);
+        }
+        if self.collect {
+            self.lines.resize(from + n, line);
+        }
+        while self.pending.len() >= BATCH_ROWS + WINDOW_ROWS {
+            self.emit(BATCH_ROWS, line, ready, failed);
+        }
+    }
+
+    /// Compares a pending row with all before it.
+    #[inline]
+    fn rank(&mut self, i: usize) {
+        let row = &self.pending[i];
+        let (key, id) = (row.sort_key(), row.unique_id());
+        let order = self.largest.map(|largest| key.cmp(&largest));
+        if order.is_none_or(Ordering::is_gt) && (id > self.largest_id || id.is_none()) {
+            self.largest = Some(key);
+            self.largest_id = id;
+        } else {
+            self.rank_unclear(i, key, order);
+        }
+    }
+
+    #[cold]
+    fn rank_unclear(&mut self, i: usize, key: R::Key, order: Option<Ordering>) {
+        let row = &self.pending[i];
+        self.unclear = i + 1;
+        if order.is_some_and(Ordering::is_lt) {
+            self.sorted = false;
+            let day = UnixMicros(row.ts()).day();
+            self.counted.days.entry(day).or_default().out_of_order += 1;
+        } else {
+            self.largest = Some(key);
+        }
+        self.largest_id = self.largest_id.max(row.unique_id());
     }
 
     /// Hands on the first `n` pending rows.
@@ -144,37 +207,72 @@ impl<R: Record> Table<R> {
             self.sorted = true;
         }
         let mut pending = std::mem::take(&mut self.pending);
+        let unclear = self.unclear.min(n);
+        self.unclear -= unclear;
+        self.judge_all(&pending[..unclear], line, ready, failed);
+        if failed.is_none() {
+            let rows = &pending[unclear..n];
+            self.spread(rows, ready, failed);
+            if let Some(row) = rows.last() {
+                self.last = Some((*row, row.sort_key()));
+            }
+        }
+        pending.drain(..n);
+        self.pending = pending;
+        self.flush(ready, failed);
+    }
+
+    /// Hands on those of the rows that do not repeat or contradict the one before.
+    fn judge_all(
+        &mut self,
+        rows: &[R],
+        line: u64,
+        ready: &mut Vec<Parsed>,
+        failed: &mut Option<ParseError>,
+    ) {
         let mut last = self.last;
-        // Rows are spread over the columns in runs: from `from` on they are kept and of one day.
+        // Rows are handed on in runs: from `from` on they are kept.
         let mut from = 0;
-        for (i, row) in pending[..n].iter().enumerate() {
+        for (i, row) in rows.iter().enumerate() {
             let key = row.sort_key();
             match self.judge(row, key, last.as_ref(), line) {
-                Verdict::Keep => {}
+                Verdict::Keep => last = Some((*row, key)),
                 Verdict::Drop => {
-                    self.keep(&pending[from..i]);
+                    self.spread(&rows[from..i], ready, failed);
                     from = i + 1;
-                    continue;
                 }
                 Verdict::Fail(error) => {
                     *failed = Some(error);
                     break;
                 }
             }
-            if !(self.day_range.0 <= row.ts() && row.ts() < self.day_range.1) {
-                self.keep(&pending[from..i]);
-                from = i;
-                self.enter(UnixMicros(row.ts()).day(), ready, failed);
-            }
-            last = Some((*row, key));
         }
         if failed.is_none() {
-            self.keep(&pending[from..n]);
+            self.spread(&rows[from..], ready, failed);
         }
         self.last = last;
-        pending.drain(..n);
-        self.pending = pending;
-        self.flush(ready, failed);
+    }
+
+    /// Hands on rows in order, day by day.
+    fn spread(&mut self, rows: &[R], ready: &mut Vec<Parsed>, failed: &mut Option<ParseError>) {
+        for rows in rows.chunks(SPREAD_ROWS) {
+            let mut rest = rows;
+            while let Some(first) = rest.first() {
+                if !self.is_of_day(first) {
+                    self.enter(UnixMicros(first.ts()).day(), ready, failed);
+                }
+                let n = rest.iter().position(|row| !self.is_of_day(row));
+                let (of_day, others) = rest.split_at(n.unwrap_or(rest.len()));
+                self.keep(of_day);
+                rest = others;
+            }
+        }
+    }
+
+    /// Returns whether a row is of the open day.
+    #[inline]
+    fn is_of_day(&self, row: &R) -> bool {
+        self.day_range.0 <= row.ts() && row.ts() < self.day_range.1
     }
 
     /// Compares a row in order with the one before it.

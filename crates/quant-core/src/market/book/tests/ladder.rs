@@ -39,6 +39,8 @@ fn px(ticks: u32) -> f64 {
 #[derive(Clone, Debug)]
 enum Op {
     Set(Side, u32, u32),
+    /// Changes of one side in turn: as they are, prices rising, or falling.
+    SetAll(Side, Vec<(u32, u32)>, Option<bool>),
     Clear,
     Truncate(usize),
     /// Levels in any order, with repeated prices and zeros.
@@ -54,6 +56,8 @@ fn ops(ticks: u32) -> impl Strategy<Value = Vec<Op>> {
     let levels = move || prop::collection::vec((0..ticks, qty()), 0..40);
     let op = prop_oneof![
         60 => (side(), 0..ticks, qty()).prop_map(|(side, ticks, qty)| Op::Set(side, ticks, qty)),
+        20 => (side(), levels(), any::<Option<bool>>())
+            .prop_map(|(side, levels, order)| Op::SetAll(side, levels, order)),
         1 => Just(Op::Clear),
         2 => (0..12_usize).prop_map(Op::Truncate),
         1 => (levels(), levels()).prop_map(|(bids, asks)| Op::Replace(bids, asks)),
@@ -86,6 +90,27 @@ fn run(ops: Vec<Op>) -> TestCaseResult {
                     book.qty_at(side, px(ticks)),
                     truth.side(side).get(&ticks).copied()
                 );
+            }
+            Op::SetAll(side, mut changes, order) => {
+                if let Some(is_rising) = order {
+                    changes.sort_by_key(|(ticks, _)| *ticks);
+                    if !is_rising {
+                        changes.reverse();
+                    }
+                }
+                for &(ticks, qty) in &changes {
+                    let levels = truth.side(side);
+                    if qty > 0 {
+                        levels.insert(ticks, f64::from(qty));
+                    } else {
+                        levels.remove(&ticks);
+                    }
+                }
+                let level = |(ticks, qty)| BookLevel {
+                    px: px(ticks),
+                    qty: f64::from(qty),
+                };
+                book.apply_all(side, changes.into_iter().map(level));
             }
             Op::Clear => {
                 book.clear();
@@ -164,6 +189,25 @@ proptest! {
 
     #[test]
     fn a_deep_book_equals_ordered_maps(ops in ops(90)) {
+        run(ops)?;
+    }
+
+    /// Deep enough that insertions look for empty places and searches take large steps.
+    #[test]
+    fn a_wide_book_equals_ordered_maps(
+        bids in prop::collection::vec((0..900_u32, 0..3_u32), 300..500),
+        asks in prop::collection::vec((0..900_u32, 0..3_u32), 300..500),
+        changes in prop::collection::vec(
+            (
+                prop_oneof![Just(Side::Buy), Just(Side::Sell)],
+                prop::collection::vec((0..900_u32, 0..3_u32), 0..120),
+                any::<Option<bool>>(),
+            ),
+            0..25,
+        ),
+    ) {
+        let mut ops = vec![Op::Replace(bids, asks)];
+        ops.extend(changes.into_iter().map(|(side, levels, order)| Op::SetAll(side, levels, order)));
         run(ops)?;
     }
 }

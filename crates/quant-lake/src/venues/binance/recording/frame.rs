@@ -2,6 +2,7 @@
 
 use quant_core::market::{BookLevel, Symbol};
 
+use super::usual;
 use crate::venues::json::Json;
 use crate::venues::rows::RowProblem;
 
@@ -33,12 +34,12 @@ impl Levels {
 }
 
 /// The fields of a frame, unread. Names follow the venue's keys, which mean different things per event.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Frame<'a> {
-    stream: Option<&'a [u8]>,
-    data: Option<&'a [u8]>,
-    event: Option<&'a [u8]>,
-    symbol: Option<&'a [u8]>,
+    pub(super) stream: Option<&'a [u8]>,
+    pub(super) data: Option<&'a [u8]>,
+    pub(super) event: Option<&'a [u8]>,
+    pub(super) symbol: Option<&'a [u8]>,
     /// `symbol` of a coin-margined REST image, the only one that names its instrument.
     long_symbol: Option<&'a [u8]>,
     pub(super) event_time: Option<&'a [u8]>,
@@ -106,13 +107,27 @@ fn scalar<'a>(json: &mut Json<'a>) -> Result<&'a [u8], RowProblem> {
 impl<'a> Frame<'a> {
     /// Reads a frame, combined (`stream`, `data`) or bare; its levels replace those in `into`.
     pub(super) fn read(text: &'a [u8], into: &mut Levels) -> Result<Self, RowProblem> {
+        let mut frame = Self::default();
+        frame.fill(text, into)?;
+        Ok(frame)
+    }
+
+    /// As [`Self::read`], into a frame without a field.
+    #[inline]
+    pub(super) fn fill(&mut self, text: &'a [u8], into: &mut Levels) -> Result<(), RowProblem> {
         into.bids.clear();
         into.asks.clear();
-        let mut frame = Self::default();
+        if usual::quote(text, self).is_some() || usual::trade(text, self).is_some() {
+            return Ok(());
+        }
+        self.general(text, into)
+    }
+
+    /// Reads a frame of any spelling.
+    pub(super) fn general(&mut self, text: &'a [u8], into: &mut Levels) -> Result<(), RowProblem> {
         let mut json = Json::new(text);
-        frame.object(&mut json, into, true)?;
-        json.end()?;
-        Ok(frame)
+        self.object(&mut json, into, true)?;
+        json.end()
     }
 
     fn object(
@@ -174,29 +189,38 @@ impl<'a> Frame<'a> {
 
     /// Returns what the frame is about, from its event name, else from the stream's name and the fields it has.
     pub(super) fn channel(&self) -> Channel {
-        let topic = self.stream.and_then(|s| {
-            let at = memchr::memchr(b'@', s)?;
-            s.get(at + 1..)
-        });
-        let is_partial = topic.is_some_and(|t| {
-            t.strip_prefix(b"depth")
-                .and_then(|rest| rest.first())
-                .is_some_and(u8::is_ascii_digit)
-        });
         match self.event {
-            Some(b"depthUpdate") | None if is_partial => Channel::PartialDepth,
-            Some(b"depthUpdate") => Channel::Depth,
             Some(b"trade") => Channel::Trade,
             Some(b"aggTrade") => Channel::AggTrade,
             Some(b"bookTicker") => Channel::BookTicker,
             Some(b"kline") => Channel::Kline,
             Some(b"forceOrder") => Channel::ForceOrder,
+            Some(b"depthUpdate") | None if self.is_partial_depth() => Channel::PartialDepth,
+            Some(b"depthUpdate") => Channel::Depth,
             None if self.last_update_id.is_some() && self.has_levels => Channel::RestImage,
-            None if topic == Some(b"bookTicker") || (self.bid.is_some() && self.ask.is_some()) => {
+            None if self.topic() == Some(b"bookTicker")
+                || (self.bid.is_some() && self.ask.is_some()) =>
+            {
                 Channel::BookTicker
             }
             Some(_) | None => Channel::Other,
         }
+    }
+
+    /// Returns what follows the symbol in the stream's name.
+    fn topic(&self) -> Option<&'a [u8]> {
+        let stream = self.stream?;
+        let at = memchr::memchr(b'@', stream)?;
+        stream.get(at + 1..)
+    }
+
+    fn is_partial_depth(&self) -> bool {
+        self.topic().is_some_and(|topic| {
+            topic
+                .strip_prefix(b"depth")
+                .and_then(|rest| rest.first())
+                .is_some_and(u8::is_ascii_digit)
+        })
     }
 
     /// Returns whose frame it is: as its symbol says, else the name of its stream.
