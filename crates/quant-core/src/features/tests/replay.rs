@@ -52,6 +52,12 @@ fn two_days() -> Vec<FeatureParams> {
                     *days = 2.into();
                 }
             }
+            // Random statistics have many zeros and lambdas of noise: what would be null tells nothing of replays.
+            for (key, loose) in [("max_zero_share", 1.0), ("min_t", 1.0)] {
+                if let Some(limit) = json.get_mut(key) {
+                    *limit = loose.into();
+                }
+            }
             serde_json::from_value(json).unwrap()
         })
         .collect()

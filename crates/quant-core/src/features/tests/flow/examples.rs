@@ -4,9 +4,9 @@ use super::naive::{newey_west, normal_equations};
 use crate::bars::{BarSource, stat_column};
 use crate::features::tests::{Dice, MinuteRow, minute_at, params};
 use crate::features::{
-    FeatureParams, FeatureSet, FlowToxicityParams, HawkesParams, KyleMinuteParams, KyleParams,
-    KyleSlopeParams, N_STAT_COLUMNS, OfiParams, ReplenishmentParams, SizeConcentrationParams,
-    TfiThresholdParams, VpinBvcParams, VpinParams,
+    FeatureDef, FeatureParams, FeatureSet, FlowToxicityParams, HawkesParams, KyleMinuteParams,
+    KyleParams, KyleSlopeParams, N_STAT_COLUMNS, OfiParams, ReplenishmentParams,
+    SizeConcentrationParams, TfiThresholdParams, VpinBvcParams, VpinParams,
 };
 
 /// A real row of one price with some volume, of which `bought` was bought.
@@ -252,8 +252,8 @@ fn a_spike_has_a_lambda_to_be_compared_with() {
     // Prices that have nothing to do with the flow: lambda is noise around 0, and ratios of it were in the billions.
     let spikes = |slope: f64| {
         let kind = FeatureParams::KyleSlope(KyleSlopeParams::example());
-        let mut dice = Dice(6);
         let found = drive(kind, 1_400, |m| {
+            let mut dice = Dice(6_000 + m as u64);
             let points: [(f64, f64); 6] = core::array::from_fn(|_| {
                 let x = dice.unit() - 0.5;
                 (x, slope * x + 0.2 * (dice.unit() - 0.5))
