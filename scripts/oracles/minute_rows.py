@@ -79,7 +79,7 @@ FLOWS = "flow_n flow_x flow_y flow_xx flow_xy flow_yy".split()
 TRADE_COLUMNS = (
     "n_buys n_sells size_mean size_std size_max size_sq signed_volume signed_sqrt_quote vpin_buckets vpin_imbalance".split() + FLOWS
 )
-PRICE_COLUMNS = "rv_n rv_zero rv rv_bipower rv_med rv_min".split()
+PRICE_COLUMNS = "rv_n rv_zero rv rv_bipower rv_med rv_min rv_tri".split()
 # State -> how old it may be at ts_close.
 STATES = {"mark": 10 * MINUTE, "index": 10 * MINUTE, "premium": 10 * MINUTE}
 STATES |= {"funding_rate": 1440 * MINUTE, "funding_interval_h": 1440 * MINUTE, "open_interest": 60 * MINUTE}
@@ -649,6 +649,7 @@ class Day:
             rows["rv_bipower"][minute] = sum((a * b for a, b in two), 0.0)
             rows["rv_med"][minute] = sum((sorted(t)[1] ** 2 for t in three), 0.0)
             rows["rv_min"][minute] = sum((min(t) ** 2 for t in two), 0.0)
+            rows["rv_tri"][minute] = sum((math.cbrt(a * b * c) ** 4 for a, b, c in three), 0.0)
         if self.trades:
             self.flows(price)
 

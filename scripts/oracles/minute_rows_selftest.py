@@ -235,7 +235,7 @@ def prices():
     # No quotes: last trade before the instant. 5 s: 100, 10 s: 101, then unchanged; a trade at the instant comes after it.
     events = [(1, "trade", 100.0, 1.0, 1), (7, "trade", 101.0, 2.0, 1), (60, "trade", 300.0, 1.0, 1)]
     rows = replay(events, minutes=2, quotes=None, trades="trades")
-    expect("trades", rows, 0, rv_n=11, rv_zero=10, rv=math.log(1.01) ** 2, rv_bipower=0, rv_med=0, rv_min=0)
+    expect("trades", rows, 0, rv_n=11, rv_zero=10, rv=math.log(1.01) ** 2, rv_bipower=0, rv_med=0, rv_min=0, rv_tri=0)
     # No price at 0 s: five intervals of 10 s are left; 10 s to 20 s has no change and no trade.
     expect("trades", rows, 0, flow_n=5, flow_x=0, flow_y=0, flow_yy=0)
     expect("trades", rows, 1, rv_n=12, rv_zero=11, rv=math.log(300 / 101) ** 2, flow_n=6, flow_x=1, flow_y=199, flow_xx=1, flow_xy=199, flow_yy=199**2)
@@ -248,14 +248,14 @@ def prices():
     events = [*quotes(q(4, 102.0), q(6, 101.0), q(50, 101.0)), (3, "trade", 101.0, 2.0, 1), (12, "trade", 101.0, 1.0, -1)]
     rows = replay(events, minutes=2, trades="trades", opening=opening)
     a, b = math.log(102 / 100), math.log(102 / 101)
-    expect("mids", rows, rv_n=12, rv_zero=10, rv=a * a + b * b, rv_bipower=a * b, rv_min=b * b, rv_med=b * b)
+    expect("mids", rows, rv_n=12, rv_zero=10, rv=a * a + b * b, rv_bipower=a * b, rv_min=b * b, rv_med=b * b, rv_tri=0)
     expect("mids", rows, flow_n=6, flow_x=1, flow_y=1, flow_xx=4 + 1, flow_xy=2, flow_yy=1)
     # The first return of the next minute pairs with the last of this one.
     rows = replay(quotes(q(0, 100.0), q(56, 101.0), q(61, 102.0), q(66, 103.0)), minutes=2)
     a, b, c = math.log(1.01), math.log(102 / 101), math.log(103 / 102)
     expect("pairs over the edge", rows, 0, rv_n=11, rv=a * a, rv_bipower=0)
     # Triples: (0, a, b), (a, b, c), (b, c, 0), and a > b > c.
-    expect("pairs over the edge", rows, 1, rv_bipower=a * b + b * c, rv_med=2 * b * b + c * c, rv_min=b * b + c * c)
+    expect("pairs over the edge", rows, 1, rv_bipower=a * b + b * c, rv_med=2 * b * b + c * c, rv_min=b * b + c * c, rv_tri=(a * b * c) ** (4 / 3))
     # A gap takes the return over it, and the pairs with that.
     rows = replay([*quotes(q(0, 100.0), q(21, 101.0), q(23, 102.0), q(26, 103.0)), (22, "gap")])
     expect("gap", rows, rv_n=10, rv=math.log(103 / 102) ** 2, rv_bipower=0, rv_zero=9)

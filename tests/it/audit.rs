@@ -370,7 +370,15 @@ fn three_days_with_faults_and_a_kill() {
         let sockets = ways[1]["detail"].as_str().unwrap();
         assert!(!sockets.contains(" 0 of them left out"), "{sockets}");
         // Nobody was forced, and days as quiet as these leave some columns null: most returns are zero, few buckets close.
-        let quiet = ["/liq_", "/rv_ratio_", "/jump_share_", "/vpin_pct_"];
+        let quiet = [
+            "/liq_",
+            "/rv_ratio_",
+            "/jump_",
+            "/bipower_",
+            "/medrv_",
+            "/minrv_",
+            "/vpin_pct_",
+        ];
         let empty: Vec<String> = (compared(&report).into_iter())
             .filter(|(name, n)| *n == 0 && !quiet.iter().any(|q| name.contains(q)))
             .map(|(name, _)| name)

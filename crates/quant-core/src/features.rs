@@ -30,7 +30,7 @@ pub use price::{
     ActivityRatioParams, AmihudParams, AtrMinutesParams, AtrParams, CloseVolParams,
     CorwinSchultzParams, DepthStressParams, EdgeParams, EfficiencyRatioParams, EmaGapParams,
     EmaParams, EmaSlopeParams, EmaTrendParams, EwmaVolParams, ExtremesParams, FlowVolumeParams,
-    GarmanKlassParams, HasbrouckParams, IntrabarParams, JumpParams, ParkinsonParams,
+    GarmanKlassParams, HasbrouckParams, IntrabarParams, JumpParams, JumpZParams, ParkinsonParams,
     RealisedVolParams, RogersSatchellParams, RollParams, RvRatioParams, SessionVwapParams,
     SessionVwapZParams, SpreadStressParams, VolumeMedianParams, VolumeRateParams,
     VolumeRatioParams, WickParams, YangZhangParams,

@@ -166,11 +166,11 @@ def kyle_minute(s, p):
 @per_segment
 def kyle_slope(s, p):
     n, k = p["minutes"], p["lag"]
-    now = kyle_cells(s, n, p["min_valid_share"])[0]
+    now, _, tee = kyle_cells(s, n, p["min_valid_share"])
     back = lambda x: np.concatenate([nulls(k), x])[: s.n]
     then, scale = back(now.value), now.scale + back(now.scale)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spike = np.where((now.value > 0) & (then > 0), now.value / then, np.nan)
+        spike = np.where((now.value > 0) & (back(tee.value) >= p["min_t"]), now.value / then, np.nan)
         spike_scale = scale / then * (1 + spike)
     return {f"kyle_slope_{n}_{k}": Cells((now.value - then) / k, scale / k), f"kyle_spike_{n}_{k}": Cells(spike, spike_scale)}
 

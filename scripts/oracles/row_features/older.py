@@ -103,7 +103,7 @@ def session_vwap(ctx, p):
         if t.present[i] and v[i] > 0:
             quote += v[i] * (h[i] + l[i] + c[i]) / 3.0 if math.isnan(qv[i]) else qv[i]
             base += v[i]
-        if base > 0:
+        if base > 0 and not ctx.in_gap[i]:
             out[i] = quote / base
     return {"session_vwap": Cells(out)}
 

@@ -95,17 +95,43 @@ def jump(s, p):
     RV, BV, Med, Min = jump_sums(M, total("rv"), total("rv_bipower"), total("rv_med"), total("rv_min"))
     ok = M >= max(3.0, p["min_valid_share"] * 12 * n)
     with np.errstate(invalid="ignore", divide="ignore"):
-        base = np.where(zero / M <= p["max_zero_share"], BV, np.nan)
-        share = np.where(RV > 0, np.maximum(RV - base, 0.0) / RV, np.nan)
-    share = np.where(np.isnan(base), np.nan, share)
-    keep = lambda x: np.where(ok, x, np.nan)
+        few_zeros = ok & (zero / M <= p["max_zero_share"])
+        var = np.maximum(RV - BV, 0.0)
+        share = np.where(RV > 0, var / RV, np.nan)
+    keep = lambda x: np.where(few_zeros, x, np.nan)
     return {
-        f"rv_{n}": Cells(keep(RV)),
+        f"rv_{n}": Cells(np.where(ok, RV, np.nan)),
         f"bipower_{n}": Cells(keep(BV)),
         f"medrv_{n}": Cells(keep(Med)),
         f"minrv_{n}": Cells(keep(Min)),
         f"jump_share_{n}": Cells(keep(share), keep(1.0 + 0 * share)),
+        f"jump_var_{n}": Cells(keep(var), keep(RV + BV)),
     }
+
+
+# E abs(N(0, 1))^(4/3), and the variance of BV beyond that of RV.
+MU_43 = 2 ** (2 / 3) * math.gamma(7 / 6) / math.gamma(1 / 2)
+THETA = math.pi**2 / 4 + math.pi - 5
+
+
+def jump_z_of(M, rv, bipower, tri):
+    """(z, its scale) of raw sums over M returns: ratio form with tripower quarticity."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        BV = jump_sums(M, rv, bipower, 0.0, 0.0)[1]
+        TQ = M / MU_43**3 * M / (M - 2) * tri
+        root = np.sqrt(THETA / M * np.maximum(1.0, TQ / BV**2))
+        known = (rv > 0) & (BV > 0)
+        return np.where(known, (rv - BV) / rv / root, np.nan), np.where(known, (rv + BV) / rv / root, np.nan)
+
+
+@per_segment
+def jump_z(s, p):
+    n = p["minutes"]
+    M, zero, rv, bipower, tri = (wsum(s.stat(k), n, 0.0) for k in ("rv_n", "rv_zero", "rv", "rv_bipower", "rv_tri"))
+    z, scale = jump_z_of(M, rv, bipower, tri)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ok = (M >= max(3.0, p["min_valid_share"] * 12 * n)) & (zero / M <= p["max_zero_share"])
+    return {f"jump_z_{n}": Cells(np.where(ok, z, np.nan), scale)}
 
 
 def roll_of(r):
@@ -369,6 +395,7 @@ KINDS = {
     "hasbrouck": hasbrouck,
     "intrabar": intrabar,
     "jump": jump,
+    "jump_z": jump_z,
     "parkinson": parkinson,
     "rogers_satchell": rogers_satchell,
     "roll": roll,

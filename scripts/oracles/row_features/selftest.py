@@ -209,9 +209,40 @@ def jump_by_published_numbers():
     near(got["medrv_1"], math.pi / (6 - 4 * math.sqrt(3) + math.pi) * 2)
     near(got["minrv_1"], math.pi / (math.pi - 2) * 4 / 3 * 2)
     near(got["jump_share_1"], (10 - got["bipower_1"]) / 10)
-    got = price.jump(closes([1.0], **one), p | {"max_zero_share": 0.2})["jump_share_1"].value[0]
-    assert math.isnan(got)
+    near(got["jump_var_1"], 10 - got["bipower_1"])
+    quiet = {k: v.value[0] for k, v in price.jump(closes([1.0], **one), p | {"max_zero_share": 0.2}).items()}
+    assert quiet.pop("rv_1") == 10 and len(quiet) == 5 and np.isnan(list(quiet.values())).all(), "nothing of zeros but RV"
     assert math.isnan(price.jump(closes([1.0], **one), p | {"min_valid_share": 0.5})["rv_1"].value[0])
+
+
+@check
+def jump_z_is_a_normal_number_without_jumps():
+    """Size and power of the test of Barndorff-Nielsen and Shephard on 720 returns; its constants by numerical integration."""
+    grid = np.linspace(-12, 12, 2_000_001)
+    moment = lambda k: (np.abs(grid) ** k * norm.pdf(grid)).sum() * (grid[1] - grid[0])
+    near(price.MU_43, moment(4 / 3), 1e-8)
+    # Asymptotic variances of sqrt(M) (RV, BV) / sigma^2 under no jumps: 2 and pi^2/4 + pi - 3, their covariance 2.
+    near(price.THETA, moment(1) ** -4 + 2 * moment(1) ** -2 - 3 + (moment(4) - 1) - 2 * 2, 1e-8)
+    rng = np.random.default_rng(11)
+    M, quiet, jumpy = 720, [], []
+    for _ in range(4000):
+        r = rng.normal(0, 1e-4, M)
+        for jump, to in ((0.0, quiet), (1e-3, jumpy)):
+            x = np.abs(r + np.where(np.arange(M) == 300, jump, 0.0))
+            tri = (x[2:] * x[1:-1] * x[:-2]) ** (4 / 3)
+            to.append(float(price.jump_z_of(float(M), (x**2).sum(), (x[1:] * x[:-1]).sum(), tri.sum())[0]))
+    quiet, jumpy = np.array(quiet), np.array(jumpy)
+    assert abs(quiet.mean()) < 0.1 and 0.93 < quiet.std() < 1.05, (quiet.mean(), quiet.std())
+    assert 0.04 < (quiet > norm.ppf(0.95)).mean() < 0.065, (quiet > norm.ppf(0.95)).mean()
+    assert (jumpy > norm.ppf(0.999)).mean() > 0.5, "a jump of ten standard deviations of one return"
+    z, _ = price.jump_z_of(5.0, 5.0, 4.0, 3.0)
+    BV, TQ = math.pi / 2 * 5 / 4 * 4, 5 / price.MU_43**3 * 5 / 3 * 3
+    near(z, (5 - BV) / 5 / math.sqrt(price.THETA / 5 * max(1, TQ / BV**2)))
+    # Zeros: a share of 5 % raises it by about 0.05 sqrt(720 / 0.61).
+    r = rng.normal(0, 1e-4, (1000, M)) * (rng.random((1000, M)) >= 0.05)
+    x = np.abs(r)
+    z, _ = price.jump_z_of(float(M), (x**2).sum(1), (x[:, 1:] * x[:, :-1]).sum(1), ((x[:, 2:] * x[:, 1:-1] * x[:, :-2]) ** (4 / 3)).sum(1))
+    assert abs(z.mean() - 0.05 * math.sqrt(M / 0.61)) < 0.4, z.mean()
 
 
 # ---- spreads, illiquidity ------------------------------------------------------------------------------------------------------
@@ -329,6 +360,29 @@ def kyle_against_lstsq_and_statsmodels():
 
 
 @check
+def a_spike_is_over_a_lambda_that_is_one():
+    """The ratio to an estimate that is not told from 0 has no bound: it is null."""
+    rng = np.random.default_rng(12)
+    n = 1400
+    x = rng.normal(0, 5, (n, 6))
+    noise = rng.normal(0, 0.3, x.shape)
+    for slope, known in ((0.0, (0.002, 0.06)), (0.03, (0.99, 1.0))):
+        y = slope * x + noise
+        sums = {"flow_n": np.full(n, 6.0), "flow_x": x.sum(1), "flow_y": y.sum(1), "flow_xx": (x * x).sum(1)}
+        sums |= {"flow_xy": (x * y).sum(1), "flow_yy": (y * y).sum(1)}
+        p = {"minutes": 30, "lag": 10, "min_t": 2.0, "min_valid_share": 0.5}
+        got = flow.kyle_slope(closes([1.0] * n, **sums), p)["kyle_spike_30_10"].value[39:n]
+        share = (~np.isnan(got)).mean()
+        assert known[0] <= share <= known[1], (slope, share)
+        assert np.nanmax(got) < 5, (slope, np.nanmax(got))
+        lam = flow.kyle(closes([1.0] * n, **sums), p)["kyle_lambda_30"].value[29:n]
+        ratio = lam[10:] / lam[:-10]
+        any_positive = ratio[(lam[10:] > 0) & (lam[:-10] > 0)]
+        if slope == 0:
+            assert any_positive.max() > 20, "what the ratio would be without the rule"
+
+
+@check
 def kyle_minute_against_statsmodels():
     rng = np.random.default_rng(7)
     x = rng.normal(0, 5, 60)
@@ -419,6 +473,14 @@ def intrabar_by_hand():
     got = price.intrabar_of(o, np.maximum(o, c), np.minimum(o, c), c, np.array([1.0, 2, 3, 4, 10]))
     moves = [math.log(11 / 10), math.log(12 / 11), math.log(11 / 12), math.log(12 / 11), math.log(13 / 12)]
     near(got, [1.0, 0.8, 3 / 5, 3 / 20, moves[0] ** 2 / sum(m * m for m in moves)])
+
+
+@check
+def the_session_goes_on_after_a_gap():
+    rows = [(10, 10, 10, 10, 1.0)] + [(10, 10, 10, 10, 0.0)] * 13 + [(20, 20, 20, 20, 3.0)]
+    ctx = day_of(rows, filled=range(1, 14))
+    got = older.session_vwap(ctx, {})["session_vwap"].value
+    near(got[[0, 10, 11, 13, 14]], [10, 10, np.nan, np.nan, 17.5])
 
 
 @check

@@ -230,6 +230,7 @@ feature_kinds! {
     Hawkes(flow::HawkesParams),
     Intrabar(price::IntrabarParams),
     Jump(price::JumpParams),
+    JumpZ(price::JumpZParams),
     Kyle(flow::KyleParams),
     KyleMinute(flow::KyleMinuteParams),
     KyleSlope(flow::KyleSlopeParams),

@@ -115,6 +115,8 @@ fn random_stats(m: usize, row: Option<&MinuteRow>) -> Vec<f64> {
             let value = match *column {
                 "rv_n" => 8.0 + dice.below(5) as f64,
                 "rv_zero" => dice.below(6) as f64,
+                // Quarticity on both sides of squared bipower variation.
+                "rv_tri" => 0.05 + 0.2 * dice.unit(),
                 _ if is_signed => dice.unit() - 0.5,
                 _ => 0.5 + dice.unit(),
             };

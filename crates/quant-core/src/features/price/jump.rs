@@ -1,4 +1,4 @@
-//! Realised variance on the 5-second grid, its jump-robust versions, and the share of jumps.
+//! Realised variance on the 5-second grid, its jump-robust versions, and what jumps are of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,13 +7,13 @@ use crate::features::kernels::rolling::sum_rows;
 use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
 use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
 
-/// Parameters of the realised and jump-robust variance of the 5-second grid, and the share of jumps.
+/// Parameters of the realised and jump-robust variance of the 5-second grid, and what jumps are of it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JumpParams {
     /// Number of minutes n.
     pub minutes: u32,
-    /// Largest share of zero returns for which bipower variation is trusted.
+    /// Largest share of zero returns for which the jump-robust versions are trusted.
     pub max_zero_share: f64,
     /// Smallest share of known values in the window.
     pub min_valid_share: f64,
@@ -24,7 +24,7 @@ pub struct JumpParams {
 impl FeatureDef for JumpParams {
     const KIND: &'static str = "jump";
     const DOC: &'static str =
-        "realised and jump-robust variance of the 5-second grid, and the share of jumps";
+        "realised and jump-robust variance of the 5-second grid, and what jumps are of it";
 
     fn example() -> Self {
         Self {
@@ -50,7 +50,7 @@ impl FeatureDef for JumpParams {
     }
 }
 
-/// Realised variance on the 5-second grid, its jump-robust versions, and the share of jumps.
+/// Realised variance on the 5-second grid, its jump-robust versions, and what jumps are of it.
 pub(crate) type Jump = MinuteFeature<JumpKernel>;
 
 const RV_N: usize = stat_column("rv_n");
@@ -60,9 +60,14 @@ const RV_BIPOWER: usize = stat_column("rv_bipower");
 const RV_MED: usize = stat_column("rv_med");
 const RV_MIN: usize = stat_column("rv_min");
 /// Returns of a whole minute on the grid of 5 seconds.
-const RETURNS_PER_MINUTE: f64 = 12.0;
+pub(super) const RETURNS_PER_MINUTE: f64 = 12.0;
 /// Fewest returns every estimator is defined for.
-const MIN_RETURNS: f64 = 3.0;
+pub(super) const MIN_RETURNS: f64 = 3.0;
+
+/// Returns bipower variation of `m` returns: scaled, with its finite-sample factor.
+pub(super) fn bipower_of(m: f64, sum: f64) -> f64 {
+    core::f64::consts::FRAC_PI_2 * (m / (m - 1.0)) * sum
+}
 
 #[derive(Debug)]
 pub(crate) struct JumpKernel {
@@ -91,14 +96,18 @@ impl MinuteKernel for JumpKernel {
         if m < self.min_returns {
             return;
         }
+        out[0] = Some(rv);
+        // Zero returns take every estimator but RV towards 0, which would read as one lasting jump.
+        if zeros / m > self.max_zero_share {
+            return;
+        }
         let pi = core::f64::consts::PI;
-        let bipower = pi / 2.0 * (m / (m - 1.0)) * bipower;
+        let bipower = bipower_of(m, bipower);
         let med = pi / (6.0 - 4.0 * 3.0_f64.sqrt() + pi) * (m / (m - 2.0)) * med;
         let min = pi / (pi - 2.0) * (m / (m - 1.0)) * min;
-        // Zero returns take every estimator but RV towards 0, which would read as one lasting jump.
-        let is_told = rv > 0.0 && zeros / m <= self.max_zero_share;
-        let jumps = is_told.then(|| (rv - bipower).max(0.0) / rv);
-        out.copy_from_slice(&[Some(rv), Some(bipower), Some(med), Some(min), jumps]);
+        let jumps = (rv - bipower).max(0.0);
+        let share = (rv > 0.0).then(|| jumps / rv);
+        out[1..].copy_from_slice(&[Some(bipower), Some(med), Some(min), share, Some(jumps)]);
     }
 
     fn memory_minutes(&self) -> Option<u32> {
@@ -116,6 +125,7 @@ impl Jump {
                 format!("medrv_{}", p.minutes),
                 format!("minrv_{}", p.minutes),
                 format!("jump_share_{}", p.minutes),
+                format!("jump_var_{}", p.minutes),
             ],
             params: vec![
                 ("minutes", p.minutes.to_string()),
@@ -124,14 +134,14 @@ impl Jump {
             ],
             formula: "M = sum rv_n; RV = sum rv; BV = pi/2 M/(M-1) sum rv_bipower; MedRV = pi/(6-4 \
                       sqrt3+pi) M/(M-2) sum rv_med; MinRV = pi/(pi-2) M/(M-1) sum rv_min; max(RV - \
-                      BV, 0) / RV",
-            units: "squared log return over the window; share in [0, 1]",
+                      BV, 0) / RV; max(RV - BV, 0)",
+            units: "squared log return over the window; share in [0, 1]; squared log return",
             window: format!("{} minutes", p.minutes),
             warmup: format!("{} minutes", p.minutes),
             inputs: "1m rv_n, rv_zero, rv, rv_bipower, rv_med, rv_min",
             nan_policy: "null until warm, in and after gaps until warm, and for M < max(3, \
-                      min_valid_share * 12 n); the share is null also for RV = 0 and for sum rv_zero / M > \
-                      max_zero_share",
+                      min_valid_share * 12 n); all but RV also for sum rv_zero / M > max_zero_share, the share also \
+                      for RV = 0",
             causality: ROW_CAUSALITY,
             reference: "Barndorff-Nielsen and Shephard (2004), Power and Bipower Variation; Andersen, \
                       Dobrev and Schaumburg (2012), Jump-Robust Volatility Estimation using Nearest \

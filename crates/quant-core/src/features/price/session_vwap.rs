@@ -49,8 +49,8 @@ impl SessionVwap {
             window: "since 00:00 UTC".to_owned(),
             warmup: "the first minute with volume".to_owned(),
             inputs: "1m volume, quote_volume, high, low, close",
-            nan_policy: "null until the day's first volume; minutes without volume weigh nothing, so gaps \
-                         need no rule",
+            nan_policy: "null until the day's first volume and inside a gap, which clears nothing: after it the \
+                         sums of the session go on",
             causality: ROW_CAUSALITY,
             reference: "volume-weighted average price, session of one UTC day",
             days_back: 0,
@@ -74,7 +74,8 @@ impl RowFeature for SessionVwap {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        if let Some(row) = &frame.traded().row
+        let minute = frame.traded();
+        if let Some(row) = &minute.row
             && row.volume > 0.0
         {
             let typical = match (row.high, row.low, row.close) {
@@ -86,6 +87,7 @@ impl RowFeature for SessionVwap {
                 self.base += row.volume;
             }
         }
-        out[0] = (self.base > 0.0).then(|| self.quote / self.base);
+        let is_known = self.base > 0.0 && !minute.segment.in_gap;
+        out[0] = is_known.then(|| self.quote / self.base);
     }
 }

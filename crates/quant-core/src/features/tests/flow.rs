@@ -60,6 +60,7 @@ pub(super) fn flow_kinds() -> Vec<FeatureParams> {
         P::KyleSlope(KyleSlopeParams {
             minutes,
             lag: 4,
+            min_t: 1.5,
             min_valid_share,
             days_back,
         }),

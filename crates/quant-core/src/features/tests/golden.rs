@@ -167,7 +167,8 @@ fn expected(
                 })
                 .sum();
             let base: f64 = traded().map(|r| r.volume).sum();
-            vec![(base > 0.0).then(|| quote / base)]
+            let in_gap = segment_start(rows, 0, t).is_none();
+            vec![(base > 0.0 && !in_gap).then(|| quote / base)]
         }
         P::EfficiencyRatio(EfficiencyRatioParams { bars: n, .. }) => {
             let n = n as usize;

@@ -69,6 +69,12 @@ pub(super) fn kinds() -> Vec<FeatureParams> {
             min_valid_share,
             days_back,
         }),
+        P::JumpZ(JumpZParams {
+            minutes: 8,
+            max_zero_share: 0.26,
+            min_valid_share,
+            days_back,
+        }),
         P::Parkinson(ParkinsonParams { bars: 4, days_back }),
         P::RogersSatchell(RogersSatchellParams { bars: 4, days_back }),
         P::Roll(RollParams {
@@ -305,6 +311,12 @@ fn bad_parameters_are_refused_by_name() {
             min_valid_share,
             days_back: 61,
         }),
+        P::JumpZ(JumpZParams {
+            minutes: 1_441,
+            max_zero_share: 1.1,
+            min_valid_share,
+            days_back,
+        }),
         P::Parkinson(ParkinsonParams {
             bars: 289,
             days_back,
@@ -338,6 +350,9 @@ fn bad_parameters_are_refused_by_name() {
             "jump.max_zero_share",
             "jump.min_valid_share",
             "jump.days_back",
+            "jump_z.minutes",
+            "jump_z.max_zero_share",
+            "jump_z.min_valid_share",
             "parkinson.bars",
             "roll.minutes",
             "session_vwap_z.min_minutes",

@@ -52,6 +52,10 @@ fn two_days() -> Vec<FeatureParams> {
                     *days = 2.into();
                 }
             }
+            // Random statistics have many zeros: what would be null tells nothing of replays.
+            if let Some(share) = json.get_mut("max_zero_share") {
+                *share = 1.0.into();
+            }
             serde_json::from_value(json).unwrap()
         })
         .collect()
@@ -110,11 +114,12 @@ fn stats(m: usize, row: Option<&MinuteRow>) -> Vec<f64> {
         }
     }
     if row.is_some() {
-        // Six intervals a minute that have a line.
+        // Six intervals a minute that have a line, and one that is no noise.
         stats[stat_column("flow_n")] = 6.0;
         for name in ["flow_xx", "flow_yy"] {
             stats[stat_column(name)] = 5.0 + dice.unit();
         }
+        stats[stat_column("flow_xy")] = 1.0 + dice.unit();
     }
     stats
 }

@@ -6,11 +6,19 @@ use super::day::*;
 use crate::bars::Opening;
 use crate::market::Event;
 
-const RV: [&str; 6] = ["rv_n", "rv_zero", "rv", "rv_bipower", "rv_med", "rv_min"];
+const RV: [&str; 7] = [
+    "rv_n",
+    "rv_zero",
+    "rv",
+    "rv_bipower",
+    "rv_med",
+    "rv_min",
+    "rv_tri",
+];
 
 /// The definition over absolute returns in order, `None` where there is none; `first` is where the minute starts.
-fn sums(returns: &[Option<f64>], first: usize) -> [f64; 6] {
-    let mut sums = [0.0; 6];
+fn sums(returns: &[Option<f64>], first: usize) -> [f64; 7] {
+    let mut sums = [0.0; 7];
     let before = |i: usize, k: usize| i.checked_sub(k).and_then(|j| returns[j]);
     for (i, c) in returns.iter().enumerate().skip(first) {
         let Some(c) = *c else { continue };
@@ -24,11 +32,12 @@ fn sums(returns: &[Option<f64>], first: usize) -> [f64; 6] {
         let mut three = [a, b, c];
         three.sort_by(f64::total_cmp);
         sums[4] += three[1] * three[1];
+        sums[6] += libm::pow(a * b * c, 4.0 / 3.0);
     }
     sums
 }
 
-fn assert_minute(rows: &Rows, m: usize, expected: [f64; 6]) {
+fn assert_minute(rows: &Rows, m: usize, expected: [f64; 7]) {
     for (column, expected) in RV.iter().zip(expected) {
         let what = format!("{column} of minute {m}");
         assert_close(&what, rows.get(m, column), Some(expected), 0.0);
@@ -61,13 +70,14 @@ fn returns_by_hand() {
         two * three,
         two * two, // the triples (0, ln 2, ln 3) and (ln 2, ln 3, 0)
         two * two,
+        0.0, // a zero return is in every triple
     ];
     let mut expected = expected;
     expected[4] += two * two;
     // (ln 2, 0, ln 2) is the triple before those two.
     expected[4] += two * two;
     assert_minute(&rows, 0, expected);
-    assert_minute(&rows, 1, [12.0, 12.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_minute(&rows, 1, [12.0, 12.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 }
 
 #[test]
@@ -79,7 +89,7 @@ fn chains_reach_over_the_edge_of_a_minute() {
     let rows = Rows::of(QUOTES, &Opening::default(), &quotes(&mids), 2);
     let (two, three, five) = (ln(2.0), ln(3.0), ln(5.0));
     // Without an opening the first price makes no return.
-    assert_minute(&rows, 0, [11.0, 10.0, two * two, 0.0, 0.0, 0.0]);
+    assert_minute(&rows, 0, [11.0, 10.0, two * two, 0.0, 0.0, 0.0, 0.0]);
     assert_minute(
         &rows,
         1,
@@ -91,6 +101,7 @@ fn chains_reach_over_the_edge_of_a_minute() {
             // (0, ln 2, ln 3), (ln 2, ln 3, ln 5), (ln 3, ln 5, 0)
             two * two + three * three + three * three,
             two * two + three * three,
+            libm::pow(two * three * five, 4.0 / 3.0),
         ],
     );
 }
@@ -109,6 +120,7 @@ fn a_price_that_is_not_there_breaks_the_chain() {
             pairs * square,
             triples * square,
             pairs * square,
+            triples * square * square,
         ]
     };
     let whole = Rows::of(QUOTES, &Opening::default(), &quotes(&steady), 1);
@@ -136,9 +148,9 @@ fn a_jump_and_equal_prices_are_plain_numbers() {
     mids.resize(12, 50.0);
     let rows = Rows::of(QUOTES, &opening(100.0, 1), &quotes(&mids), 1);
     let two = ln(2.0);
-    assert_minute(&rows, 0, [12.0, 11.0, two * two, 0.0, 0.0, 0.0]);
+    assert_minute(&rows, 0, [12.0, 11.0, two * two, 0.0, 0.0, 0.0, 0.0]);
     let rows = Rows::of(QUOTES, &opening(100.0, 1), &quotes(&[100.0; 12]), 1);
-    assert_minute(&rows, 0, [12.0, 12.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_minute(&rows, 0, [12.0, 12.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 }
 
 #[test]
@@ -165,6 +177,30 @@ fn the_smallest_returns_keep_their_digits_and_the_largest_stay_finite() {
 }
 
 #[test]
+fn tripower_is_the_cube_root_to_the_fourth_bit_for_bit() {
+    let rows = Rows::of(
+        QUOTES,
+        &opening(100.0, 1),
+        &quotes(&[100.07, 100.02, 100.05]),
+        1,
+    );
+    let size = |from: f64, to: f64| libm::log1p((to - from) / from).abs();
+    let (a, b, c) = (
+        size(100.0, 100.07),
+        size(100.07, 100.02),
+        size(100.02, 100.05),
+    );
+    let root = libm::cbrt(a * b * c);
+    let expected = (root * root) * (root * root);
+    assert_eq!(
+        rows.get(0, "rv_tri").map(f64::to_bits),
+        Some(expected.to_bits())
+    );
+    let power = libm::pow(a * b * c, 4.0 / 3.0);
+    assert!((expected - power).abs() < 1e-14 * power);
+}
+
+#[test]
 fn one_trade_an_hour_has_no_returns_but_while_it_is_fresh() {
     let events = [
         trade(s(62), 100.0, 1.0, BUY),
@@ -174,7 +210,7 @@ fn one_trade_an_hour_has_no_returns_but_while_it_is_fresh() {
     for m in 0..65 {
         // Known at 65, 70, 75 and 80 s: three returns.
         let n = if m == 1 || m == 61 { 3.0 } else { 0.0 };
-        assert_minute(&rows, m, [n, n, 0.0, 0.0, 0.0, 0.0]);
+        assert_minute(&rows, m, [n, n, 0.0, 0.0, 0.0, 0.0, 0.0]);
     }
 }
 
@@ -185,13 +221,13 @@ fn without_any_price_source_returns_are_null() {
         ..TRADES
     };
     let rows = Rows::of(has, &Opening::default(), &[], 1);
-    assert_eq!(rows.row(0, RV), [None; 6]);
+    assert_eq!(rows.row(0, RV), [None; 7]);
     let has = Has {
         quotes: true,
         ..has
     };
     let rows = Rows::of(has, &Opening::default(), &[], 1);
-    assert_eq!(rows.row(0, RV), [Some(0.0); 6]);
+    assert_eq!(rows.row(0, RV), [Some(0.0); 7]);
 }
 
 proptest! {

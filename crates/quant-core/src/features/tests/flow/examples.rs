@@ -4,9 +4,9 @@ use super::naive::{newey_west, normal_equations};
 use crate::bars::{BarSource, stat_column};
 use crate::features::tests::{Dice, MinuteRow, minute_at, params};
 use crate::features::{
-    FeatureParams, FeatureSet, FlowToxicityParams, HawkesParams, KyleMinuteParams, KyleParams,
-    KyleSlopeParams, N_STAT_COLUMNS, OfiParams, ReplenishmentParams, SizeConcentrationParams,
-    TfiThresholdParams, VpinBvcParams, VpinParams,
+    FeatureDef, FeatureParams, FeatureSet, FlowToxicityParams, HawkesParams, KyleMinuteParams,
+    KyleParams, KyleSlopeParams, N_STAT_COLUMNS, OfiParams, ReplenishmentParams,
+    SizeConcentrationParams, TfiThresholdParams, VpinBvcParams, VpinParams,
 };
 
 /// A real row of one price with some volume, of which `bought` was bought.
@@ -224,18 +224,50 @@ fn lambda_compared_with_itself_earlier() {
     let kind = FeatureParams::KyleSlope(KyleSlopeParams {
         minutes: 1,
         lag: 2,
+        min_t: 2.0,
         min_valid_share: 0.0,
         days_back: 0,
     });
-    let lambdas = [1.0, -1.0, 1.5, 2.0, 0.5];
-    let found = drive(kind, 5, |m| {
-        let points = [1.0, 2.0, 4.0].map(|x| (x, lambdas[m] * x));
+    // x = -1, -1, 1, 1 and residuals +e, -e, +e, -e: t = lambda / (e / sqrt(2)).
+    let lambdas = [1.0, -1.0, 1.5, 2.0, 0.5, 9.0, 8.0, -4.0, 3.0];
+    let noises = [0.5, 0.5, 1.0, 0.0, 0.4, 4.0, 5.6, 1.0, 1.0];
+    let found = drive(kind, 9, |m| {
+        let (l, e) = (lambdas[m], noises[m]);
+        let points = [(-1.0, e - l), (-1.0, -e - l), (1.0, l + e), (1.0, l - e)];
         (Some(row(m, 100.0, 1.0, 1.0)), sums(&points))
     });
     assert_eq!(found[..2], [[None, None], [None, None]]);
     near(&found[2], &[Some(0.25), Some(1.5)]);
+    // Earlier lambdas: negative; t = 2.12; a perfect fit without a t; t = 1.77; t = 3.18, but the later one is negative; 2.02.
     near(&found[3], &[Some(1.5), None]);
     near(&found[4], &[Some(-0.5), Some(0.5 / 1.5)]);
+    near(&found[5], &[Some(3.5), None]);
+    near(&found[6], &[Some(3.75), None]);
+    near(&found[7], &[Some(-6.5), None]);
+    near(&found[8], &[Some(-2.5), Some(3.0 / 8.0)]);
+}
+
+#[test]
+fn a_spike_has_a_lambda_to_be_compared_with() {
+    // Prices that have nothing to do with the flow: lambda is noise around 0, and ratios of it were in the billions.
+    let spikes = |slope: f64| {
+        let kind = FeatureParams::KyleSlope(KyleSlopeParams::example());
+        let found = drive(kind, 1_400, |m| {
+            let mut dice = Dice(6_000 + m as u64);
+            let points: [(f64, f64); 6] = core::array::from_fn(|_| {
+                let x = dice.unit() - 0.5;
+                (x, slope * x + 0.2 * (dice.unit() - 0.5))
+            });
+            (Some(row(m, 100.0, 1.0, 1.0)), sums(&points))
+        });
+        found[39..].iter().map(|v| v[1]).collect::<Vec<_>>()
+    };
+    let noise = spikes(0.0);
+    let known: Vec<f64> = noise.iter().flatten().copied().collect();
+    assert!(!known.is_empty() && known.len() * 12 < noise.len());
+    assert!(known.iter().all(|x| *x < 5.0));
+    let real = spikes(0.2);
+    assert!(real.iter().flatten().count() * 100 > 99 * real.len());
 }
 
 #[test]
@@ -573,10 +605,11 @@ fn parameters_out_of_range_are_refused() {
             FeatureParams::KyleSlope(KyleSlopeParams {
                 minutes: 5,
                 lag: 0,
+                min_t: 0.0,
                 min_valid_share: 0.5,
                 days_back: 0,
             }),
-            vec!["kyle_slope.lag"],
+            vec!["kyle_slope.lag", "kyle_slope.min_t"],
         ),
         (toxicity(2), vec!["flow_toxicity.bars"]),
         (

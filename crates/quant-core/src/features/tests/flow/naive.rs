@@ -365,11 +365,11 @@ pub(super) fn values(
             if t + 1 - start < n + k {
                 return vec![None, None];
             }
-            let lambda = |t: usize| past.to(t).kyle(n, p.min_valid_share)?[0];
-            match (lambda(t), lambda(t - k)) {
-                (Some(a), Some(b)) => vec![
+            let line = |t: usize| past.to(t).kyle(n, p.min_valid_share);
+            match (line(t), line(t - k)) {
+                (Some([Some(a), ..]), Some([Some(b), _, tee])) => vec![
                     Some((a - b) / f64::from(p.lag)),
-                    (a > 0.0 && b > 0.0).then(|| a / b),
+                    tee.filter(|tee| a > 0.0 && *tee >= p.min_t).map(|_| a / b),
                 ],
                 _ => vec![None, None],
             }

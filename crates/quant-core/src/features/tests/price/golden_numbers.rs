@@ -307,6 +307,7 @@ fn jump_robust_variances_of_a_day_by_hand() {
     assert_near(found[4], (5.0 - 4.268) / 5.0);
     assert_near(found[2], 4.058e-4);
     assert_near(found[3], 4.053e-4);
+    assert_near(found[5], 5e-4 - 4.268e-4);
 }
 
 #[test]
@@ -321,9 +322,147 @@ fn zero_returns_do_not_read_as_a_lasting_jump() {
     assert_eq!(share(0.4 * 288.0), None);
     // A window that did not move at all has no share; one with too few returns has nothing.
     let still = jump_of(24, [288.0, 288.0, 0.0, 0.0, 0.0, 0.0]);
-    assert_eq!((still[0], still[4]), (Some(0.0), None));
-    assert_eq!(jump_of(24, [143.0, 0.0, 1.0, 1.0, 1.0, 1.0]), [None; 5]);
-    assert_eq!(jump_of(1, [2.0, 0.0, 1.0, 1.0, 1.0, 1.0]), [None; 5]);
+    assert_eq!(still, [&[Some(0.0)][..], &[None; 5]].concat());
+    // Nor do the others take zeros for calm: only RV is what it is.
+    let quiet = jump_of(24, sums(0.31 * 288.0));
+    assert_eq!(quiet[1..], [None; 5]);
+    assert_near(quiet[0], 4e-4);
+    assert_eq!(jump_of(24, [143.0, 0.0, 1.0, 1.0, 1.0, 1.0]), [None; 6]);
+    assert_eq!(jump_of(1, [2.0, 0.0, 1.0, 1.0, 1.0, 1.0]), [None; 6]);
+}
+
+/// `jump_z` of `minutes` minutes that sum to this: returns, zero returns, RV, bipower, tripower.
+fn jump_z_of(minutes: u32, max_zero_share: f64, sums: [f64; 5]) -> Option<f64> {
+    let test = FeatureParams::JumpZ(JumpZParams {
+        minutes,
+        max_zero_share,
+        min_valid_share: 0.5,
+        days_back: 0,
+    });
+    let names = ["rv_n", "rv_zero", "rv", "rv_bipower", "rv_tri"];
+    let mut set = FeatureSet::new(&params(vec![test]), 1, 0).unwrap();
+    for (m, row) in closes(&vec![100.0; minutes as usize]).iter().enumerate() {
+        let mut stats = vec![f64::NAN; N_STAT_COLUMNS];
+        for (name, sum) in names.into_iter().zip(sums) {
+            stats[stat_column(name)] = sum / f64::from(minutes);
+        }
+        set.push_with_stats(minute_at(m), &[*row], &stats).unwrap();
+    }
+    set.row().values[0]
+}
+
+#[test]
+fn the_test_for_jumps_of_the_published_day() {
+    // 288 returns, RV 5.000e-4, BV 4.268e-4: (0.732 / 5) / sqrt(0.6089938 / 288) where quarticity is below BV^2.
+    let (m, rv, bv) = (288.0, 5e-4, 4.268e-4);
+    let bipower = bv / (core::f64::consts::FRAC_PI_2 * 288.0 / 287.0);
+    // What makes TQ = BV^2: M mu^-3 M/(M-2) times it, mu^3 = 0.573569...
+    let mu: f64 = 0.830_860_925_029_559_1;
+    let even = bv * bv * (mu * mu * mu) * 286.0 / (288.0 * 288.0);
+    let z = |zeros: f64, bipower: f64, tri: f64| jump_z_of(24, 0.3, [m, zeros, rv, bipower, tri]);
+    let near = |found: Option<f64>, wanted: f64| assert!((found.unwrap() - wanted).abs() < 1e-3);
+    near(z(0.0, bipower, 0.5 * even), 3.1837);
+    near(z(0.0, bipower, 0.999 * even), 3.1837);
+    // Quarticity of four times that: half as sure.
+    near(z(0.0, bipower, 4.0 * even), 1.5918);
+    // BV above RV is negative: no floor, else the test would not be one.
+    near(
+        z(0.0, 1.2 * bipower, 0.5 * even),
+        (5.0 - 5.1216) / 5.0 * 21.7464,
+    );
+    // Too many zeros, too few returns, no bipower at all.
+    assert_eq!(z(0.31 * m, bipower, even), None);
+    assert_eq!(z(0.0, 0.0, 0.0), None);
+    assert_eq!(jump_z_of(24, 1.0, [m, m, 0.0, 0.0, 0.0]), None);
+    assert_eq!(jump_z_of(24, 0.3, [143.0, 0.0, rv, bipower, even]), None);
+}
+
+#[test]
+fn the_test_for_jumps_has_its_size_and_finds_one() {
+    let test = FeatureParams::JumpZ(JumpZParams {
+        minutes: 60,
+        max_zero_share: 0.0,
+        min_valid_share: 1.0,
+        days_back: 0,
+    });
+    let windows = 400_usize;
+    let mut dice = Dice(20_060_117);
+    let (mut quiet, mut jumpy) = (vec![], vec![]);
+    for (jump, out) in [(0.0, &mut quiet), (1e-3, &mut jumpy)] {
+        let mut set = FeatureSet::new(&params(vec![test]), 1, 0).unwrap();
+        let (mut a, mut b) = (0.0, 0.0);
+        for m in 0..windows * 60 {
+            let mut sums = [0.0; 5];
+            for i in 0..12 {
+                // Box and Muller; one return of each window has the jump, of ten deviations.
+                let radius = (-2.0 * libm::log(1.0 - dice.unit())).sqrt();
+                let normal = radius * libm::cos(2.0 * core::f64::consts::PI * dice.unit());
+                let extra = if m % 60 == 20 && i == 5 { jump } else { 0.0 };
+                let c = (1e-4 * normal + extra).abs();
+                let terms = [1.0, 0.0, c * c, b * c, libm::pow(a * b * c, 4.0 / 3.0)];
+                for (sum, term) in sums.iter_mut().zip(terms) {
+                    *sum += term;
+                }
+                (a, b) = (b, c);
+            }
+            let mut stats = vec![f64::NAN; N_STAT_COLUMNS];
+            for (name, sum) in ["rv_n", "rv_zero", "rv", "rv_bipower", "rv_tri"]
+                .iter()
+                .zip(sums)
+            {
+                stats[stat_column(name)] = sum;
+            }
+            let row = closes(&[100.0])[0].map(|row| MinuteRow {
+                ts_open: minute_at(m),
+                ..row
+            });
+            set.push_with_stats(minute_at(m), &[row], &stats).unwrap();
+            if m % 60 == 59 {
+                // After midnight the window is filled anew: an hour ends with a whole one.
+                out.push(set.row().values[0].unwrap());
+            }
+        }
+    }
+    let n = windows as f64;
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / n;
+    let share = |x: &[f64], above: f64| x.iter().filter(|z| **z > above).count() as f64 / n;
+    let centre = mean(&quiet);
+    let variance = quiet
+        .iter()
+        .map(|z| (z - centre) * (z - centre))
+        .sum::<f64>()
+        / (n - 1.0);
+    // Three standard errors: 3 / sqrt(400) and 3 sqrt(2 / 400).
+    assert!(centre.abs() < 0.15, "{centre}");
+    assert!((variance - 1.0).abs() < 0.21, "{variance}");
+    assert!((share(&quiet, 1.645) - 0.05).abs() < 0.033);
+    assert!(share(&jumpy, 1.645) > 0.75, "{}", share(&jumpy, 1.645));
+}
+
+#[test]
+fn the_session_goes_on_after_a_gap() {
+    let mut rows = closes(&[10.0; 15]);
+    for row in rows[1..14].iter_mut().flatten() {
+        row.is_filled = true;
+        row.volume = 0.0;
+        row.quote_volume = Some(0.0);
+    }
+    if let Some(row) = &mut rows[14] {
+        row.volume = 3.0;
+        row.quote_volume = Some(60.0);
+    }
+    let vwap: Vec<_> = run(
+        &rows,
+        0,
+        &[FeatureParams::SessionVwap(SessionVwapParams {})],
+    )
+    .iter()
+    .map(|row| row.values[0])
+    .collect();
+    let gap = params(vec![]).segment_gap_minutes as usize;
+    assert_eq!(vwap[..=gap], vec![Some(10.0); gap + 1]);
+    assert_eq!(vwap[gap + 1..14], vec![None; 13 - gap]);
+    assert_eq!(vwap[14], Some((10.0 + 60.0) / 4.0));
 }
 
 #[test]

@@ -160,6 +160,7 @@ impl<'a> World<'a> {
             })],
             P::EmaTrend(p) => vec![Self::ema_trend(bars, p)],
             P::Jump(p) => self.jump(t, p),
+            P::JumpZ(p) => vec![self.jump_z(t, p)],
             P::Roll(p) => {
                 let n = p.minutes as usize;
                 vec![(|| {
@@ -243,16 +244,36 @@ impl<'a> World<'a> {
         };
         let Some(m) = sum("rv_n").filter(|m| *m >= (p.min_valid_share * 12.0 * n as f64).max(3.0))
         else {
-            return vec![None; 5];
+            return vec![None; 6];
         };
         let pi = std::f64::consts::PI;
         let rv = sum("rv").unwrap();
         let bv = pi / 2.0 * m / (m - 1.0) * sum("rv_bipower").unwrap();
         let med = pi / (6.0 - 4.0 * 3.0_f64.sqrt() + pi) * m / (m - 2.0) * sum("rv_med").unwrap();
         let min = pi / (pi - 2.0) * m / (m - 1.0) * sum("rv_min").unwrap();
-        let is_told = rv > 0.0 && sum("rv_zero").unwrap() / m <= p.max_zero_share;
-        let share = is_told.then(|| (rv - bv).max(0.0) / rv);
-        vec![Some(rv), Some(bv), Some(med), Some(min), share]
+        if sum("rv_zero").unwrap() / m > p.max_zero_share {
+            return [vec![Some(rv)], vec![None; 5]].concat();
+        }
+        let var = if rv > bv { rv - bv } else { 0.0 };
+        [rv, bv, med, min, var / rv, var].map(Some).to_vec()
+    }
+
+    fn jump_z(&self, t: usize, p: JumpZParams) -> Option<f64> {
+        let n = p.minutes as usize;
+        let sum = |name: &str| -> Option<f64> {
+            Some(self.window(t, n)?.filter_map(|m| self.stat(name, m)).sum())
+        };
+        let m = sum("rv_n").filter(|m| *m >= (p.min_valid_share * 12.0 * n as f64).max(3.0))?;
+        if sum("rv_zero")? > p.max_zero_share * m {
+            return None;
+        }
+        let pi = std::f64::consts::PI;
+        let mu = libm::pow(2.0, 2.0 / 3.0) * libm::tgamma(7.0 / 6.0) / pi.sqrt();
+        let (rv, bv) = (sum("rv")?, pi / 2.0 * m / (m - 1.0) * sum("rv_bipower")?);
+        let quarticity = m / libm::pow(mu, 3.0) * m / (m - 2.0) * sum("rv_tri")?;
+        let ratio = (quarticity / bv / bv).max(1.0);
+        let deviation = ((pi * pi / 4.0 + pi - 5.0) / m * ratio).sqrt();
+        Some((1.0 - bv / rv) / deviation)
     }
 
     fn session_vwap_z(&self, t: usize, min_minutes: usize) -> Option<f64> {
