@@ -86,8 +86,8 @@ fn show(entry: &Entry) -> String {
         entry.doc
     )];
     let mut put = |key: &str, text: &str| out.push(format!("  {key:<12} {text}"));
-    if !entry.synonyms.is_empty() {
-        put("also called", &entry.synonyms.join(", "));
+    if !entry.found_as.is_empty() {
+        put("found as", &entry.found_as.join(", "));
     }
     match entry.tier {
         Tier::Minute => {
@@ -138,7 +138,7 @@ fn unknown(name: &str, entries: &[Entry]) -> CommandError {
         .flat_map(|e| {
             std::iter::once(e.name.as_str())
                 .chain(e.columns.iter().map(|c| c.name.as_str()))
-                .chain(e.synonyms.iter().copied())
+                .chain(e.found_as.iter().copied())
         })
         .collect();
     known.sort_unstable();

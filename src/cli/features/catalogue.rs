@@ -46,8 +46,8 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) tier: Tier,
     pub(super) doc: String,
-    /// What others call it.
-    pub(super) synonyms: Vec<&'static str>,
+    /// Other names by which `show` finds it; near to it, not always the same thing.
+    pub(super) found_as: Vec<&'static str>,
     pub(super) columns: Vec<Column>,
     /// Of the whole kind; a statistic has one per column.
     pub(super) formula: String,
@@ -70,7 +70,7 @@ impl Entry {
     pub(super) fn answers_to(&self, name: &str) -> bool {
         self.name == name
             || self.columns.iter().any(|c| c.name == name)
-            || self.synonyms.contains(&name)
+            || self.found_as.contains(&name)
     }
 
     /// Returns whether it writes such a column with other parameters.
@@ -111,7 +111,7 @@ fn of_statistic(spec: &StatSpec) -> Entry {
         name: spec.name.to_owned(),
         tier: Tier::Minute,
         doc: spec.doc.to_owned(),
-        synonyms: synonyms::of(spec.name).collect(),
+        found_as: synonyms::of(spec.name).collect(),
         columns: columns.collect(),
         formula: "see the columns".to_owned(),
         units: "see the columns".to_owned(),
@@ -147,7 +147,7 @@ fn of_kind(kind: &FeatureKind) -> Result<Entry, FeatureError> {
         name: kind.name.to_owned(),
         tier: Tier::Row,
         doc: kind.doc.to_owned(),
-        synonyms: synonyms::of(kind.name).collect(),
+        found_as: synonyms::of(kind.name).collect(),
         columns: columns.collect(),
         formula: spec.formula.to_owned(),
         units: spec.units.to_owned(),

@@ -77,8 +77,8 @@ fn tier_1(out: &mut String, entries: &[Entry]) {
             entry.null_policy,
             entry.reference
         );
-        if !entry.synonyms.is_empty() {
-            put!(out, "\nAlso called: {}.", entry.synonyms.join(", "));
+        if !entry.found_as.is_empty() {
+            put!(out, "\nFound as: {}.", entry.found_as.join(", "));
         }
     }
 }
@@ -118,8 +118,8 @@ fn tier_2(out: &mut String, entries: &[Entry]) {
         for (key, text) in rows {
             put!(out, "| {key} | {text} |");
         }
-        if !entry.synonyms.is_empty() {
-            put!(out, "| also called | {} |", entry.synonyms.join(", "));
+        if !entry.found_as.is_empty() {
+            put!(out, "| found as | {} |", entry.found_as.join(", "));
         }
     }
 }
