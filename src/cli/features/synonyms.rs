@@ -23,7 +23,7 @@ pub(super) const SYNONYMS: &[(&str, &[&str])] = &[
     ("lpi", &["liquidation_pressure"]),
     ("mark_price", &["state", "premium"]),
     ("medrv", &["jump", "variance"]),
-    ("microprice", &["wmid", "wmid_dev", "micro_alpha"]),
+    ("microprice", &["wmid", "wmid_dev"]),
     ("mid_price", &["mid"]),
     ("minrv", &["jump", "variance"]),
     ("multi_level_ofi", &["mlofi", "ofi_weighted"]),

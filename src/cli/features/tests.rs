@@ -71,7 +71,7 @@ fn names_that_people_know_lead_to_what_they_mean() {
         ("lpi", &[(2, "liquidation_pressure")]),
         (
             "microprice",
-            &[(1, "wmid"), (2, "micro_alpha"), (2, "wmid_dev")],
+            &[(1, "wmid"), (2, "wmid_dev")],
         ),
         ("wmid", &[(1, "wmid")]),
         ("vpin_signed", &[(1, "vpin"), (2, "vpin")]),
