@@ -1,7 +1,7 @@
 //! The measures of one column.
 
 use quant_core::stats::{
-    ForwardReturns, IcEstimate, IcParams, Untested, autocorrelation_with_gaps, ic_decay,
+    ForwardReturns, IcEstimate, IcParams, MIN_EFFECTIVE, Untested, autocorrelation_with_gaps, ic_decay,
     information_coefficient, kurtosis_raw, ln, mean, quantile, skewness, spearman, std_dev,
 };
 use rayon::prelude::*;
@@ -212,6 +212,7 @@ fn ic_row(
             level: LEVEL,
             seed: params.seed,
             name: &name,
+            min_effective: MIN_EFFECTIVE,
         },
     );
     let (rank, linear) = found.as_ref().map_or_else(
@@ -312,6 +313,7 @@ fn state_row(
         level: LEVEL,
         seed: 0,
         name: "",
+        min_effective: MIN_EFFECTIVE,
     };
     let found = information_coefficient(&column.values, &returns, &params).ok();
     StateRow {

@@ -341,6 +341,7 @@ fn inputs_are_found_by_column_name() {
         rv_ratio: Some("b".to_owned()),
         spread_stress: None,
         depth_stress: None,
+        vpin: None,
         vpin_pct: None,
         jump_share: None,
     };

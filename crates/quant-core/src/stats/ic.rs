@@ -38,6 +38,8 @@ pub struct IcParams<'a> {
     pub seed: u64,
     /// Name of what is measured: another name gives other resamples.
     pub name: &'a str,
+    /// Independent values a feature must be worth to be tested; [`MIN_EFFECTIVE`] unless the test itself is measured.
+    pub min_effective: f64,
 }
 
 /// Why a coefficient comes without a test.
@@ -45,7 +47,7 @@ pub struct IcParams<'a> {
 pub enum Untested {
     /// Below 30 pairs or four horizons of them.
     TooFew,
-    /// The feature remembers too much of the sample: it is worth fewer than [`MIN_EFFECTIVE`] values.
+    /// The feature remembers too much of the sample: it is worth too few independent values.
     Persistent,
     /// The statistic has no variance.
     NoVariation,
@@ -107,7 +109,7 @@ pub struct InformationCoefficient {
 ///
 /// A feature whose shocks go with the returns of their own time (a price, above all) is another matter: its sample mean
 /// knows the returns that came later, and the statistic is shifted by the correlation of the shocks over the root of
-/// the effective sample (Stambaugh). So a feature worth fewer than [`MIN_EFFECTIVE`] values ([`effective_sample`]) has a
+/// the effective sample (Stambaugh). So a feature worth fewer than `min_effective` values ([`effective_sample`]) has a
 /// coefficient, but neither test nor interval.
 ///
 /// The interval is the percentile interval of the circular block bootstrap of the coefficient; ranks are those of the whole
@@ -179,7 +181,7 @@ impl Pairs<'_> {
         let value = pearson(x, y)?.value;
         let (u, v) = (standardise(x)?, standardise(y)?);
         let n_effective = effective_sample(&self.spread_out(&u)).ok();
-        let is_persistent = u.len() >= MIN_PAIRS && n_effective.is_some_and(|n| n < MIN_EFFECTIVE);
+        let is_persistent = u.len() >= MIN_PAIRS && n_effective.is_some_and(|n| n < params.min_effective);
         let tested = if is_persistent {
             Err(Untested::Persistent)
         } else {

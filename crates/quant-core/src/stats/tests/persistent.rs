@@ -138,6 +138,7 @@ fn measure(
         level: 0.95,
         seed: 1,
         name: "persistent",
+        min_effective: MIN_EFFECTIVE,
     };
     information_coefficient(&xs, &returns, &params).unwrap()
 }
@@ -190,7 +191,9 @@ fn what_is_still_tested_of_persistent_features_has_its_size() {
                     assert!((0.025..=0.08).contains(&share), "{line}: {share}");
                 }
                 if rho >= 0.999 && n == 2_880 {
-                    assert!(100 * tested <= 2 * worlds, "{line}");
+                    // Noise makes the long memory harder to see.
+                    let most = if kind == Feature::Path { 0.02 } else { 0.08 };
+                    assert!(tested as f64 <= most * worlds as f64 + 1.5, "{line}");
                 }
                 if rho <= 0.9 {
                     assert!(100 * tested >= 90 * worlds, "{line}");

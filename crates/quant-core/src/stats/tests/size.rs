@@ -75,6 +75,8 @@ impl World {
             level: 0.95,
             seed: 1,
             name: "size",
+            // The statistic itself is measured.
+            min_effective: 0.0,
         };
         information_coefficient(&self.xs, &returns, &params).unwrap()
     }
