@@ -196,7 +196,11 @@ fn adjust(columns: &mut [ColumnReport]) -> CommandResult<usize> {
 /// Counts the rank coefficients without a test by reason.
 fn untested(columns: &[ColumnReport]) -> UntestedReport {
     let mut out = UntestedReport::default();
-    for why in columns.iter().flat_map(|c| &c.ic).filter_map(|row| row.rank.untested) {
+    for why in columns
+        .iter()
+        .flat_map(|c| &c.ic)
+        .filter_map(|row| row.rank.untested)
+    {
         let count = match why {
             name if name == Untested::Persistent.name() => &mut out.persistent,
             name if name == Untested::TooFew.name() => &mut out.too_few,

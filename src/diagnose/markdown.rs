@@ -146,7 +146,10 @@ fn horizons(out: &mut String, report: &MicrostructureReport) -> core::fmt::Resul
         }
         writeln!(out)?;
     }
-    writeln!(out, "\n`*`: Benjamini-Hochberg p at most 0.05. `~`: not tested.\n")
+    writeln!(
+        out,
+        "\n`*`: Benjamini-Hochberg p at most 0.05. `~`: not tested.\n"
+    )
 }
 
 fn distributions(out: &mut String, report: &MicrostructureReport) -> core::fmt::Result {

@@ -1,8 +1,9 @@
 //! The measures of one column.
 
 use quant_core::stats::{
-    ForwardReturns, IcEstimate, IcParams, MIN_EFFECTIVE, Untested, autocorrelation_with_gaps, ic_decay,
-    information_coefficient, kurtosis_raw, ln, mean, quantile, skewness, spearman, std_dev,
+    ForwardReturns, IcEstimate, IcParams, MIN_EFFECTIVE, Untested, autocorrelation_with_gaps,
+    ic_decay, information_coefficient, kurtosis_raw, ln, mean, quantile, skewness, spearman,
+    std_dev,
 };
 use rayon::prelude::*;
 
@@ -90,7 +91,9 @@ fn is_price_level(series: &Series, column: &ColumnSeries) -> bool {
 
 /// Takes tests and intervals away: a level of the price knows the returns it is made of.
 fn forbid_tests(ic: &mut [IcRow], stability: &mut [StabilityRow]) {
-    let rows = ic.iter_mut().flat_map(|row| [&mut row.rank, &mut row.linear]);
+    let rows = ic
+        .iter_mut()
+        .flat_map(|row| [&mut row.rank, &mut row.linear]);
     for row in rows.filter(|row| row.value.is_some()) {
         *row = CoefficientRow {
             value: row.value,

@@ -120,7 +120,11 @@ fn a_report_is_whole_and_the_same_for_any_number_of_threads() {
     assert_eq!(report["tests"]["n"], tested.count());
     untested_columns_say_why(&report);
     let text = std::fs::read_to_string(dir.path().join("one/microstructure.md")).unwrap();
-    for words in ["not tested: price level", "coefficients have no test: ", "`~`: not tested"] {
+    for words in [
+        "not tested: price level",
+        "coefficients have no test: ",
+        "`~`: not tested",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let tfi = column(&report, "tfi_5");
@@ -187,10 +191,16 @@ fn untested_columns_say_why(report: &Value) {
             }
             let Some(why) = rank["untested"].as_str() else {
                 assert!(rank["p"].is_f64() && ic["p_holm"].is_f64(), "{ic}");
-                assert!(rank["n_effective"].as_f64().unwrap() >= 30.0 && !is_level, "{ic}");
+                assert!(
+                    rank["n_effective"].as_f64().unwrap() >= 30.0 && !is_level,
+                    "{ic}"
+                );
                 continue;
             };
-            assert!(rank["p"].is_null() && rank["t"].is_null() && ic["p_bh"].is_null(), "{ic}");
+            assert!(
+                rank["p"].is_null() && rank["t"].is_null() && ic["p_bh"].is_null(),
+                "{ic}"
+            );
             assert_eq!(is_level, why == "price_level", "{}", column["name"]);
             if why == "persistent" {
                 assert!(rank["n_effective"].as_f64().unwrap() < 30.0, "{ic}");
@@ -201,7 +211,10 @@ fn untested_columns_say_why(report: &Value) {
     for (why, n) in &counts {
         assert_eq!(report["tests"]["untested"][*why], *n, "{why}");
     }
-    assert!(counts["price_level"] > 0 && counts["persistent"] > 0, "{counts:?}");
+    assert!(
+        counts["price_level"] > 0 && counts["persistent"] > 0,
+        "{counts:?}"
+    );
     for name in ["mid_close", "wmid_tw", "session_vwap", "ema_12"] {
         assert_eq!(column(report, name)["is_price_level"], true, "{name}");
     }
@@ -310,7 +323,10 @@ fn a_market_without_an_edge_is_rejected_as_often_as_said() {
         let args = ["--replicates", "20"];
         let report = diagnose(dir.path(), "null", seed, 2, &args).code(0).json();
         let all = report["columns"].as_array().unwrap().iter();
-        for p in all.flat_map(|c| c["ic"].as_array().unwrap()).filter_map(|ic| ic["rank"]["p"].as_f64()) {
+        for p in all
+            .flat_map(|c| c["ic"].as_array().unwrap())
+            .filter_map(|ic| ic["rank"]["p"].as_f64())
+        {
             n_family += 1;
             n_rejected += u64::from(p <= 0.05);
         }

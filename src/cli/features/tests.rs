@@ -69,10 +69,7 @@ fn names_that_people_know_lead_to_what_they_mean() {
     for (name, expected) in [
         ("tobi", &[(1, "imbalance")][..]),
         ("lpi", &[(2, "liquidation_pressure")]),
-        (
-            "microprice",
-            &[(1, "wmid"), (2, "wmid_dev")],
-        ),
+        ("microprice", &[(1, "wmid"), (2, "wmid_dev")]),
         ("wmid", &[(1, "wmid")]),
         ("vpin_signed", &[(1, "vpin"), (2, "vpin")]),
         ("obi", &[(1, "obi"), (2, "obi")]),
@@ -104,7 +101,10 @@ fn synonyms_are_sorted_mean_something_and_hide_no_name() {
     assert!(table.windows(2).all(|w| w[0].0 < w[1].0));
     for (name, meant) in table {
         for target in *meant {
-            assert!(entries.iter().any(|e| e.name == *target), "{name}: {target}");
+            assert!(
+                entries.iter().any(|e| e.name == *target),
+                "{name}: {target}"
+            );
         }
         let is_name = |e: &Entry| e.name == *name || e.columns.iter().any(|c| c.name == *name);
         assert!(!entries.iter().any(is_name), "{name}");

@@ -99,7 +99,10 @@ fn columns_are_described_by_what_they_held() {
     assert_eq!((odd.outliers, odd.longest_run), (Some(1), 20));
     assert_eq!(odd.max, Some(100.0));
     let reasons = never.missing_by_reason;
-    assert_eq!((reasons.no_value_at_all, reasons.warm_up, reasons.rule), (90, 0, 0));
+    assert_eq!(
+        (reasons.no_value_at_all, reasons.warm_up, reasons.rule),
+        (90, 0, 0)
+    );
     let undefined = [
         never.mean, never.std, never.min, never.p99, never.psi, never.ks,
     ];

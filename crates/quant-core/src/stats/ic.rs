@@ -1,8 +1,8 @@
 //! Information coefficients: how far a feature goes with the return that follows it, with inference for overlapping returns.
 
 use crate::stats::{
-    BlockDraws, Undefined, average_ranks, bootstrap_correlation, effective_sample, mean, normal_cdf,
-    pearson, percentile_interval, std_dev,
+    BlockDraws, Undefined, average_ranks, bootstrap_correlation, effective_sample, mean,
+    normal_cdf, pearson, percentile_interval, std_dev,
 };
 
 /// Below so many horizons of pairs a test says nothing.
@@ -181,7 +181,8 @@ impl Pairs<'_> {
         let value = pearson(x, y)?.value;
         let (u, v) = (standardise(x)?, standardise(y)?);
         let n_effective = effective_sample(&self.spread_out(&u)).ok();
-        let is_persistent = u.len() >= MIN_PAIRS && n_effective.is_some_and(|n| n < params.min_effective);
+        let is_persistent =
+            u.len() >= MIN_PAIRS && n_effective.is_some_and(|n| n < params.min_effective);
         let tested = if is_persistent {
             Err(Untested::Persistent)
         } else {

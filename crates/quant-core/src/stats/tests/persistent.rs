@@ -125,7 +125,11 @@ fn measure(
         })
         .collect();
     let sums: Vec<f64> = (0..n)
-        .map(|t| prices.get(t + h).map_or(f64::NAN, |later| later - prices[t]))
+        .map(|t| {
+            prices
+                .get(t + h)
+                .map_or(f64::NAN, |later| later - prices[t])
+        })
         .collect();
     let returns = ForwardReturns {
         sums: &sums,
@@ -161,7 +165,6 @@ fn what_is_still_tested_of_persistent_features_has_its_size() {
         (2_880, 0.99, -0.7, Feature::Path),
         (10_080, 0.99, -0.7, Feature::Path),
         (2_880, 0.999, -0.7, Feature::Path),
-        (10_080, 0.999, -0.7, Feature::Path),
         (2_880, 0.999, -0.7, Feature::Noisy),
         // The price itself, and what it is under noise.
         (2_880, 1.0, 1.0, Feature::Path),
