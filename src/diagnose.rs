@@ -11,7 +11,7 @@ mod report;
 
 use std::path::PathBuf;
 
-use quant_core::stats::{benjamini_hochberg, holm};
+use quant_core::stats::{MIN_EFFECTIVE, Untested, benjamini_hochberg, holm};
 use quant_lake::read::HashMemo;
 use rayon::prelude::*;
 
@@ -140,9 +140,11 @@ pub fn diagnose(
                 seed: params.seed,
             },
             tests: TestsReport {
-                family: "rank IC, every column at every horizon",
+                family: "rank IC, every column at every horizon that can be tested",
                 statistic: "step-wise (Hodrick 1992, 1B), two-sided, normal law",
                 n: n_tests,
+                untested: untested(&columns),
+                min_effective: MIN_EFFECTIVE,
             },
             days: series.days.iter().map(ToString::to_string).collect(),
             columns,
@@ -189,6 +191,25 @@ fn adjust(columns: &mut [ColumnReport]) -> CommandResult<usize> {
         }
     }
     Ok(ps.len())
+}
+
+/// Counts the rank coefficients without a test by reason.
+fn untested(columns: &[ColumnReport]) -> UntestedReport {
+    let mut out = UntestedReport::default();
+    for why in columns
+        .iter()
+        .flat_map(|c| &c.ic)
+        .filter_map(|row| row.rank.untested)
+    {
+        let count = match why {
+            name if name == Untested::Persistent.name() => &mut out.persistent,
+            name if name == Untested::TooFew.name() => &mut out.too_few,
+            name if name == Untested::NoVariation.name() => &mut out.no_variation,
+            _ => &mut out.price_level,
+        };
+        *count += 1;
+    }
+    out
 }
 
 fn files_of(

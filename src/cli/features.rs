@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod docs;
+mod synonyms;
 
 use std::process::ExitCode;
 
@@ -23,7 +24,7 @@ pub(crate) enum FeaturesCommand {
     List,
     /// Show the whole declaration of a statistic, a kind of feature or the one that writes a column
     Show {
-        /// Name as in `quant features list`, or a column
+        /// Name as in `quant features list`, a column, or what others call it (`microprice`, `tobi`)
         name: String,
     },
     /// Print docs/features.md, which is made of the declarations
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &FeaturesArgs, ui: Ui) -> CommandResult<ExitCode> {
     match &args.command {
         FeaturesCommand::List => ui.answer(&entries, &list(&entries))?,
         FeaturesCommand::Show { name } => {
-            let found: Vec<&Entry> = entries.iter().filter(|e| e.answers_to(name)).collect();
+            let found = find(name, &entries);
             if found.is_empty() {
                 return Err(unknown(name, &entries));
             }
@@ -85,6 +86,9 @@ fn show(entry: &Entry) -> String {
         entry.doc
     )];
     let mut put = |key: &str, text: &str| out.push(format!("  {key:<12} {text}"));
+    if !entry.found_as.is_empty() {
+        put("found as", &entry.found_as.join(", "));
+    }
     match entry.tier {
         Tier::Minute => {
             for column in &entry.columns {
@@ -111,6 +115,20 @@ fn show(entry: &Entry) -> String {
     out.join("\n")
 }
 
+/// Returns the entries a name means: those that have it, else those that write such a column with other parameters.
+fn find<'a>(name: &str, entries: &'a [Entry]) -> Vec<&'a Entry> {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    let of = |is_meant: &dyn Fn(&Entry) -> bool| -> Vec<&'a Entry> {
+        entries.iter().filter(|e| is_meant(e)).collect()
+    };
+    let found = of(&|e| e.answers_to(&name));
+    if found.is_empty() {
+        of(&|e| e.is_kin_of(&name))
+    } else {
+        found
+    }
+}
+
 /// Most names that a refusal suggests.
 const N_NEAREST: usize = 3;
 
@@ -118,7 +136,9 @@ fn unknown(name: &str, entries: &[Entry]) -> CommandError {
     let mut known: Vec<&str> = entries
         .iter()
         .flat_map(|e| {
-            std::iter::once(e.name.as_str()).chain(e.columns.iter().map(|c| c.name.as_str()))
+            std::iter::once(e.name.as_str())
+                .chain(e.columns.iter().map(|c| c.name.as_str()))
+                .chain(e.found_as.iter().copied())
         })
         .collect();
     known.sort_unstable();

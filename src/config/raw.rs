@@ -408,9 +408,11 @@ pub struct RawHazard {
     pub spread_stress: RawThreshold,
     /// Usual depth over depth; needs a book.
     pub depth_stress: RawThreshold,
-    /// VPIN percentile; needs trades and a later feature set.
+    /// VPIN itself, in [0, 1], whatever is usual for the market; needs trades and the feature `vpin` in `features.extra`.
+    pub vpin: RawThreshold,
+    /// Rank of VPIN among its values of the lookback, in [0, 1]; needs the same.
     pub vpin_pct: RawThreshold,
-    /// Share of jump variation; needs a later feature set.
+    /// Share of jump variation, in [0, 1]; needs quotes or a book and the feature `jump` in `features.extra`.
     pub jump_share: RawThreshold,
 }
 

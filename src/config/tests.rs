@@ -103,6 +103,8 @@ fn extra_features_are_checked_and_bound_by_kind() {
     let regime = &columns.regime;
     assert_eq!(regime.spread_stress.as_deref(), Some("spread_stress_15_2d"));
     assert_eq!(regime.depth_stress.as_deref(), Some("depth_stress_15_2d"));
+    assert_eq!(regime.vpin.as_deref(), Some("vpin_20"));
+    assert_eq!(regime.vpin_pct.as_deref(), Some("vpin_pct_20_1440"));
     assert_eq!(regime.jump_share.as_deref(), Some("jump_share_60"));
     // Every bound column is one the set writes.
     let set = core_params::feature_set(&config.raw);
@@ -113,6 +115,7 @@ fn extra_features_are_checked_and_bound_by_kind() {
     let none = load(&["features.extra=[]"]).unwrap();
     let columns = core_params::columns(&none.raw);
     assert_eq!(columns.regime.spread_stress, None);
+    assert_eq!(columns.regime.vpin, None);
     assert_eq!(columns.regime.jump_share, None);
     let two = load(&["features.extra=[\
          {kind: spread_stress, minutes: 5, days: 1, min_valid_share: 1}, \

@@ -104,6 +104,11 @@ impl PricePath {
         }
     }
 
+    /// Returns the log prices there are.
+    pub(super) fn prices(&self) -> Vec<f64> {
+        self.own.iter().copied().filter(|p| p.is_finite()).collect()
+    }
+
     /// Drops the first `n` minutes.
     fn drop_front(&mut self, n: usize) {
         self.own.drain(..n);

@@ -59,6 +59,11 @@ fn compose(out: &mut String, report: &MicrostructureReport) -> core::fmt::Result
     notes(out, report)
 }
 
+/// Returns a reason in words.
+fn reason(name: &str) -> String {
+    format!("not tested: {}", name.replace('_', " "))
+}
+
 fn peak(column: &ColumnReport) -> Option<&IcRow> {
     let horizon = column.decay.as_ref()?.peak_horizon_minutes;
     column.ic.iter().find(|row| row.horizon_minutes == horizon)
@@ -89,7 +94,7 @@ fn peaks(out: &mut String, report: &MicrostructureReport) -> core::fmt::Result {
             number(row.rank.value),
             number(row.rank.ci_low),
             number(row.rank.ci_high),
-            number(row.rank.p),
+            row.rank.untested.map_or_else(|| number(row.rank.p), reason),
             number(row.p_holm),
             number(row.p_bh),
             number(decay.half_life_minutes),
@@ -102,6 +107,17 @@ fn peaks(out: &mut String, report: &MicrostructureReport) -> core::fmt::Result {
         out,
         "\n{} tests in all ({}; {}); adjusted p-values are over all of them. The largest of several horizons is chosen, so its own p and interval flatter it: read the adjusted ones.\n",
         report.tests.n, report.tests.family, report.tests.statistic
+    )?;
+    let untested = &report.tests.untested;
+    writeln!(
+        out,
+        "{} coefficients have no test: {} of levels of the price, {} of columns that are worth fewer than {} independent values (`n_effective`), {} of too few pairs, {} without variation. Such a coefficient is large by chance; it says nothing.\n",
+        untested.sum(),
+        untested.price_level,
+        untested.persistent,
+        report.tests.min_effective,
+        untested.too_few,
+        untested.no_variation
     )
 }
 
@@ -121,6 +137,8 @@ fn horizons(out: &mut String, report: &MicrostructureReport) -> core::fmt::Resul
         for row in &column.ic {
             let star = if row.p_bh.is_some_and(|p| p <= 0.05) {
                 "*"
+            } else if row.rank.untested.is_some() {
+                "~"
             } else {
                 ""
             };
@@ -128,7 +146,10 @@ fn horizons(out: &mut String, report: &MicrostructureReport) -> core::fmt::Resul
         }
         writeln!(out)?;
     }
-    writeln!(out, "\n`*`: Benjamini-Hochberg p at most 0.05.\n")
+    writeln!(
+        out,
+        "\n`*`: Benjamini-Hochberg p at most 0.05. `~`: not tested.\n"
+    )
 }
 
 fn distributions(out: &mut String, report: &MicrostructureReport) -> core::fmt::Result {
@@ -263,7 +284,7 @@ fn notes(out: &mut String, report: &MicrostructureReport) -> core::fmt::Result {
     )?;
     writeln!(
         out,
-        "- Columns in price units wander with the price: their coefficients over a short range say nothing."
+        "- Levels of the price and columns that hardly change wander with the price: their coefficients are not tested, and over a short range say nothing."
     )?;
     writeln!(
         out,

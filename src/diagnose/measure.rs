@@ -1,8 +1,9 @@
 //! The measures of one column.
 
 use quant_core::stats::{
-    ForwardReturns, IcEstimate, IcParams, autocorrelation_with_gaps, ic_decay,
-    information_coefficient, kurtosis_raw, mean, quantile, skewness, spearman, std_dev,
+    ForwardReturns, IcEstimate, IcParams, MIN_EFFECTIVE, Untested, autocorrelation_with_gaps,
+    ic_decay, information_coefficient, kurtosis_raw, ln, mean, quantile, skewness, spearman,
+    std_dev,
 };
 use rayon::prelude::*;
 
@@ -17,6 +18,10 @@ use super::report::{
 pub(super) const LEVEL: f64 = 0.95;
 /// Lags of the autocorrelation, minutes.
 const LAGS: [usize; 4] = [1, 5, 15, 60];
+/// Units of prices, as the registries declare them.
+const PRICE_UNITS: [&str; 2] = ["price", "quote per base"];
+/// Why the coefficient of a level of the price is not tested.
+const PRICE_LEVEL: &str = "price_level";
 /// Pairs a day needs for a coefficient of its own.
 const MIN_DAY_PAIRS: usize = 60;
 /// States of the rule regime, in the order of the report.
@@ -33,12 +38,22 @@ pub(super) fn column(
     column: &ColumnSeries,
     params: &DiagnoseParams,
 ) -> ColumnReport {
+    let is_level = is_price_level(series, column);
     let mut ic = Vec::new();
     let mut stability = Vec::new();
     for &horizon in &params.horizons {
         let forward = series.path.forward(horizon as usize);
-        ic.push(ic_row(series, column, &forward, horizon, params));
-        stability.push(stability_row(series, column, &forward, horizon));
+        let row = ic_row(series, column, &forward, horizon, params);
+        let mut days = stability_row(series, column, &forward, horizon);
+        if row.rank.untested == Some(Untested::Persistent.name()) {
+            // What lasts longer than a day has no days that are independent.
+            days.t = None;
+        }
+        ic.push(row);
+        stability.push(days);
+    }
+    if is_level {
+        forbid_tests(&mut ic, &mut stability);
     }
     let curve: Vec<(u32, f64)> = ic
         .iter()
@@ -48,6 +63,7 @@ pub(super) fn column(
         name: column.name.clone(),
         source: column.source,
         units: column.units.clone(),
+        is_price_level: is_level,
         coverage: coverage(series, &column.values),
         distribution: distribution(&column.values),
         autocorrelation: lags(&column.values),
@@ -58,6 +74,41 @@ pub(super) fn column(
         }),
         ic,
         stability,
+    }
+}
+
+/// Returns whether a column is in price units and its median within a factor of two of the price's.
+///
+/// A spread, a range and a price change have these units too and are no level.
+fn is_price_level(series: &Series, column: &ColumnSeries) -> bool {
+    let median = |values: Vec<f64>| quantile(&values, 0.5).ok();
+    let logs = column.values.iter().filter(|v| **v > 0.0).map(|v| ln(*v));
+    PRICE_UNITS.contains(&column.units.as_str())
+        && median(logs.filter(|l| l.is_finite()).collect())
+            .zip(median(series.path.prices()))
+            .is_some_and(|(level, price)| (level - price).abs() <= core::f64::consts::LN_2)
+}
+
+/// Takes tests and intervals away: a level of the price knows the returns it is made of.
+fn forbid_tests(ic: &mut [IcRow], stability: &mut [StabilityRow]) {
+    let rows = ic
+        .iter_mut()
+        .flat_map(|row| [&mut row.rank, &mut row.linear]);
+    for row in rows.filter(|row| row.value.is_some()) {
+        *row = CoefficientRow {
+            value: row.value,
+            n_effective: row.n_effective,
+            untested: Some(PRICE_LEVEL),
+            ..CoefficientRow::default()
+        };
+    }
+    for row in stability {
+        row.t = None;
+        let states = row.by_volatility.iter_mut().chain(&mut row.by_regime);
+        for state in states.filter(|s| s.ic.is_some()) {
+            (state.t, state.p) = (None, None);
+            state.untested = Some(PRICE_LEVEL);
+        }
     }
 }
 
@@ -130,6 +181,8 @@ fn coefficient(estimate: &IcEstimate) -> CoefficientRow {
         ci_high,
         t: estimate.t,
         p: estimate.p,
+        n_effective: estimate.n_effective,
+        untested: estimate.untested.map(Untested::name),
     }
 }
 
@@ -162,6 +215,7 @@ fn ic_row(
             level: LEVEL,
             seed: params.seed,
             name: &name,
+            min_effective: MIN_EFFECTIVE,
         },
     );
     let (rank, linear) = found.as_ref().map_or_else(
@@ -262,6 +316,7 @@ fn state_row(
         level: LEVEL,
         seed: 0,
         name: "",
+        min_effective: MIN_EFFECTIVE,
     };
     let found = information_coefficient(&column.values, &returns, &params).ok();
     StateRow {
@@ -270,6 +325,7 @@ fn state_row(
         ic: found.map(|f| f.rank.value),
         t: found.and_then(|f| f.rank.t),
         p: found.and_then(|f| f.rank.p),
+        untested: found.and_then(|f| f.rank.untested).map(Untested::name),
     }
 }
 

@@ -71,6 +71,30 @@ pub struct TestsReport {
     pub statistic: &'static str,
     /// Number.
     pub n: usize,
+    /// Coefficients that are not tested, and why.
+    pub untested: UntestedReport,
+    /// Fewest independent values a column must be worth to be tested.
+    pub min_effective: f64,
+}
+
+/// Rank coefficients that have no p-value and are no part of the family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UntestedReport {
+    /// The column is a level of the price.
+    pub price_level: usize,
+    /// The column remembers too much of the range.
+    pub persistent: usize,
+    /// Below 30 pairs or four horizons of them.
+    pub too_few: usize,
+    /// The statistic has no variance.
+    pub no_variation: usize,
+}
+
+impl UntestedReport {
+    /// Returns how many there are.
+    pub const fn sum(&self) -> usize {
+        self.price_level + self.persistent + self.too_few + self.no_variation
+    }
 }
 
 /// One column.
@@ -82,6 +106,8 @@ pub struct ColumnReport {
     pub source: &'static str,
     /// Unit, as declared.
     pub units: String,
+    /// Declared in price units and as large as the price: it is the price by another name.
+    pub is_price_level: bool,
     /// Where values are.
     pub coverage: Coverage,
     /// What values are; null without any.
@@ -160,6 +186,10 @@ pub struct CoefficientRow {
     pub t: Option<f64>,
     /// Two-sided p-value, not adjusted.
     pub p: Option<f64>,
+    /// Independent values the column (or its ranks) is worth at these minutes.
+    pub n_effective: Option<f64>,
+    /// Why a coefficient has no test: `price_level`, `persistent`, `too_few`, `no_variation`.
+    pub untested: Option<&'static str>,
 }
 
 /// Information coefficients at one horizon.
@@ -173,7 +203,7 @@ pub struct IcRow {
     pub rank: CoefficientRow,
     /// Pearson's.
     pub linear: CoefficientRow,
-    /// p-value of the rank coefficient, adjusted by Holm over all tests of the report.
+    /// p-value of the rank coefficient, adjusted by Holm over all tests of the report, those that can be made.
     pub p_holm: Option<f64>,
     /// The same by Benjamini and Hochberg.
     pub p_bh: Option<f64>,
@@ -226,6 +256,8 @@ pub struct StateRow {
     pub t: Option<f64>,
     /// p-value, not adjusted.
     pub p: Option<f64>,
+    /// Why a coefficient has no test, as above.
+    pub untested: Option<&'static str>,
 }
 
 /// Correlation of the columns.

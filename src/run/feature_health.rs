@@ -24,8 +24,12 @@ pub struct MissingReasons {
     pub absent_row: u64,
     /// The minute lies inside a gap.
     pub gap: u64,
-    /// The feature itself: not warm, an input unknown, a denominator of 0.
-    pub feature: u64,
+    /// Before the first value of the range, or of what follows a gap: the windows are not full yet.
+    pub warm_up: u64,
+    /// As that, of a column without any value in the range: no source has its inputs, or its warm-up is longer than the range.
+    pub no_value_at_all: u64,
+    /// The feature's own rule: an input of this minute unknown, too few known ones, a denominator of 0.
+    pub rule: u64,
 }
 
 /// Health of one column; a statistic that is undefined is null and says why.
@@ -90,6 +94,8 @@ pub struct FeatureHealthReport {
 struct Column {
     running: Running,
     reasons: MissingReasons,
+    /// A value was seen since the range or the segment began.
+    is_warm: bool,
     first: Vec<f64>,
     second: Vec<f64>,
 }
@@ -125,14 +131,17 @@ impl FeatureHealth {
         let traded = frame.traded();
         for (column, value) in self.columns.iter_mut().zip(&row.values) {
             column.running.push(*value);
+            column.is_warm = !traded.segment.in_gap && (column.is_warm || value.is_some());
             let Some(x) = value else {
                 let reasons = &mut column.reasons;
                 let reason = if traded.row.is_none() {
                     &mut reasons.absent_row
                 } else if traded.segment.in_gap {
                     &mut reasons.gap
+                } else if column.is_warm {
+                    &mut reasons.rule
                 } else {
-                    &mut reasons.feature
+                    &mut reasons.warm_up
                 };
                 *reason += 1;
                 continue;
@@ -162,6 +171,14 @@ impl FeatureHealth {
 }
 
 impl Column {
+    fn missing_by_reason(&self) -> MissingReasons {
+        let mut out = self.reasons;
+        if self.running.n() == 0 {
+            (out.warm_up, out.no_value_at_all) = (0, out.warm_up);
+        }
+        out
+    }
+
     fn health(&self, name: &str) -> ColumnHealth {
         let running = &self.running;
         let rows = running.n() + running.n_missing();
@@ -186,7 +203,7 @@ impl Column {
             rows,
             missing: running.n_missing(),
             missing_share: known("missing_share", or_none(share)),
-            missing_by_reason: self.reasons,
+            missing_by_reason: self.missing_by_reason(),
             mean: known("mean", running.mean()),
             std: known("std", running.std_dev()),
             min: known("min", or_none(running.min())),

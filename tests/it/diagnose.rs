@@ -118,6 +118,15 @@ fn a_report_is_whole_and_the_same_for_any_number_of_threads() {
         .flat_map(|c| c["ic"].as_array().unwrap())
         .filter(|ic| ic["rank"]["p"].is_f64());
     assert_eq!(report["tests"]["n"], tested.count());
+    untested_columns_say_why(&report);
+    let text = std::fs::read_to_string(dir.path().join("one/microstructure.md")).unwrap();
+    for words in [
+        "not tested: price level",
+        "coefficients have no test: ",
+        "`~`: not tested",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
     let tfi = column(&report, "tfi_5");
     let d = &tfi["distribution"];
     let quantiles: Vec<f64> = ["q01", "q05", "q25", "q50", "q75", "q95", "q99"]
@@ -168,6 +177,50 @@ fn a_report_is_whole_and_the_same_for_any_number_of_threads() {
     let (a, b) = (&tfi["ic"][2]["rank"], &other["ic"][2]["rank"]);
     assert_eq!((&a["value"], &a["p"]), (&b["value"], &b["p"]));
     assert_ne!(a["ci_low"], b["ci_low"]);
+}
+
+/// A coefficient has a p-value, or says why not and stands outside of the family; levels of the price never have one.
+fn untested_columns_say_why(report: &Value) {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for column in report["columns"].as_array().unwrap() {
+        let is_level = column["is_price_level"].as_bool().unwrap();
+        for ic in column["ic"].as_array().unwrap() {
+            let rank = &ic["rank"];
+            if rank["value"].is_null() {
+                continue;
+            }
+            let Some(why) = rank["untested"].as_str() else {
+                assert!(rank["p"].is_f64() && ic["p_holm"].is_f64(), "{ic}");
+                assert!(
+                    rank["n_effective"].as_f64().unwrap() >= 30.0 && !is_level,
+                    "{ic}"
+                );
+                continue;
+            };
+            assert!(
+                rank["p"].is_null() && rank["t"].is_null() && ic["p_bh"].is_null(),
+                "{ic}"
+            );
+            assert_eq!(is_level, why == "price_level", "{}", column["name"]);
+            if why == "persistent" {
+                assert!(rank["n_effective"].as_f64().unwrap() < 30.0, "{ic}");
+            }
+            *counts.entry(why).or_default() += 1;
+        }
+    }
+    for (why, n) in &counts {
+        assert_eq!(report["tests"]["untested"][*why], *n, "{why}");
+    }
+    assert!(
+        counts["price_level"] > 0 && counts["persistent"] > 0,
+        "{counts:?}"
+    );
+    for name in ["mid_close", "wmid_tw", "session_vwap", "ema_12"] {
+        assert_eq!(column(report, name)["is_price_level"], true, "{name}");
+    }
+    for name in ["spread_tw", "flow_y", "atr_14", "tfi_5"] {
+        assert_eq!(column(report, name)["is_price_level"], false, "{name}");
+    }
 }
 
 #[test]
@@ -264,10 +317,19 @@ fn a_market_without_an_edge_is_rejected_as_often_as_said() {
     assert_eq!(binomial_bounds(50, 0.05), (0, 9));
     let seeds: u64 = if is_slow() { 50 } else { 3 };
     let mut counts: BTreeMap<(String, u64), u64> = BTreeMap::new();
+    let (mut n_family, mut n_rejected) = (0_u64, 0_u64);
     for seed in 1..=seeds {
         let dir = tempfile::tempdir().unwrap();
         let args = ["--replicates", "20"];
         let report = diagnose(dir.path(), "null", seed, 2, &args).code(0).json();
+        let all = report["columns"].as_array().unwrap().iter();
+        for p in all
+            .flat_map(|c| c["ic"].as_array().unwrap())
+            .filter_map(|ic| ic["rank"]["p"].as_f64())
+        {
+            n_family += 1;
+            n_rejected += u64::from(p <= 0.05);
+        }
         for column in flow_columns(&report) {
             for ic in column["ic"].as_array().unwrap() {
                 let key = (
@@ -280,6 +342,10 @@ fn a_market_without_an_edge_is_rejected_as_often_as_said() {
         }
     }
     println!("rejections of {seeds} null worlds at 5 %: {counts:?}");
+    // Columns of a world are not independent: three worlds say little.
+    let share = n_rejected as f64 / n_family as f64;
+    println!("of the whole family: {n_rejected} of {n_family}");
+    assert!(share <= if is_slow() { 0.07 } else { 0.12 }, "{share}");
     let (low, high) = binomial_bounds(seeds, 0.05);
     for (key, count) in &counts {
         assert!(

@@ -60,6 +60,14 @@ fn one_is_shown_by_its_name_or_by_a_column() {
     let by_column = ran(&["show", "oi_change_7d", "--json"]).code(0).json();
     assert_eq!(by_column[0]["name"], "oi_change");
     assert_eq!(by_column[0]["example"]["kind"], "oi_change");
+    // By a name of others, and by a column of other parameters.
+    let tobi = ran(&["show", "tobi"]).code(0).stdout;
+    assert!(
+        tobi.contains("imbalance_close") && tobi.contains("found as"),
+        "{tobi}"
+    );
+    let vpin = ran(&["show", "vpin_20", "--json"]).code(0).json();
+    assert_eq!(vpin[0]["name"], "vpin");
     let statistic = ran(&["show", "mid_close", "--json"]).code(0).json();
     assert_eq!(statistic[0]["columns"].as_array().unwrap().len(), 4);
 }

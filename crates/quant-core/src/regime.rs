@@ -89,6 +89,8 @@ pub struct RegimeInputs {
     pub spread_stress: Option<f64>,
     /// Usual depth over depth.
     pub depth_stress: Option<f64>,
+    /// VPIN itself, [0, 1].
+    pub vpin: Option<f64>,
     /// VPIN percentile, [0, 1].
     pub vpin_pct: Option<f64>,
     /// Share of jump variation, [0, 1].
@@ -111,6 +113,8 @@ pub struct RegimeColumns {
     pub spread_stress: Option<String>,
     /// Column of the depth stress.
     pub depth_stress: Option<String>,
+    /// Column of VPIN.
+    pub vpin: Option<String>,
     /// Column of the VPIN percentile.
     pub vpin_pct: Option<String>,
     /// Column of the jump share.
@@ -141,6 +145,7 @@ impl RegimeColumns {
                 find(&self.rv_ratio)?,
                 find(&self.spread_stress)?,
                 find(&self.depth_stress)?,
+                find(&self.vpin)?,
                 find(&self.vpin_pct)?,
                 find(&self.jump_share)?,
             ],
@@ -151,7 +156,7 @@ impl RegimeColumns {
 /// Where the inputs stand in a feature row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegimeBinding {
-    idx: [Option<usize>; 8],
+    idx: [Option<usize>; 9],
 }
 
 impl RegimeBinding {
@@ -166,8 +171,9 @@ impl RegimeBinding {
             rv_ratio: value(3),
             spread_stress: value(4),
             depth_stress: value(5),
-            vpin_pct: value(6),
-            jump_share: value(7),
+            vpin: value(6),
+            vpin_pct: value(7),
+            jump_share: value(8),
         }
     }
 }

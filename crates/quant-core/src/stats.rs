@@ -9,6 +9,7 @@ mod autocorrelation;
 mod bootstrap;
 mod correlation;
 mod drift;
+mod effective;
 mod ic;
 mod moments;
 mod normal;
@@ -21,13 +22,15 @@ mod spearman;
 mod tail;
 
 pub use adjust::{benjamini_hochberg, holm};
+use autocorrelation::GappySeries;
 pub use autocorrelation::{autocorrelation, autocorrelation_with_gaps};
 pub use bootstrap::{BlockDraws, bootstrap_correlation, percentile_interval};
 pub use correlation::{Correlation, pearson};
 pub use drift::{ks_distance, psi};
+pub use effective::effective_sample;
 pub use ic::{
-    ForwardReturns, IcDecay, IcEstimate, IcParams, InformationCoefficient, ic_decay,
-    information_coefficient,
+    ForwardReturns, IcDecay, IcEstimate, IcParams, InformationCoefficient, MIN_EFFECTIVE, Untested,
+    ic_decay, information_coefficient,
 };
 pub use moments::{
     kurtosis_excess, kurtosis_raw, mean, quantile, quantile_of_sorted, skewness, std_dev, variance,

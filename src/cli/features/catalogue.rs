@@ -5,6 +5,8 @@ use quant_core::features::{FeatureError, FeatureKind, kinds};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::synonyms;
+
 /// Which registry an entry is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tier {
@@ -44,6 +46,8 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) tier: Tier,
     pub(super) doc: String,
+    /// Other names by which `show` finds it; near to it, not always the same thing.
+    pub(super) found_as: Vec<&'static str>,
     pub(super) columns: Vec<Column>,
     /// Of the whole kind; a statistic has one per column.
     pub(super) formula: String,
@@ -62,10 +66,30 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Returns whether it has this name or writes this column.
+    /// Returns whether it has this name, writes this column, or is called so by others.
     pub(super) fn answers_to(&self, name: &str) -> bool {
-        self.name == name || self.columns.iter().any(|c| c.name == name)
+        self.name == name
+            || self.columns.iter().any(|c| c.name == name)
+            || self.found_as.contains(&name)
     }
+
+    /// Returns whether it writes such a column with other parameters.
+    pub(super) fn is_kin_of(&self, name: &str) -> bool {
+        let stem = stem(name);
+        self.name == stem || self.columns.iter().any(|c| self::stem(&c.name) == stem)
+    }
+}
+
+/// Returns the name of a column without the parameters at its end: `ofi_z` of `ofi_z_30_240`.
+fn stem(name: &str) -> &str {
+    let mut stem = name;
+    while let Some((head, tail)) = stem.rsplit_once('_') {
+        if !tail.starts_with(|c: char| c.is_ascii_digit()) {
+            break;
+        }
+        stem = head;
+    }
+    stem
 }
 
 /// Returns the statistics in column order, then the kinds by name.
@@ -87,6 +111,7 @@ fn of_statistic(spec: &StatSpec) -> Entry {
         name: spec.name.to_owned(),
         tier: Tier::Minute,
         doc: spec.doc.to_owned(),
+        found_as: synonyms::of(spec.name).collect(),
         columns: columns.collect(),
         formula: "see the columns".to_owned(),
         units: "see the columns".to_owned(),
@@ -122,6 +147,7 @@ fn of_kind(kind: &FeatureKind) -> Result<Entry, FeatureError> {
         name: kind.name.to_owned(),
         tier: Tier::Row,
         doc: kind.doc.to_owned(),
+        found_as: synonyms::of(kind.name).collect(),
         columns: columns.collect(),
         formula: spec.formula.to_owned(),
         units: spec.units.to_owned(),

@@ -77,6 +77,9 @@ fn tier_1(out: &mut String, entries: &[Entry]) {
             entry.null_policy,
             entry.reference
         );
+        if !entry.found_as.is_empty() {
+            put!(out, "\nFound as: {}.", entry.found_as.join(", "));
+        }
     }
 }
 
@@ -114,6 +117,9 @@ fn tier_2(out: &mut String, entries: &[Entry]) {
         ];
         for (key, text) in rows {
             put!(out, "| {key} | {text} |");
+        }
+        if !entry.found_as.is_empty() {
+            put!(out, "| found as | {} |", entry.found_as.join(", "));
         }
     }
 }

@@ -54,3 +54,59 @@ fn the_nearest_names_are_suggested() {
         error.hints
     );
 }
+
+/// Names of what a name leads to, with their tiers.
+fn led_to(name: &str) -> Vec<(u8, String)> {
+    let entries = catalogue::entries().unwrap();
+    find(name, &entries)
+        .iter()
+        .map(|e| (e.tier.number(), e.name.clone()))
+        .collect()
+}
+
+#[test]
+fn names_that_people_know_lead_to_what_they_mean() {
+    for (name, expected) in [
+        ("tobi", &[(1, "imbalance")][..]),
+        ("lpi", &[(2, "liquidation_pressure")]),
+        ("microprice", &[(1, "wmid"), (2, "wmid_dev")]),
+        ("wmid", &[(1, "wmid")]),
+        ("vpin_signed", &[(1, "vpin"), (2, "vpin")]),
+        ("obi", &[(1, "obi"), (2, "obi")]),
+        (
+            "kyle_lambda",
+            &[(1, "kyle"), (2, "kyle"), (2, "kyle_minute")],
+        ),
+        ("ofi", &[(1, "ofi"), (2, "ofi")]),
+        ("mlofi", &[(1, "mlofi")]),
+        ("session_vwap", &[(2, "session_vwap")]),
+        ("Realized-Vol", &[(2, "realised_vol")]),
+        // A column of another config.
+        ("tfi_15", &[(2, "tfi")]),
+        ("vpin_pct_20_1440", &[(2, "vpin")]),
+        ("kyle_lambda_90", &[(2, "kyle")]),
+        ("spread_stress_5_1d", &[(2, "spread_stress")]),
+        ("nothing_5", &[]),
+    ] {
+        let found = led_to(name);
+        let found: Vec<(u8, &str)> = found.iter().map(|(t, n)| (*t, n.as_str())).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn synonyms_are_sorted_mean_something_and_hide_no_name() {
+    let entries = catalogue::entries().unwrap();
+    let table = synonyms::SYNONYMS;
+    assert!(table.windows(2).all(|w| w[0].0 < w[1].0));
+    for (name, meant) in table {
+        for target in *meant {
+            assert!(
+                entries.iter().any(|e| e.name == *target),
+                "{name}: {target}"
+            );
+        }
+        let is_name = |e: &Entry| e.name == *name || e.columns.iter().any(|c| c.name == *name);
+        assert!(!entries.iter().any(is_name), "{name}");
+    }
+}

@@ -82,7 +82,8 @@ fn columns_are_described_by_what_they_held() {
     let reasons = MissingReasons {
         absent_row: 3,
         gap: 7,
-        feature: 2,
+        warm_up: 2,
+        ..MissingReasons::default()
     };
     assert_eq!(steady.missing_by_reason, reasons);
     assert_eq!((steady.n_first, steady.n_second), (38, 50));
@@ -99,7 +100,11 @@ fn columns_are_described_by_what_they_held() {
     );
     assert_eq!((odd.outliers, odd.longest_run), (Some(1), 20));
     assert_eq!(odd.max, Some(100.0));
-    assert_eq!(never.missing_by_reason.feature, 90);
+    let reasons = never.missing_by_reason;
+    assert_eq!(
+        (reasons.no_value_at_all, reasons.warm_up, reasons.rule),
+        (90, 0, 0)
+    );
     let undefined = [
         never.mean, never.std, never.min, never.p99, never.psi, never.ks,
     ];
@@ -115,6 +120,29 @@ fn columns_are_described_by_what_they_held() {
     assert!(steady.undefined.is_empty() && odd.undefined.is_empty());
     let json = serde_json::to_value(&report).unwrap();
     assert!(json["columns"][2]["psi"].is_null());
+}
+
+#[test]
+fn a_missing_value_is_of_the_warm_up_until_there_was_one_and_again_after_a_gap() {
+    let mut health = FeatureHealth::new(range(30), 1);
+    for m in 0..30_i64 {
+        // 0 to 4 warm up; 7 is the feature's rule; 10 to 14 a gap; 15 to 18 warm up; 20 has no row; 21 is the rule.
+        let is_there = !(m < 5 || m == 7 || (10..19).contains(&m) || m == 20 || m == 21);
+        let value = is_there.then_some(m as f64);
+        push(&mut health, m, m != 20, (10..15).contains(&m), &[value]);
+    }
+    let column = &health.report("abc", &["x".to_owned()]).columns[0];
+    assert_eq!(
+        column.missing_by_reason,
+        MissingReasons {
+            absent_row: 1,
+            gap: 5,
+            warm_up: 9,
+            no_value_at_all: 0,
+            rule: 2,
+        }
+    );
+    assert_eq!(column.missing, 17);
 }
 
 #[test]

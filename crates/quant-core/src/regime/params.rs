@@ -51,6 +51,8 @@ pub struct HazardRules {
     pub spread_stress: Threshold,
     /// Depth stress at least.
     pub depth_stress: Threshold,
+    /// VPIN at least, whatever it was before.
+    pub vpin: Threshold,
     /// VPIN percentile at least.
     pub vpin_pct: Threshold,
     /// Jump share at least.
@@ -99,6 +101,7 @@ impl RegimeParams {
             ("hazard.rv_ratio", h.rv_ratio, true),
             ("hazard.spread_stress", h.spread_stress, true),
             ("hazard.depth_stress", h.depth_stress, true),
+            ("hazard.vpin", h.vpin, true),
             ("hazard.vpin_pct", h.vpin_pct, true),
             ("hazard.jump_share", h.jump_share, true),
         ] {

@@ -7,7 +7,7 @@ use crate::regime::{
 };
 
 /// Version of the snapshot and of the rules behind it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The state underneath the reported one; `Transition` stands for "none holds".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +187,7 @@ impl RuleRegime {
         ]
     }
 
-    fn hazard(&self, row: &RegimeInputs) -> [Condition; 5] {
+    fn hazard(&self, row: &RegimeInputs) -> [Condition; 6] {
         let p = &self.params.hazard;
         let floor = |name, value: Option<f64>, threshold| Condition {
             name,
@@ -199,6 +199,7 @@ impl RuleRegime {
             floor("hazard.rv_ratio", row.rv_ratio, p.rv_ratio),
             floor("hazard.spread_stress", row.spread_stress, p.spread_stress),
             floor("hazard.depth_stress", row.depth_stress, p.depth_stress),
+            floor("hazard.vpin", row.vpin, p.vpin),
             floor("hazard.vpin_pct", row.vpin_pct, p.vpin_pct),
             floor("hazard.jump_share", row.jump_share, p.jump_share),
         ]

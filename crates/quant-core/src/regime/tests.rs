@@ -31,6 +31,7 @@ const fn params() -> RegimeParams {
             rv_ratio: at(2.5, 1.8, Skip),
             spread_stress: at(3.0, 2.0, Skip),
             depth_stress: at(3.0, 2.0, Skip),
+            vpin: at(0.85, 0.75, Skip),
             vpin_pct: at(0.95, 0.9, Skip),
             jump_share: at(0.5, 0.3, Skip),
         },
@@ -46,6 +47,7 @@ const fn inputs(er: f64, gap: f64, slope: f64, rv: f64) -> RegimeInputs {
         rv_ratio: Some(rv),
         spread_stress: None,
         depth_stress: None,
+        vpin: None,
         vpin_pct: None,
         jump_share: None,
     }
@@ -174,6 +176,7 @@ fn a_missing_input_blocks_or_is_skipped_and_reported() {
             "range.ema_slope",
             "hazard.spread_stress",
             "hazard.depth_stress",
+            "hazard.vpin",
             "hazard.vpin_pct",
             "hazard.jump_share"
         ]
@@ -256,6 +259,10 @@ fn every_hazard_input_raises_it_alone() {
             ..base
         },
         RegimeInputs {
+            vpin: Some(0.85),
+            ..base
+        },
+        RegimeInputs {
             vpin_pct: Some(0.95),
             ..base
         },
@@ -334,6 +341,7 @@ fn inputs_are_found_by_column_name() {
         rv_ratio: Some("b".to_owned()),
         spread_stress: None,
         depth_stress: None,
+        vpin: None,
         vpin_pct: None,
         jump_share: None,
     };

@@ -62,31 +62,65 @@ pub fn autocorrelation_with_gaps(
     xs: &[f64],
     lags: &[usize],
 ) -> Result<Vec<(Option<f64>, usize)>, Undefined> {
-    let values: Vec<f64> = xs.iter().copied().filter(|x| x.is_finite()).collect();
-    let n = values.len();
-    if n < 2 {
-        return Err(Undefined::TooFew { n, needed: 2 });
-    }
-    let m = mean(&values)?;
-    let variance = values.iter().map(|x| (x - m) * (x - m)).sum::<f64>() / n as f64;
-    let variance = finite(variance, "sample")?;
-    if variance.sqrt() <= 1e-14 * m.abs() || variance <= 0.0 {
-        return Err(Undefined::NoVariation { n });
-    }
-    Ok(lags
-        .iter()
-        .map(|&lag| {
-            let later = xs.get(lag..).unwrap_or_default();
-            let (mut sum, mut pairs) = (0.0, 0_usize);
-            for (a, b) in xs.iter().zip(later) {
-                if a.is_finite() && b.is_finite() {
-                    sum += (a - m) * (b - m);
-                    pairs += 1;
-                }
-            }
-            let value = sum / pairs.max(1) as f64 / variance;
-            let value = (pairs >= 2 && value.is_finite()).then(|| value.clamp(-1.0, 1.0));
-            (value, pairs)
+    let series = GappySeries::new(xs)?;
+    Ok(lags.iter().map(|&lag| series.at(lag)).collect())
+}
+
+/// A series with missing values, ready to be correlated with itself.
+#[derive(Clone, Debug)]
+pub(super) struct GappySeries {
+    /// Values less their mean; not finite where missing.
+    centred: Vec<f64>,
+    variance: f64,
+    n: usize,
+}
+
+impl GappySeries {
+    /// Takes the mean off.
+    ///
+    /// # Errors
+    /// `TooFew` below two values, `NoVariation` if they are equal.
+    pub(super) fn new(xs: &[f64]) -> Result<Self, Undefined> {
+        let values: Vec<f64> = xs.iter().copied().filter(|x| x.is_finite()).collect();
+        let n = values.len();
+        if n < 2 {
+            return Err(Undefined::TooFew { n, needed: 2 });
+        }
+        let m = mean(&values)?;
+        let variance = values.iter().map(|x| (x - m) * (x - m)).sum::<f64>() / n as f64;
+        let variance = finite(variance, "sample")?;
+        if variance.sqrt() <= 1e-14 * m.abs() || variance <= 0.0 {
+            return Err(Undefined::NoVariation { n });
+        }
+        Ok(Self {
+            centred: xs.iter().map(|x| x - m).collect(),
+            variance,
+            n,
         })
-        .collect())
+    }
+
+    /// Returns the number of values.
+    pub(super) const fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Returns the number of places.
+    pub(super) const fn len(&self) -> usize {
+        self.centred.len()
+    }
+
+    /// Returns the autocorrelation at `lag`, if there are two pairs, and the number of pairs.
+    pub(super) fn at(&self, lag: usize) -> (Option<f64>, usize) {
+        let later = self.centred.get(lag..).unwrap_or_default();
+        let (mut sum, mut pairs) = (0.0, 0_usize);
+        for (a, b) in self.centred.iter().zip(later) {
+            if a.is_finite() && b.is_finite() {
+                sum += a * b;
+                pairs += 1;
+            }
+        }
+        let value = sum / pairs.max(1) as f64 / self.variance;
+        let value = (pairs >= 2 && value.is_finite()).then(|| value.clamp(-1.0, 1.0));
+        (value, pairs)
+    }
 }

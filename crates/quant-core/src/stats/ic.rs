@@ -1,14 +1,16 @@
 //! Information coefficients: how far a feature goes with the return that follows it, with inference for overlapping returns.
 
 use crate::stats::{
-    BlockDraws, Undefined, average_ranks, bootstrap_correlation, mean, normal_cdf, pearson,
-    percentile_interval, std_dev,
+    BlockDraws, Undefined, average_ranks, bootstrap_correlation, effective_sample, mean,
+    normal_cdf, pearson, percentile_interval, std_dev,
 };
 
 /// Below so many horizons of pairs a test says nothing.
 const MIN_WINDOWS: usize = 4;
 /// Below so many pairs a normal law is no approximation.
 const MIN_PAIRS: usize = 30;
+/// A feature worth fewer independent values than this is not tested (measured in the tests, `docs/diagnostics.md`).
+pub const MIN_EFFECTIVE: f64 = 30.0;
 
 /// Returns over a horizon and the steps they are made of.
 ///
@@ -36,6 +38,30 @@ pub struct IcParams<'a> {
     pub seed: u64,
     /// Name of what is measured: another name gives other resamples.
     pub name: &'a str,
+    /// Independent values a feature must be worth to be tested; [`MIN_EFFECTIVE`] unless the test itself is measured.
+    pub min_effective: f64,
+}
+
+/// Why a coefficient comes without a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untested {
+    /// Below 30 pairs or four horizons of them.
+    TooFew,
+    /// The feature remembers too much of the sample: it is worth too few independent values.
+    Persistent,
+    /// The statistic has no variance.
+    NoVariation,
+}
+
+impl Untested {
+    /// Returns the name written to reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TooFew => "too_few",
+            Self::Persistent => "persistent",
+            Self::NoVariation => "no_variation",
+        }
+    }
 }
 
 /// A correlation with its inference.
@@ -43,10 +69,14 @@ pub struct IcParams<'a> {
 pub struct IcEstimate {
     /// The coefficient.
     pub value: f64,
+    /// Independent values the feature is worth (its ranks, for a rank coefficient); `None` without neighbours.
+    pub n_effective: Option<f64>,
     /// Test statistic, about standard normal under no relation.
     pub t: Option<f64>,
     /// Two-sided p-value of `t`.
     pub p: Option<f64>,
+    /// Why there is no test; `None` exactly where there is one.
+    pub untested: Option<Untested>,
     /// Bootstrap interval.
     pub interval: Option<(f64, f64)>,
 }
@@ -77,16 +107,21 @@ pub struct InformationCoefficient {
 /// bootstrap test rejects too often once the feature has memory, a kernel test depends on its bandwidth (measured in the
 /// tests).
 ///
+/// A feature whose shocks go with the returns of their own time (a price, above all) is another matter: its sample mean
+/// knows the returns that came later, and the statistic is shifted by the correlation of the shocks over the root of
+/// the effective sample (Stambaugh). So a feature worth fewer than `min_effective` values ([`effective_sample`]) has a
+/// coefficient, but neither test nor interval.
+///
 /// The interval is the percentile interval of the circular block bootstrap of the coefficient; ranks are those of the whole
 /// sample, not taken again in each resample.
 ///
 /// # Errors
 /// `OutOfDomain` for samples of different length or a horizon of 0, `TooFew` below two pairs, `NoVariation` where a sample
 /// is constant. What inference has no value for is `None`: a test below 30 pairs or four horizons of them, an interval
-/// below two blocks.
+/// below two blocks, either for a feature with too much memory.
 ///
 /// # References
-/// Hodrick 1992, "Dividend Yields and Expected Stock Returns", standard errors 1B; White 1980.
+/// Stambaugh 1999, "Predictive Regressions"; Hodrick 1992, "Dividend Yields and Expected Stock Returns", standard errors 1B; White 1980.
 pub fn information_coefficient(
     xs: &[f64],
     returns: &ForwardReturns<'_>,
@@ -145,20 +180,44 @@ impl Pairs<'_> {
         // Its refusals and its rounding are those of every other correlation.
         let value = pearson(x, y)?.value;
         let (u, v) = (standardise(x)?, standardise(y)?);
-        let t = self.test(&u, returns);
+        let n_effective = effective_sample(&self.spread_out(&u)).ok();
+        let is_persistent =
+            u.len() >= MIN_PAIRS && n_effective.is_some_and(|n| n < params.min_effective);
+        let tested = if is_persistent {
+            Err(Untested::Persistent)
+        } else {
+            self.test(&u, returns)
+        };
+        let interval = if is_persistent {
+            None
+        } else {
+            self.interval(&u, &v, kind, params)
+        };
+        let t = tested.ok();
         Ok(IcEstimate {
             value,
+            n_effective,
             t,
             p: t.map(|t| 2.0 * normal_cdf(-t.abs())),
-            interval: self.interval(&u, &v, kind, params),
+            untested: tested.err(),
+            interval,
         })
     }
 
+    /// Returns the values at their places, not finite between.
+    fn spread_out(&self, values: &[f64]) -> Vec<f64> {
+        let mut out = vec![f64::NAN; self.n_positions];
+        for (&at, value) in self.places.iter().zip(values) {
+            out[at] = *value;
+        }
+        out
+    }
+
     /// Returns the test statistic of the standardised feature.
-    fn test(&self, u: &[f64], returns: &ForwardReturns<'_>) -> Option<f64> {
+    fn test(&self, u: &[f64], returns: &ForwardReturns<'_>) -> Result<f64, Untested> {
         let h = returns.horizon;
         if u.len() < MIN_PAIRS || u.len() / h < MIN_WINDOWS {
-            return None;
+            return Err(Untested::TooFew);
         }
         // `exposure[s]`: sum of the features whose return contains step s, by its differences.
         let mut exposure = vec![0.0; self.n_positions + h + 1];
@@ -187,7 +246,11 @@ impl Pairs<'_> {
             .map(|(&at, u)| u * returns.sums[at])
             .sum();
         let t = sum / variance.sqrt();
-        t.is_finite().then_some(t)
+        if t.is_finite() {
+            Ok(t)
+        } else {
+            Err(Untested::NoVariation)
+        }
     }
 
     fn interval(
@@ -200,17 +263,10 @@ impl Pairs<'_> {
         if params.replicates == 0 {
             return None;
         }
-        let spread_out = |values: &[f64]| {
-            let mut out = vec![f64::NAN; self.n_positions];
-            for (&at, value) in self.places.iter().zip(values) {
-                out[at] = *value;
-            }
-            out
-        };
         let mut draws = BlockDraws::new(params.seed, &format!("{}\0{kind}", params.name));
         let replicates = bootstrap_correlation(
-            &spread_out(u),
-            &spread_out(v),
+            &self.spread_out(u),
+            &self.spread_out(v),
             params.block,
             params.replicates,
             &mut draws,

@@ -1,6 +1,7 @@
 //! Golden numbers from definitions and published examples.
 mod health;
 mod inference;
+mod persistent;
 mod series;
 mod size;
 

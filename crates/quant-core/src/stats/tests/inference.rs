@@ -106,6 +106,8 @@ const PARAMS: IcParams<'static> = IcParams {
     level: 0.9,
     seed: 3,
     name: "f",
+    // Samples made by hand are short.
+    min_effective: 0.0,
 };
 
 #[test]
@@ -258,6 +260,27 @@ fn coefficients_refuse_what_has_none() {
     // Too few windows for a test: the coefficient stands alone.
     let few = of(&xs, &sums, 15).unwrap();
     assert_eq!((few.rank.p, few.rank.t), (None, None));
+    assert_eq!(few.rank.untested, Some(Untested::TooFew));
+    // A ramp is worth next to nothing: the coefficient stands alone too.
+    let strict = IcParams {
+        min_effective: MIN_EFFECTIVE,
+        ..PARAMS
+    };
+    let returns = ForwardReturns {
+        sums: &sums,
+        steps: &steps,
+        horizon: 1,
+    };
+    let ramp = information_coefficient(&xs, &returns, &strict).unwrap();
+    assert_eq!(ramp.rank.untested, Some(Untested::Persistent));
+    assert_eq!(
+        (ramp.rank.t, ramp.rank.p, ramp.rank.interval),
+        (None, None, None)
+    );
+    assert_eq!(Ok(ramp.rank.value), of(&xs, &sums, 1).map(|f| f.rank.value));
+    assert!(ramp.rank.n_effective.unwrap() < 5.0);
+    let free = of(&xs, &sums, 1).unwrap();
+    assert!(free.rank.p.is_some() && free.rank.untested.is_none());
 }
 
 #[test]

@@ -10,10 +10,14 @@ const SEEDS: u64 = 200;
 const BOUNDS: (u64, u64) = (1, 21);
 
 /// Standard normal draws from uniform ones (Box and Muller).
-struct Normals(BlockDraws);
+pub(super) struct Normals(BlockDraws);
 
 impl Normals {
-    fn next(&mut self) -> f64 {
+    pub(super) fn new(seed: u64, name: &str) -> Self {
+        Self(BlockDraws::new(seed, name))
+    }
+
+    pub(super) fn next(&mut self) -> f64 {
         let mut unit = || (self.0.start(1 << 52) as f64 + 0.5) / (1_u64 << 52) as f64;
         let (u, v) = (unit(), unit());
         (-2.0 * libm::log(u)).sqrt() * libm::cos(2.0 * core::f64::consts::PI * v)
@@ -31,7 +35,7 @@ struct World {
 impl World {
     /// `phi` is the feature's memory; a step is white noise plus `edge` times the feature before it.
     fn new(seed: u64, n: usize, h: usize, phi: f64, edge: f64) -> Self {
-        let mut z = Normals(BlockDraws::new(seed, "world"));
+        let mut z = Normals::new(seed, "world");
         let mut x = z.next();
         let scale = (1.0 - phi * phi).sqrt();
         let mut draw = || {
@@ -71,6 +75,8 @@ impl World {
             level: 0.95,
             seed: 1,
             name: "size",
+            // The statistic itself is measured.
+            min_effective: 0.0,
         };
         information_coefficient(&self.xs, &returns, &params).unwrap()
     }
