@@ -16,12 +16,16 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde::Serialize;
 
 use super::cut::{Availability, Future, cut_raw};
+use super::interrupted;
 use super::scratch::{Scratch, copy_lake, pin_sources};
 use super::table::{Comparison, Table};
 use crate::config::Config;
 use crate::error::{CommandError, CommandResult, ErrorKind};
 use crate::run::bars::BarSetSpec;
 use crate::run::pipeline::instrument_keys;
+
+/// Changes of a column that are probed, per table.
+const MAX_CHANGES: usize = 4;
 
 /// What is audited: from a lake to rows with the moment they were known.
 pub trait Pipeline: Sync {
@@ -60,6 +64,13 @@ pub struct CausalityReport {
 }
 
 impl CausalityReport {
+    /// Returns the columns of which no compared row had a value.
+    pub fn empty_columns(&self) -> Vec<String> {
+        let counts = self.comparison.non_null.iter();
+        let empty = counts.filter(|(_, n)| *n == 0);
+        empty.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Returns whether nothing known ever changed, and something was compared.
     pub const fn is_ok(&self) -> bool {
         self.comparison.n_differences == 0 && self.comparison.rows > 0 && self.rows_touched > 0
@@ -70,6 +81,8 @@ impl CausalityReport {
 pub struct AuditOptions<'a> {
     /// When raw rows are available in truth, whatever the audited pipeline thinks.
     pub availability: &'a Availability,
+    /// A column of bars: the first rows at which it takes another value are probed, too.
+    pub changes_of: Option<&'a str>,
     /// Told after each probe.
     pub on_probe: &'a (dyn Fn(u64, u64) + Sync),
     /// Ends the audit at the first difference.
@@ -113,6 +126,27 @@ fn instants(range: TimeRange, reference: &[Table], probes: Probes) -> Vec<UnixMi
     out.into_iter().map(UnixMicros).collect()
 }
 
+/// Returns when the first rows of the range are known in which a column has another value than in the row before.
+fn changes(range: TimeRange, reference: &[Table], column: &str) -> Vec<UnixMicros> {
+    let mut out = Vec::new();
+    for table in reference {
+        let n = table.columns.len();
+        let Some(i) = table.columns.iter().position(|c| c == column) else {
+            continue;
+        };
+        let values: Vec<Option<f64>> = table.values.iter().skip(i).step_by(n).copied().collect();
+        let changed = (1..values.len())
+            .filter(|row| range.contains(UnixMicros(table.ts_open[*row])))
+            .filter(|row| values[*row].is_some() && values[*row] != values[*row - 1]);
+        out.extend(
+            changed
+                .take(MAX_CHANGES)
+                .map(|row| UnixMicros(table.ts_avail[row])),
+        );
+    }
+    out
+}
+
 /// Audits a pipeline over the range of `config`, whose lake holds the raw data; the lake itself is not written to.
 ///
 /// # Errors
@@ -134,15 +168,17 @@ pub fn audit(
     copy_lake(&base, &short)?;
     let near = config.last_day().plus(1);
     cut_far(config, &short, near, options)?;
-    let instants = instants(config.range, &reference, probes);
+    let mut instants = instants(config.range, &reference, probes);
+    if let Some(column) = options.changes_of {
+        instants.extend(changes(config.range, &reference, column));
+        instants.sort_unstable();
+        instants.dedup();
+    }
     let mut report = CausalityReport::default();
     let n = instants.len() as u64;
     for (i, at) in instants.into_iter().enumerate() {
         if options.stop.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(CommandError::text(
-                ErrorKind::Interrupted,
-                "interrupted between two probes; the lake was not written to",
-            ));
+            return Err(interrupted());
         }
         for future in [Future::Cut, Future::Perturbed] {
             let lake = scratch.path().join("probe");
