@@ -7,9 +7,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampMicrosecondType;
 use quant_core::features::FeatureSet;
 use quant_core::time::{Day, TimeRange, UnixMicros};
-use quant_lake::layout::Lake;
+use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+use quant_lake::read::{HashMemo, PartitionSet};
+use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 use quant_lake::stream::StreamSets;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -20,12 +24,12 @@ use super::interrupted;
 use super::scratch::{Scratch, copy_lake, pin_sources};
 use super::table::{Comparison, Table};
 use crate::config::Config;
-use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::run::bars::BarSetSpec;
 use crate::run::pipeline::instrument_keys;
 
-/// Changes of a column that are probed, per table.
-const MAX_CHANGES: usize = 4;
+/// Stamps of a dataset that are probed.
+const MAX_STAMPS: usize = 4;
 
 /// What is audited: from a lake to rows with the moment they were known.
 pub trait Pipeline: Sync {
@@ -81,8 +85,8 @@ impl CausalityReport {
 pub struct AuditOptions<'a> {
     /// When raw rows are available in truth, whatever the audited pipeline thinks.
     pub availability: &'a Availability,
-    /// A column of bars: the first rows at which it takes another value are probed, too.
-    pub changes_of: Option<&'a str>,
+    /// A dataset: the first rows that could hold a record of it are probed, too.
+    pub stamps_of: Option<Dataset>,
     /// Told after each probe.
     pub on_probe: &'a (dyn Fn(u64, u64) + Sync),
     /// Ends the audit at the first difference.
@@ -126,25 +130,37 @@ fn instants(range: TimeRange, reference: &[Table], probes: Probes) -> Vec<UnixMi
     out.into_iter().map(UnixMicros).collect()
 }
 
-/// Returns when the first rows of the range are known in which a column has another value than in the row before.
-fn changes(range: TimeRange, reference: &[Table], column: &str) -> Vec<UnixMicros> {
+/// Returns the first instant of the reference at or after the stamp of each record of a dataset of the traded instrument in the range.
+fn stamps(
+    config: &Config,
+    reference: &[Table],
+    dataset: Dataset,
+) -> CommandResult<Vec<UnixMicros>> {
+    let key = DatasetKey {
+        instrument: instrument_keys(config)[config.traded].clone(),
+        dataset,
+    };
+    let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+    let lake = Lake::new(&config.raw.paths.lake);
+    let Some(set) = PartitionSet::open_if_present(&lake, &spec).data_error()? else {
+        return Ok(Vec::new());
+    };
+    let all: BTreeSet<i64> = (reference.iter())
+        .flat_map(|table| table.ts_avail.iter().copied())
+        .collect();
     let mut out = Vec::new();
-    for table in reference {
-        let n = table.columns.len();
-        let Some(i) = table.columns.iter().position(|c| c == column) else {
-            continue;
-        };
-        let values: Vec<Option<f64>> = table.values.iter().skip(i).step_by(n).copied().collect();
-        let changed = (1..values.len())
-            .filter(|row| range.contains(UnixMicros(table.ts_open[*row])))
-            .filter(|row| values[*row].is_some() && values[*row] != values[*row - 1]);
-        out.extend(
-            changed
-                .take(MAX_CHANGES)
-                .map(|row| UnixMicros(table.ts_avail[row])),
-        );
+    let memo = HashMemo::default();
+    for batch in set.read(config.range, None, 1 << 14, &memo).data_error()? {
+        let batch = batch.data_error()?;
+        let times = batch
+            .column_by_name("ts_event")
+            .and_then(|a| a.as_primitive_opt::<TimestampMicrosecondType>());
+        let times = times.map_or(&[][..], |a| a.values());
+        let first = |ts: &i64| all.range(ts..).next().copied().map(UnixMicros);
+        out.extend(times.iter().filter_map(first));
     }
-    out
+    out.truncate(MAX_STAMPS);
+    Ok(out)
 }
 
 /// Audits a pipeline over the range of `config`, whose lake holds the raw data; the lake itself is not written to.
@@ -169,8 +185,8 @@ pub fn audit(
     let near = config.last_day().plus(1);
     cut_far(config, &short, near, options)?;
     let mut instants = instants(config.range, &reference, probes);
-    if let Some(column) = options.changes_of {
-        instants.extend(changes(config.range, &reference, column));
+    if let Some(dataset) = options.stamps_of {
+        instants.extend(stamps(config, &reference, dataset)?);
         instants.sort_unstable();
         instants.dedup();
     }
@@ -280,7 +296,6 @@ fn probe(
 /// # Errors
 /// Data if the lake holds nothing to build bars of the traded instrument from; of reading manifests.
 pub(super) fn prepared(config: &Config) -> CommandResult<Config> {
-    use crate::error::Kinded as _;
     let spec = BarSetSpec::of(&config.raw)?;
     let key = &instrument_keys(config)[config.traded];
     let lake = Lake::new(&config.raw.paths.lake);

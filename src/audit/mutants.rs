@@ -125,10 +125,10 @@ impl Leak {
         out
     }
 
-    /// Returns the column at whose changes the leak shows: elsewhere its rows are those of the product.
-    pub const fn shows_in(self) -> Option<&'static str> {
+    /// Returns the dataset at whose stamps the leak shows: elsewhere its rows are those of the product.
+    pub const fn shows_at(self) -> Option<Dataset> {
         match self {
-            Self::FundingWithoutLag => Some("funding_rate"),
+            Self::FundingWithoutLag => Some(Dataset::Funding),
             _ => None,
         }
     }

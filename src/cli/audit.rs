@@ -162,7 +162,7 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
         let world = leak.map_or_else(|| availability.clone(), |l| l.world(&availability));
         let options = AuditOptions {
             availability: &world,
-            changes_of: leak.and_then(Leak::shows_in),
+            stamps_of: leak.and_then(Leak::shows_at),
             on_probe: &|done, all| {
                 bar.set_length(all);
                 bar.set_position(done);

@@ -227,7 +227,7 @@ fn funding_without_its_lag_is_audited_where_it_is_told_late() {
                 assert_eq!(found, expected, "{leak:?}");
             }
         }
-        assert_eq!(leak.shows_in().is_some(), leak == Leak::FundingWithoutLag);
+        assert_eq!(leak.shows_at().is_some(), leak == Leak::FundingWithoutLag);
     }
 }
 
