@@ -17,5 +17,16 @@ pub mod rows;
 pub mod scratch;
 pub mod table;
 
+use crate::error::{CommandError, ErrorKind};
+
+/// Returns the error of an audit that was interrupted, whatever it was doing: unlike the commands it runs, it keeps nothing.
+pub fn interrupted() -> CommandError {
+    CommandError::text(
+        ErrorKind::Interrupted,
+        "interrupted; the lake was not written to",
+    )
+    .hint("run the same command again from the start: an audit keeps nothing")
+}
+
 #[cfg(test)]
 mod fixture;

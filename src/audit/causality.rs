@@ -7,21 +7,29 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampMicrosecondType;
 use quant_core::features::FeatureSet;
 use quant_core::time::{Day, TimeRange, UnixMicros};
-use quant_lake::layout::Lake;
+use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+use quant_lake::read::{HashMemo, PartitionSet};
+use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 use quant_lake::stream::StreamSets;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use serde::Serialize;
 
 use super::cut::{Availability, Future, cut_raw};
+use super::interrupted;
 use super::scratch::{Scratch, copy_lake, pin_sources};
 use super::table::{Comparison, Table};
 use crate::config::Config;
-use crate::error::{CommandError, CommandResult, ErrorKind};
+use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::run::bars::BarSetSpec;
 use crate::run::pipeline::instrument_keys;
+
+/// Stamps of a dataset that are probed.
+const MAX_STAMPS: usize = 4;
 
 /// What is audited: from a lake to rows with the moment they were known.
 pub trait Pipeline: Sync {
@@ -60,6 +68,13 @@ pub struct CausalityReport {
 }
 
 impl CausalityReport {
+    /// Returns the columns of which no compared row had a value.
+    pub fn empty_columns(&self) -> Vec<String> {
+        let counts = self.comparison.non_null.iter();
+        let empty = counts.filter(|(_, n)| *n == 0);
+        empty.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Returns whether nothing known ever changed, and something was compared.
     pub const fn is_ok(&self) -> bool {
         self.comparison.n_differences == 0 && self.comparison.rows > 0 && self.rows_touched > 0
@@ -70,6 +85,8 @@ impl CausalityReport {
 pub struct AuditOptions<'a> {
     /// When raw rows are available in truth, whatever the audited pipeline thinks.
     pub availability: &'a Availability,
+    /// A dataset: the first rows that could hold a record of it are probed, too.
+    pub stamps_of: Option<Dataset>,
     /// Told after each probe.
     pub on_probe: &'a (dyn Fn(u64, u64) + Sync),
     /// Ends the audit at the first difference.
@@ -113,6 +130,39 @@ fn instants(range: TimeRange, reference: &[Table], probes: Probes) -> Vec<UnixMi
     out.into_iter().map(UnixMicros).collect()
 }
 
+/// Returns the first instant of the reference at or after the stamp of each record of a dataset of the traded instrument in the range.
+fn stamps(
+    config: &Config,
+    reference: &[Table],
+    dataset: Dataset,
+) -> CommandResult<Vec<UnixMicros>> {
+    let key = DatasetKey {
+        instrument: instrument_keys(config)[config.traded].clone(),
+        dataset,
+    };
+    let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+    let lake = Lake::new(&config.raw.paths.lake);
+    let Some(set) = PartitionSet::open_if_present(&lake, &spec).data_error()? else {
+        return Ok(Vec::new());
+    };
+    let all: BTreeSet<i64> = (reference.iter())
+        .flat_map(|table| table.ts_avail.iter().copied())
+        .collect();
+    let mut out = Vec::new();
+    let memo = HashMemo::default();
+    for batch in set.read(config.range, None, 1 << 14, &memo).data_error()? {
+        let batch = batch.data_error()?;
+        let times = batch
+            .column_by_name("ts_event")
+            .and_then(|a| a.as_primitive_opt::<TimestampMicrosecondType>());
+        let times = times.map_or(&[][..], |a| a.values());
+        let first = |ts: &i64| all.range(ts..).next().copied().map(UnixMicros);
+        out.extend(times.iter().filter_map(first));
+    }
+    out.truncate(MAX_STAMPS);
+    Ok(out)
+}
+
 /// Audits a pipeline over the range of `config`, whose lake holds the raw data; the lake itself is not written to.
 ///
 /// # Errors
@@ -134,15 +184,17 @@ pub fn audit(
     copy_lake(&base, &short)?;
     let near = config.last_day().plus(1);
     cut_far(config, &short, near, options)?;
-    let instants = instants(config.range, &reference, probes);
+    let mut instants = instants(config.range, &reference, probes);
+    if let Some(dataset) = options.stamps_of {
+        instants.extend(stamps(config, &reference, dataset)?);
+        instants.sort_unstable();
+        instants.dedup();
+    }
     let mut report = CausalityReport::default();
     let n = instants.len() as u64;
     for (i, at) in instants.into_iter().enumerate() {
         if options.stop.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(CommandError::text(
-                ErrorKind::Interrupted,
-                "interrupted between two probes; the lake was not written to",
-            ));
+            return Err(interrupted());
         }
         for future in [Future::Cut, Future::Perturbed] {
             let lake = scratch.path().join("probe");
@@ -244,7 +296,6 @@ fn probe(
 /// # Errors
 /// Data if the lake holds nothing to build bars of the traded instrument from; of reading manifests.
 pub(super) fn prepared(config: &Config) -> CommandResult<Config> {
-    use crate::error::Kinded as _;
     let spec = BarSetSpec::of(&config.raw)?;
     let key = &instrument_keys(config)[config.traded];
     let lake = Lake::new(&config.raw.paths.lake);

@@ -14,6 +14,7 @@ use quant_lake::stream::{DayStream, MicroSpec, StreamSets};
 use serde::Serialize;
 
 use super::causality::Pipeline;
+use super::cut::Availability;
 use super::pipeline::tables_of;
 use super::table::Table;
 use crate::config::Config;
@@ -45,6 +46,8 @@ pub enum Leak {
     OpenInterestAtCreateTime,
     /// Funding counts from eight hours before it is settled.
     FundingBeforeSettlement,
+    /// Funding counts at its stamp, where it is known later.
+    FundingWithoutLag,
     /// The size of a volume bucket is fitted on the day itself.
     FutureBucket,
     /// The opening holds the market at the end of its own day.
@@ -53,7 +56,7 @@ pub enum Leak {
 
 impl Leak {
     /// Every leak, the clean harness first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::None,
         Self::CentredWindow,
         Self::FullSampleZScore,
@@ -64,6 +67,7 @@ impl Leak {
         Self::KlineAtOpen,
         Self::OpenInterestAtCreateTime,
         Self::FundingBeforeSettlement,
+        Self::FundingWithoutLag,
         Self::FutureBucket,
         Self::FutureOpening,
     ];
@@ -81,6 +85,7 @@ impl Leak {
             Self::KlineAtOpen => "kline_at_open",
             Self::OpenInterestAtCreateTime => "open_interest_at_create_time",
             Self::FundingBeforeSettlement => "funding_before_settlement",
+            Self::FundingWithoutLag => "funding_without_lag",
             Self::FutureBucket => "future_bucket",
             Self::FutureOpening => "future_opening",
         }
@@ -95,7 +100,7 @@ impl Leak {
                 Dataset::PremiumKlines,
             ],
             Self::OpenInterestAtCreateTime => &[Dataset::OpenInterest, Dataset::Metrics],
-            Self::FundingBeforeSettlement => &[Dataset::Funding],
+            Self::FundingBeforeSettlement | Self::FundingWithoutLag => &[Dataset::Funding],
             Self::FutureOpening => &[
                 Dataset::BookTicker,
                 Dataset::L2Deltas,
@@ -107,7 +112,30 @@ impl Leak {
             _ => &[],
         }
     }
+
+    /// Returns when rows are available in the world that the leak is audited in. Where funding is said to be known at its stamp a pipeline
+    /// without its lag is right; it leaks where the rate is told later.
+    #[must_use]
+    pub fn world(self, availability: &Availability) -> Availability {
+        let mut out = availability.clone();
+        if self == Self::FundingWithoutLag {
+            let lag = out.lag_us.entry(Dataset::Funding).or_default();
+            *lag = FUNDING_DELAY_US.max(*lag);
+        }
+        out
+    }
+
+    /// Returns the dataset at whose stamps the leak shows: elsewhere its rows are those of the product.
+    pub const fn shows_at(self) -> Option<Dataset> {
+        match self {
+            Self::FundingWithoutLag => Some(Dataset::Funding),
+            _ => None,
+        }
+    }
 }
+
+/// How late funding is told in the world of a pipeline that takes it at its stamp: a minute, so that a row falls between.
+const FUNDING_DELAY_US: i64 = MICROS_PER_MINUTE;
 
 /// The pipeline with one leak.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +175,7 @@ impl Leak {
                 (Dataset::PremiumKlines, -60_000),
             ],
             Self::FundingBeforeSettlement => &[(Dataset::Funding, -8 * 3_600_000)],
+            Self::FundingWithoutLag => &[(Dataset::Funding, 0)],
             Self::OpenInterestAtCreateTime => &[(Dataset::OpenInterest, 0), (Dataset::Metrics, 0)],
             _ => &[],
         };

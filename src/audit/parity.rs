@@ -23,6 +23,7 @@ use serde::Serialize;
 use super::arrivals::{Arrivals, Sockets, as_recorded, hears, over_sockets, read, with_recorded};
 use super::causality::{Pipeline as _, in_lake, prepared};
 use super::cut::remove_rows;
+use super::interrupted;
 use super::live::{Arrived, LiveDay, bits_of};
 use super::pipeline::{Product, tables_of};
 use super::scratch::{Scratch, copy_lake, copy_raw};
@@ -103,11 +104,7 @@ pub struct ParityParams {
 impl ParityParams {
     fn go_on(&self) -> CommandResult<()> {
         if self.stop.load(Ordering::Relaxed) {
-            return Err(CommandError::text(
-                ErrorKind::Interrupted,
-                "interrupted; the lake was not written to",
-            )
-            .hint("run the same command again: an audit keeps nothing"));
+            return Err(interrupted());
         }
         Ok(())
     }

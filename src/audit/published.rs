@@ -1,10 +1,13 @@
 //! The truth's own times: no record of a simulated market may count as available before it was published.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, UnixMicros};
-use quant_lake::schema::Dataset;
+use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+use quant_lake::read::PartitionSet;
+use quant_lake::schema::{DEFAULT_BOOK_LEVELS, Dataset};
 use quant_lake::truth::TruthReader;
 use serde::Serialize;
 
@@ -31,6 +34,75 @@ pub struct PublishedRow {
     pub worst_lead_us: Option<i64>,
 }
 
+/// What truths tell of the publication of records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Publications {
+    /// What was found, one entry per dataset of an instrument and truth.
+    pub rows: Vec<PublishedRow>,
+    /// Instruments, as simulated or real, datasets and days of which a truth tells.
+    told: BTreeSet<(String, Dataset, Day)>,
+}
+
+impl Publications {
+    /// Adds what another truth tells.
+    pub fn add(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.told.extend(other.told);
+    }
+}
+
+/// Days with rows of a simulated instrument of which no truth tells when they were published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UntoldRow {
+    /// Instrument.
+    pub instrument: String,
+    /// Dataset.
+    pub dataset: Dataset,
+    /// The days, ascending.
+    pub days: Vec<Day>,
+}
+
+/// Returns the days of simulated data that a lake holds and no truth tells of.
+///
+/// # Errors
+/// Of reading manifests.
+pub fn untold(
+    lake: &Lake,
+    days: &[Day],
+    read: &[(InstrumentKey, Dataset)],
+    publications: &Publications,
+) -> CommandResult<Vec<UntoldRow>> {
+    let mut out = Vec::new();
+    for (instrument, dataset) in read {
+        if !instrument.exchange.simulated {
+            continue;
+        }
+        let key = DatasetKey {
+            instrument: instrument.clone(),
+            dataset: *dataset,
+        };
+        let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+        let Some(set) = PartitionSet::open_if_present(lake, &spec).data_error()? else {
+            continue;
+        };
+        let name = instrument.to_string();
+        let is_untold = |day: &Day| {
+            let has_rows = (set.manifest().partition(*day)).is_some_and(|p| p.rows > 0);
+            let place = (plain(&name).to_owned(), *dataset, *day);
+            has_rows && !publications.told.contains(&place)
+        };
+        let days: Vec<Day> = days.iter().copied().filter(is_untold).collect();
+        if !days.is_empty() {
+            out.push(UntoldRow {
+                instrument: name,
+                dataset: *dataset,
+                days,
+            });
+        }
+    }
+    Ok(out)
+}
+
 /// Compares the availability of the records of a truth file with their publication: of the datasets that are read, of files that begin
 /// on the days or in the month before them.
 ///
@@ -41,10 +113,11 @@ pub fn check_published(
     days: &[Day],
     read: &[(InstrumentKey, Dataset)],
     availability: &Availability,
-) -> CommandResult<Vec<PublishedRow>> {
+) -> CommandResult<Publications> {
     let reader = TruthReader::open(truth).data_error()?;
+    let mut told = BTreeSet::new();
     let mut out: Vec<PublishedRow> = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for file in reader.files().data_error()? {
         let Ok(dataset) = file.dataset.parse::<Dataset>() else {
             continue;
@@ -73,6 +146,12 @@ pub fn check_published(
                 out.len() - 1
             });
         let row = &mut out[at];
+        let place = |day: Day| (plain(&file.instrument).to_owned(), dataset, day);
+        // Funding comes in files of a month; all others hold the day they are named after.
+        let is_monthly = dataset == Dataset::Funding;
+        if !is_monthly {
+            told.insert(place(file.day));
+        }
         let period = if dataset.interval_us().is_some() {
             MICROS_PER_MINUTE
         } else {
@@ -84,6 +163,9 @@ pub fn check_published(
             .data_error()?
         {
             let record = record.data_error()?;
+            if is_monthly {
+                told.insert(place(record.ts_event.day()));
+            }
             let lead = record.published_at.0 - (record.ts_event.0 + period + lag);
             row.records += 1;
             row.worst_lead_us = Some(row.worst_lead_us.map_or(lead, |w| w.max(lead)));
@@ -93,7 +175,7 @@ pub fn check_published(
             }
         }
     }
-    Ok(out)
+    Ok(Publications { rows: out, told })
 }
 
 /// Returns an instrument's name without the mark of simulated markets, which truth files carry or not.

@@ -34,7 +34,7 @@ impl Scratch {
     /// of processes that were killed are removed first.
     ///
     /// # Errors
-    /// Data if there is no lake; internal, with the path.
+    /// Data if there is no lake or it cannot be written to, with the path.
     pub fn create(lake: &Path) -> CommandResult<Self> {
         if !lake.is_dir() {
             return Err(CommandError::text(
@@ -50,7 +50,7 @@ impl Scratch {
             // Locked before it has its name: nobody takes a folder for a dead one between the two steps.
             let new = lake.join(format!(".tmp-new-audit-{pid}-{n}"));
             let path = lake.join(format!("{PREFIX}{pid}-{n}"));
-            let error = |e: io::Error| CommandError::io("create", &path, &e);
+            let error = |e: io::Error| io_error("create", &path, &e);
             n += 1;
             match fs::create_dir(&new) {
                 // Of another machine or container with this number, on the same lake.
@@ -81,10 +81,10 @@ impl Scratch {
     /// Removes a folder below it.
     ///
     /// # Errors
-    /// Internal, with the path.
+    /// Data, with the path.
     pub fn clear(&self, name: &str) -> CommandResult<()> {
         let path = self.path.join(name);
-        fs::remove_dir_all(&path).map_err(|e| CommandError::io("remove", &path, &e))
+        fs::remove_dir_all(&path).map_err(|e| io_error("remove", &path, &e))
     }
 }
 
@@ -92,6 +92,14 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed is only in the way.
         drop(fs::remove_dir_all(&self.path));
+    }
+}
+
+/// Returns the error of a step in the lake: data, as of every command that reads or writes one.
+fn io_error(step: &str, path: &Path, error: &io::Error) -> CommandError {
+    CommandError {
+        kind: ErrorKind::Data,
+        ..CommandError::io(step, path, error)
     }
 }
 
@@ -120,7 +128,7 @@ fn sweep(lake: &Path) {
 /// the product choose again.
 ///
 /// # Errors
-/// Reading errors of the lake; internal ones of the file system.
+/// Reading errors of the lake; data ones of the file system.
 pub fn pin_sources(config: &Config, lake: &Path) -> CommandResult<()> {
     let spec = BarSetSpec::of(&config.raw)?;
     let at = Lake::new(lake);
@@ -148,18 +156,18 @@ pub fn pin_sources(config: &Config, lake: &Path) -> CommandResult<()> {
 
 /// Writes another manifest in the place of one, or none if it lists nothing; the file it was linked to stays as it is.
 fn replace(path: &Path, manifest: &Manifest) -> CommandResult<()> {
-    fs::remove_file(path).map_err(|e| CommandError::io("replace", path, &e))?;
+    fs::remove_file(path).map_err(|e| io_error("replace", path, &e))?;
     if manifest.partitions.is_empty() {
         return Ok(());
     }
     let text = serde_json::to_vec_pretty(manifest).internal_error()?;
-    fs::write(path, text).map_err(|e| CommandError::io("write", path, &e))
+    fs::write(path, text).map_err(|e| io_error("write", path, &e))
 }
 
 /// Copies the partitions of a lake. Locks and temporaries stay behind.
 ///
 /// # Errors
-/// Internal, with the path.
+/// Data, with the path.
 pub fn copy_lake(from: &Path, to: &Path) -> CommandResult<()> {
     copy_parts(from, to, &PARTS)
 }
@@ -167,13 +175,13 @@ pub fn copy_lake(from: &Path, to: &Path) -> CommandResult<()> {
 /// Copies the raw partitions only: everything derived is to be built again.
 ///
 /// # Errors
-/// Internal, with the path.
+/// Data, with the path.
 pub fn copy_raw(from: &Path, to: &Path) -> CommandResult<()> {
     copy_parts(from, to, &PARTS[..1])
 }
 
 fn copy_parts(from: &Path, to: &Path, parts: &[&str]) -> CommandResult<()> {
-    fs::create_dir_all(to).map_err(|e| CommandError::io("create", to, &e))?;
+    fs::create_dir_all(to).map_err(|e| io_error("create", to, &e))?;
     for part in parts {
         let source = from.join(part);
         if source.is_dir() {
@@ -184,20 +192,20 @@ fn copy_parts(from: &Path, to: &Path, parts: &[&str]) -> CommandResult<()> {
 }
 
 fn copy_tree(from: &Path, to: &Path) -> CommandResult<()> {
-    let io_error = |step: &'static str, path: &Path| {
+    let at = |step: &'static str, path: &Path| {
         let path = path.to_owned();
-        move |error: io::Error| CommandError::io(step, &path, &error)
+        move |error: io::Error| io_error(step, &path, &error)
     };
-    fs::create_dir_all(to).map_err(io_error("create", to))?;
-    for entry in fs::read_dir(from).map_err(io_error("list", from))? {
-        let entry = entry.map_err(io_error("list", from))?;
+    fs::create_dir_all(to).map_err(at("create", to))?;
+    for entry in fs::read_dir(from).map_err(at("list", from))? {
+        let entry = entry.map_err(at("list", from))?;
         let (source, name) = (entry.path(), entry.file_name());
         let target = to.join(&name);
-        let kind = entry.file_type().map_err(io_error("look at", &source))?;
+        let kind = entry.file_type().map_err(at("look at", &source))?;
         let is_dir = if kind.is_symlink() {
             // Part of a lake may live on another disk.
             fs::metadata(&source)
-                .map_err(io_error("look at", &source))?
+                .map_err(at("look at", &source))?
                 .is_dir()
         } else {
             kind.is_dir()
@@ -207,7 +215,7 @@ fn copy_tree(from: &Path, to: &Path) -> CommandResult<()> {
         } else if is_published(&name.to_string_lossy())
             && (kind.is_symlink() || fs::hard_link(&source, &target).is_err())
         {
-            fs::copy(&source, &target).map_err(io_error("copy", &source))?;
+            fs::copy(&source, &target).map_err(at("copy", &source))?;
         }
     }
     Ok(())

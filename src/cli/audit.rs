@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, UnixMicros};
+use quant_lake::layout::Lake;
 use quant_lake::schema::Dataset;
 use quant_lake::truth::TRUTH_FILE;
 use serde::Serialize;
@@ -19,10 +20,11 @@ use crate::audit::causality::{
     AuditOptions, CausalityReport, Pipeline, Probes, audit, is_same, is_same_from,
 };
 use crate::audit::cut::Availability;
+use crate::audit::interrupted;
 use crate::audit::mutants::{Leak, Mutant};
 use crate::audit::parity::{self, ParityParams, ParityReport};
 use crate::audit::pipeline::Product;
-use crate::audit::published::{PublishedRow, check_published};
+use crate::audit::published::{Publications, PublishedRow, UntoldRow, check_published, untold};
 use crate::audit::table::Table;
 use crate::config::Config;
 use crate::error::{CommandError, CommandResult, ErrorKind};
@@ -93,6 +95,9 @@ pub(crate) struct Causality {
     /// Also audit pipelines with planted leaks: fails if one of them passes
     #[arg(long)]
     pub(crate) mutants: bool,
+    /// Accept columns in which there was nothing to compare, and days of simulated data without a truth
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
     /// Truth of a simulated archive (truth.parquet); those under LAKE/synth are taken anyway
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Vec<PathBuf>,
@@ -116,17 +121,22 @@ struct Answer {
     product: CausalityReport,
     /// Columns that had no value in any compared row: nothing is shown for them.
     never_compared: Vec<String>,
-    /// The exchange is simulated, and no truth was found to check publications against.
-    lacks_truth: bool,
     published: Vec<PublishedRow>,
+    /// Days of simulated data whose publication times nothing was found to check against.
+    without_truth: Vec<UntoldRow>,
     mutants: Vec<MutantRow>,
 }
 
 pub(crate) fn run(args: &AuditArgs, ui: Ui) -> CommandResult<ExitCode> {
-    match &args.what {
+    let done = match &args.what {
         What::Causality(args) => causality(args, ui),
         What::Parity(args) => parity(args, ui),
-    }
+    };
+    // The commands inside keep finished days when they are interrupted, and say so; an audit does not.
+    done.map_err(|error| match error.kind {
+        ErrorKind::Interrupted => interrupted(),
+        _ => error,
+    })
 }
 
 fn pool(jobs: Option<usize>) -> CommandResult<rayon::ThreadPool> {
@@ -147,15 +157,17 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
         random: args.random,
         seed: args.seed,
     };
-    let probe = |what: &'static str, pipeline: &dyn Pipeline, stop_at_first: bool| {
+    let probe = |what: &'static str, pipeline: &dyn Pipeline, leak: Option<Leak>| {
         let bar = ui.progress(0, what);
+        let world = leak.map_or_else(|| availability.clone(), |l| l.world(&availability));
         let options = AuditOptions {
-            availability: &availability,
+            availability: &world,
+            stamps_of: leak.and_then(Leak::shows_at),
             on_probe: &|done, all| {
                 bar.set_length(all);
                 bar.set_position(done);
             },
-            stop_at_first,
+            stop_at_first: leak.is_some_and(|l| l != Leak::None),
             stop: &stop,
         };
         let report = pool.install(|| audit(&config, pipeline, probes, &options));
@@ -165,19 +177,22 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
     if args.mutants && config.raw.bars.microstructure.is_none() {
         return Err(needs_microstructure());
     }
-    let published = published(args, &config, &availability)?;
+    let (published, without_truth) = published(args, &config, &availability)?;
+    for row in &without_truth {
+        ui.note(&untold_text(row));
+    }
     let product = probe(
         "causality",
         &Product {
             stop: Arc::clone(&stop),
         },
-        false,
+        None,
     )?;
     let mut mutants = Vec::new();
     if args.mutants && product.is_ok() {
         let held = held_datasets(&config)?;
         for leak in Leak::ALL {
-            let of_leak = |m: &Mutant| probe(leak.name(), m, leak != Leak::None);
+            let of_leak = |m: &Mutant| probe(leak.name(), m, Some(leak));
             mutants.push(mutant(
                 leak,
                 &held,
@@ -187,37 +202,32 @@ fn causality(args: &Causality, ui: Ui) -> CommandResult<ExitCode> {
             )?);
         }
     }
-    let never_compared = (product.comparison.non_null.iter())
-        .filter(|(_, n)| *n == 0)
-        .map(|(name, _)| name.clone())
-        .collect();
     let answer = Answer {
+        never_compared: product.empty_columns(),
         product,
-        never_compared,
-        lacks_truth: published.is_empty()
-            && (config.raw.instruments.iter()).any(|i| i.exchange.simulated),
         published,
+        without_truth,
         mutants,
     };
     ui.answer(&answer, &text(&answer))?;
-    verdict(&answer)
+    verdict(&answer, args.allow_empty)
 }
 
-/// Checks the publication times of the truths at hand.
+/// Checks the publication times of the truths at hand, and finds the days of simulated data without one.
 fn published(
     args: &Causality,
     config: &Config,
     availability: &Availability,
-) -> CommandResult<Vec<PublishedRow>> {
+) -> CommandResult<(Vec<PublishedRow>, Vec<UntoldRow>)> {
     let days: Vec<Day> = config.read_range().days().collect();
     let datasets = BarSetSpec::of(&config.raw)?.datasets();
     let read: Vec<(InstrumentKey, Dataset)> = (instrument_keys(config).into_iter())
         .flat_map(|key| datasets.iter().map(move |d| (key.clone(), *d)))
         .collect();
-    let mut out = Vec::new();
+    let mut all = Publications::default();
     for truth in truths(args, config) {
-        let rows = check_published(&truth, &days, &read, availability)?;
-        if rows.is_empty() && args.truth.contains(&truth) {
+        let found = check_published(&truth, &days, &read, availability)?;
+        if found.rows.is_empty() && args.truth.contains(&truth) {
             return Err(CommandError::text(
                 ErrorKind::Data,
                 &format!(
@@ -227,9 +237,21 @@ fn published(
             )
             .hint("give the truth.parquet of the archive the lake was made from"));
         }
-        out.extend(rows);
+        all.add(found);
     }
-    Ok(out)
+    let untold = untold(&Lake::new(&config.raw.paths.lake), &days, &read, &all)?;
+    Ok((all.rows, untold))
+}
+
+/// Says of which days nobody tells when their records were published.
+fn untold_text(row: &UntoldRow) -> String {
+    let days: Vec<String> = row.days.iter().map(ToString::to_string).collect();
+    format!(
+        "publication times not checked: {} {} of {} (no truth of the simulated archive: --truth)",
+        row.instrument,
+        row.dataset,
+        days.join(", ")
+    )
 }
 
 /// Audits one planted leak. The harness without a leak must build what the product builds.
@@ -286,7 +308,7 @@ fn availability(config: &Config) -> Availability {
 /// Returns the raw datasets the lake holds of the config's instruments.
 fn held_datasets(config: &Config) -> CommandResult<Vec<Dataset>> {
     use crate::error::Kinded as _;
-    use quant_lake::layout::{DatasetKey, Lake, PartitionSetSpec};
+    use quant_lake::layout::{DatasetKey, PartitionSetSpec};
     use quant_lake::read::PartitionSet;
     let lake = Lake::new(&config.raw.paths.lake);
     let mut held = Vec::new();
@@ -350,10 +372,8 @@ fn text(answer: &Answer) -> String {
             answer.never_compared.join(", ")
         );
     }
-    if answer.lacks_truth {
-        out.push_str(
-            "publication times not checked: no truth of the simulated archive (--truth)\n",
-        );
+    for row in &answer.without_truth {
+        _ = writeln!(out, "{}", untold_text(row));
     }
     for row in &answer.published {
         _ = writeln!(
@@ -377,7 +397,7 @@ fn text(answer: &Answer) -> String {
     out.trim_end().to_owned()
 }
 
-fn verdict(answer: &Answer) -> CommandResult<ExitCode> {
+fn verdict(answer: &Answer, allow_empty: bool) -> CommandResult<ExitCode> {
     let failed = |text: &str, hint: &str| {
         Err(CommandError::text(ErrorKind::Internal, text).hint(hint.to_owned()))
     };
@@ -413,6 +433,15 @@ fn verdict(answer: &Answer) -> CommandResult<ExitCode> {
             &format!("planted leak `{}`: {}", row.leak, row.outcome),
             "probe more rows (--every, --random), or a range in which the leaked data varies",
         );
+    }
+    if allow_empty {
+        return Ok(ExitCode::SUCCESS);
+    }
+    nothing_empty(&answer.never_compared)?;
+    if let Some(row) = answer.without_truth.first() {
+        return Err(CommandError::text(ErrorKind::Data, &untold_text(row)).hint(
+            "give the truth.parquet of every archive the lake was made from (--truth), or accept it with --allow-empty",
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -461,19 +490,21 @@ fn parity(args: &Parity, ui: Ui) -> CommandResult<ExitCode> {
         )
         .hint("ingest the range first, or set run.start and run.end to days the lake holds"));
     }
-    let empty = report.empty_columns();
-    if !empty.is_empty() && !args.allow_empty {
-        return Err(CommandError::text(
-            ErrorKind::Data,
-            &format!(
-                "nothing was compared in {} columns: {}",
-                empty.len(),
-                empty.join(", ")
-            ),
-        )
-        .hint("choose days and datasets that fill them, or accept it with --allow-empty"));
+    if !args.allow_empty {
+        nothing_empty(&report.empty_columns())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses columns in which nothing was compared: nothing is shown for them.
+fn nothing_empty(empty: &[String]) -> CommandResult<()> {
+    if empty.is_empty() {
+        return Ok(());
+    }
+    let names = empty.join(", ");
+    let text = format!("nothing was compared in {} columns: {names}", empty.len());
+    Err(CommandError::text(ErrorKind::Data, &text)
+        .hint("choose days and datasets that fill them, or accept it with --allow-empty"))
 }
 
 fn parity_text(report: &ParityReport) -> String {

@@ -13,6 +13,7 @@ use quant_core::sim::VenueParams;
 use quant_core::strategy::{BreakoutParams, EntryColumns, EntryParams, FadeParams, PullbackParams};
 use quant_core::time::MICROS_PER_MINUTE;
 use quant_core::units::Micros;
+use quant_lake::stream::EVENT_DATASETS;
 
 use super::raw::{RawConfig, RawThreshold, RawTiePolicy};
 
@@ -21,12 +22,15 @@ const ENTRY_BAR_MINUTES: i64 = 5;
 /// Windows under one day are rebuilt from one whole day before.
 const DAYS_BACK: u16 = 1;
 
-/// Returns the decision lag of a minute: the watermark, or the slowest bar source if that is later.
+/// Returns the decision lag of a minute: the watermark, or the largest lag of the events it may be made of if that is later: of the
+/// sources of bars and, with `bars.microstructure`, of quotes, books, forced orders and depth bands.
+///
+/// # Causality
+/// Which source a day reads is known when the day is over, hence the largest lag of all that it may read.
 pub fn watermark(raw: &RawConfig) -> Micros {
-    let slowest = raw
-        .bars
-        .sources
-        .iter()
+    let of_stats = raw.bars.microstructure.iter().flat_map(|_| EVENT_DATASETS);
+    let slowest = (raw.bars.sources.iter().copied())
+        .chain(of_stats)
         .filter_map(|d| raw.availability.get(d.name()))
         .map(|a| a.lag_ms)
         .max()

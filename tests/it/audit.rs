@@ -109,7 +109,7 @@ fn nothing_looks_ahead_and_every_planted_leak_is_caught() {
     let ran = audit(
         dir.path(),
         "causality",
-        "--json --every 1000 --random 1 --mutants --truth world/truth.parquet",
+        "--json --allow-empty --every 1000 --random 1 --mutants --truth world/truth.parquet",
     )
     .code(0);
     assert_eq!(lake(dir.path()), before);
@@ -120,7 +120,7 @@ fn nothing_looks_ahead_and_every_planted_leak_is_caught() {
     assert!(product["rows_touched"].as_u64().unwrap() > 1_000);
     assert!(product["comparison"]["rows"].as_u64().unwrap() > 1_440);
     let mutants = report["mutants"].as_array().unwrap();
-    assert_eq!(mutants.len(), 12);
+    assert_eq!(mutants.len(), 13);
     for row in mutants {
         let (leak, outcome) = (
             row["leak"].as_str().unwrap(),
@@ -140,6 +140,13 @@ fn nothing_looks_ahead_and_every_planted_leak_is_caught() {
         assert_eq!(row["early"], 0, "{row}");
         assert!(row["records"].as_u64().unwrap() > 0);
     }
+    assert_eq!(report["without_truth"], serde_json::json!([]));
+    let never = report["never_compared"].as_array().unwrap();
+    assert!(
+        never
+            .iter()
+            .any(|c| c == "bars sim-binance:um:BTCUSDT/liq_buy")
+    );
 
     // A lag that is too short is none of the pipeline's faults, and fails all the same.
     let early =
@@ -154,15 +161,70 @@ fn nothing_looks_ahead_and_every_planted_leak_is_caught() {
         "{ran:?}"
     );
 
-    // Without the truth nobody can know, which is said.
-    let ran = audit(dir.path(), "causality", "--every 2000 --random 0").code(0);
-    assert!(
-        ran.stdout.contains("publication times not checked"),
-        "{ran:?}"
-    );
+    // Columns without a value are a failure unless accepted, as of parity.
+    let truth = "--every 2000 --random 0 --truth world/truth.parquet";
+    audit(dir.path(), "causality", truth).code(3).says(&[
+        "nothing was compared in",
+        "liq_buy",
+        "--allow-empty",
+    ]);
     assert_eq!(lake(dir.path()), before);
 
+    late_quotes_are_waited_for(dir.path());
+    truths_that_tell_too_little(dir.path());
     parity_in_every_way(dir.path());
+}
+
+/// The lag of every event a row is made of delays the row: nothing of it looks ahead, and the rows are others.
+fn late_quotes_are_waited_for(dir: &Path) {
+    for (late, ms) in [
+        ("book_ticker", 2_000),
+        ("depth_bands", 60_000),
+        ("trades", 2_000),
+    ] {
+        let more = format!(
+            "--json --allow-empty --every 1000 --random 2 --set availability.{late}.lag_ms={ms} \
+             --truth world/truth.parquet"
+        );
+        let report = audit(dir, "causality", &more).code(0).json();
+        let product = &report["product"];
+        assert_eq!(product["comparison"]["n_differences"], 0, "{late}");
+        assert!(
+            product["comparison"]["rows"].as_u64().unwrap() > 1_000,
+            "{late}"
+        );
+    }
+}
+
+/// Days of simulated data without a truth are named, and fail unless accepted.
+fn truths_that_tell_too_little(dir: &Path) {
+    let line = format!(
+        "synth -q --days 1 --start 2024-01-01 --out one --set trades_per_day=600 --set quotes_per_day=500 \
+         --datasets {ARCHIVE}"
+    );
+    run(dir, &words(&line)).code(0);
+    let plain = "--every 2000 --random 0 --set bars.microstructure=null --set features.extra=[] \
+                 --set bars.sources=[klines_1m]";
+    for (truth, days) in [
+        ("--truth world/truth.parquet", None),
+        ("--truth one/truth.parquet", Some("2024-01-02 (")),
+        ("", Some("2024-01-01, 2024-01-02 (")),
+    ] {
+        let ran = audit(dir, "causality", &format!("{plain} {truth} --allow-empty")).code(0);
+        let Some(days) = days else {
+            assert!(!ran.stdout.contains("not checked"), "{ran:?}");
+            continue;
+        };
+        let said =
+            format!("publication times not checked: sim-binance:um:BTCUSDT klines_1m of {days}");
+        assert!(ran.stdout.contains(&said), "{ran:?}");
+    }
+    // Columns come first; without any empty one the missing truth fails by itself.
+    let ran = audit(dir, "causality", plain).code(3);
+    assert!(
+        ran.stderr.contains("nothing was compared in") || ran.stderr.contains("not checked"),
+        "{ran:?}"
+    );
 }
 
 fn parity_in_every_way(dir: &Path) {
@@ -301,7 +363,10 @@ fn signals_leave_the_lake_as_it_was() {
             .unwrap();
         assert!(kill.success());
         let ran = Ran::from_output(child.wait_with_output().unwrap());
-        ran.code(130).says(&["interrupted", "hint:"]);
+        let ran = ran
+            .code(130)
+            .says(&["interrupted", "an audit keeps nothing"]);
+        assert!(!ran.stderr.contains("finished days"), "{ran:?}");
         assert_eq!(lake(dir.path()), before, "{what}");
     }
 
@@ -323,7 +388,12 @@ fn signals_leave_the_lake_as_it_was() {
     let left = lake(dir.path());
     assert!(left.keys().any(|name| name.starts_with(".tmp-audit-")));
     run(dir.path(), &["verify", "--lake", "lake"]).code(0);
-    audit(dir.path(), "causality", "--every 2000 --random 0").code(0);
+    audit(
+        dir.path(),
+        "causality",
+        "--allow-empty --every 2000 --random 0",
+    )
+    .code(0);
     assert_eq!(lake(dir.path()), before);
 }
 
@@ -385,7 +455,8 @@ fn three_days_with_faults_and_a_kill() {
             .collect();
         assert!(empty.is_empty(), "{empty:?}");
 
-        let more = "--json --every 700 --random 3 --mutants --truth world/truth.parquet";
+        let more =
+            "--json --allow-empty --every 700 --random 3 --mutants --truth world/truth.parquet";
         let report = run(dir.path(), &args("causality", start, end, more))
             .code(0)
             .json();

@@ -20,7 +20,7 @@ use crate::read::ReadError;
 pub use chain::{ChainRule, Link, numbers_trades};
 pub use merge::{DayStream, StreamReport};
 pub use plan::{BookKind, DayPlan, StreamSets};
-pub use spec::{MicroSpec, STATE_DATASETS};
+pub use spec::{EVENT_DATASETS, MicroSpec, STATE_DATASETS};
 
 pub(crate) use columns::{ImageRows, LevelRows, empty_image};
 pub(crate) use state::{last_before, opening_sources};

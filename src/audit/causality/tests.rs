@@ -204,6 +204,7 @@ fn config(bench: &Bench) -> Config {
 
 fn run(bench: &Bench, wrong: Wrong, probes: Probes) -> CommandResult<CausalityReport> {
     let options = AuditOptions {
+        stamps_of: None,
         availability: &Availability::default(),
         on_probe: &|_, _| {},
         stop_at_first: true,
@@ -279,6 +280,7 @@ fn interrupted_between_two_probes() {
     let before = tree(bench.dir.path());
     let stop = AtomicBool::new(false);
     let options = AuditOptions {
+        stamps_of: None,
         availability: &Availability::default(),
         on_probe: &|_, _| stop.store(true, Ordering::Relaxed),
         stop_at_first: false,

@@ -187,16 +187,47 @@ fn states_come_early_by_what_is_said() {
         shifts(Leak::FundingBeforeSettlement),
         [(Dataset::Funding, -8 * 3_600 * s - s)]
     );
+    assert_eq!(shifts(Leak::FundingWithoutLag), [(Dataset::Funding, -s)]);
     for leak in Leak::ALL {
         let is_early = !shifts(leak).is_empty();
         assert_eq!(
             is_early,
             matches!(
                 leak,
-                Leak::KlineAtOpen | Leak::OpenInterestAtCreateTime | Leak::FundingBeforeSettlement
+                Leak::KlineAtOpen
+                    | Leak::OpenInterestAtCreateTime
+                    | Leak::FundingBeforeSettlement
+                    | Leak::FundingWithoutLag
             ),
             "{leak:?}"
         );
+    }
+}
+
+#[test]
+fn funding_without_its_lag_is_audited_where_it_is_told_late() {
+    let of = |lags: &[(Dataset, i64)]| Availability {
+        lag_us: lags.iter().copied().collect(),
+    };
+    let (at_stamp, late) = (
+        of(&[(Dataset::Metrics, 7)]),
+        of(&[(Dataset::Funding, 3 * M)]),
+    );
+    for leak in Leak::ALL {
+        for world in [&at_stamp, &late] {
+            let (found, expected) = (leak.world(world).lag_us, world.lag_us.clone());
+            if leak == Leak::FundingWithoutLag {
+                let told = expected.get(&Dataset::Funding).copied().unwrap_or(M);
+                assert_eq!(found[&Dataset::Funding], told);
+                assert_eq!(
+                    found.get(&Dataset::Metrics),
+                    expected.get(&Dataset::Metrics)
+                );
+            } else {
+                assert_eq!(found, expected, "{leak:?}");
+            }
+        }
+        assert_eq!(leak.shows_at().is_some(), leak == Leak::FundingWithoutLag);
     }
 }
 

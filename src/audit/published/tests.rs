@@ -1,8 +1,9 @@
 //! Publications of a simulated truth against the lags of a config.
 
 use quant_lake::truth::{RecordLog, TRUTH_FILE, TruthFile, TruthWriter};
+use quant_lake::venues::records::{FundingRow, Ts};
 
-use super::super::fixture::{M, S, at, day, instrument};
+use super::super::fixture::{M, S, at, day, instrument, mark};
 use super::*;
 
 /// A truth with metrics published 5 minutes late, marks at their end, and funding settled at its stamp, of two days each.
@@ -40,6 +41,10 @@ fn truth() -> tempfile::TempDir {
 }
 
 fn check(lags: &[(Dataset, i64)], days: &[Day]) -> Vec<PublishedRow> {
+    publications(lags, days).rows
+}
+
+fn publications(lags: &[(Dataset, i64)], days: &[Day]) -> Publications {
     let dir = truth();
     let availability = Availability {
         lag_us: lags.iter().copied().collect(),
@@ -99,4 +104,58 @@ fn a_file_that_is_none_is_refused() {
     std::fs::write(&path, "no parquet").unwrap();
     let error = check_published(&path, &[day()], &[], &Availability::default()).unwrap_err();
     assert_eq!(error.kind, crate::error::ErrorKind::Data);
+}
+
+#[test]
+fn days_that_no_truth_tells_of_are_named() {
+    use super::super::fixture::Bench;
+    let days = [day(), day().plus(1), day().plus(2)];
+    let mut bench = Bench::new();
+    bench.instrument = instrument("sim-binance");
+    for day in days {
+        let ts = day.start().0 + 8 * 60 * M;
+        bench.put(day, &[mark(ts, 1.0)]);
+        bench.put(
+            day,
+            &[FundingRow {
+                ts_event: Ts(ts),
+                rate: 1e-4,
+                interval_h: Some(8),
+                mark_price: None,
+            }],
+        );
+    }
+    let read = |exchange: &str| -> Vec<_> {
+        [Dataset::MarkKlines, Dataset::Funding, Dataset::Trades]
+            .map(|d| (instrument(exchange), d))
+            .into()
+    };
+    let named = |of: &Publications| -> Vec<(Dataset, Vec<Day>)> {
+        let found = untold(&bench.lake, &days, &read("sim-binance"), of).unwrap();
+        found.into_iter().map(|r| (r.dataset, r.days)).collect()
+    };
+    // The truth is one of two days, its funding too.
+    let third = vec![days[2]];
+    assert_eq!(
+        named(&publications(&[], &days)),
+        [
+            (Dataset::MarkKlines, third.clone()),
+            (Dataset::Funding, third)
+        ]
+    );
+    assert_eq!(
+        named(&Publications::default()),
+        [
+            (Dataset::MarkKlines, days.to_vec()),
+            (Dataset::Funding, days.to_vec())
+        ]
+    );
+    // Real data has no truth, and nobody expects one.
+    let none = untold(
+        &bench.lake,
+        &days,
+        &read("binance"),
+        &Publications::default(),
+    );
+    assert!(none.unwrap().is_empty());
 }

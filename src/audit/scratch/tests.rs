@@ -145,3 +145,12 @@ fn a_folder_on_another_disk_is_followed() {
         .join("raw/binance/um/BTCUSDT/trades/manifest.json");
     assert!(manifest.is_file());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lake_that_cannot_be_written_to_is_a_data_error() {
+    // Nobody may make a folder there, root neither.
+    let error = Scratch::create(Path::new("/proc")).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Data, "{error}");
+    assert!(error.message.contains("/proc/.tmp-audit-"), "{error}");
+}

@@ -110,3 +110,6 @@ impl BarSetSpec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,16 @@ pub const STATE_DATASETS: [Dataset; 6] = [
     Dataset::Metrics,
 ];
 
+/// Datasets of point events that statistics may read beside the sources of bars. They stand at their own time, so that a minute with
+/// one of them cannot be decided before it is known.
+pub const EVENT_DATASETS: [Dataset; 5] = [
+    Dataset::BookTicker,
+    Dataset::L2Deltas,
+    Dataset::L2Snapshots,
+    Dataset::Liquidations,
+    Dataset::DepthBands,
+];
+
 /// How the statistics of minutes are fed.
 ///
 /// # Units
@@ -34,7 +44,7 @@ pub struct MicroSpec {
     pub book: Vec<Dataset>,
     /// Age from which a touch, a book or a last trade is stale.
     pub stale_after_ms: i64,
-    /// A minute is decided this long after its close.
+    /// A minute is decided this long after its close: by then every event of it is known.
     pub watermark_ms: i64,
     /// Lag of each state dataset.
     pub lags_ms: BTreeMap<Dataset, i64>,
