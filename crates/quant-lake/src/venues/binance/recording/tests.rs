@@ -677,7 +677,10 @@ fn quotes_are_kept_as_the_venue_said_them() {
     ];
     let all = read_all(Market::Um, &told);
     let d = Dataset::BookTicker;
-    let columns = ["bid_px", "bid_qty", "ask_px", "ask_qty"].map(|name| all.column(d, name));
+    let columns = ["bid_px", "bid_qty", "ask_px", "ask_qty"].map(|name| {
+        let column = all.batch(d).column_by_name(name).unwrap();
+        column.as_primitive::<Float64Type>().values().to_vec()
+    });
     let rows: Vec<[f64; 4]> = (0..columns[0].len())
         .map(|i| columns.each_ref().map(|c| c[i]))
         .collect();

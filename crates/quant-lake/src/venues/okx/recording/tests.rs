@@ -414,6 +414,11 @@ fn best_prices() {
         let tail = BookTail::Sequence { prev: -1, seq };
         book_of(BookChannel::BboTbt, ts, Action::Snapshot, bids, asks, tail)
     };
+    let with_ask = |line: String, px: &str| {
+        let first = "\"asks\":[[\"";
+        assert!(line.contains(first), "{line}");
+        line.replace(first, &format!("\"asks\":[[\"{px}\",\"1\"],[\""))
+    };
     let without_id = line(T + 20, &BIDS[..1], &ASKS[..1], 9).replace(",\"seqId\":9", "");
     let ran = read(&[
         line(T, &BIDS[..1], &ASKS[..1], 7),
@@ -421,8 +426,8 @@ fn best_prices() {
         without_id,
         line(T + 30, &[(101.5, 1.0)], &ASKS[..1], 10),
         line(T + 40, &[], &[], 11),
-        line(T + 50, &BIDS[..1], &[(0.0, 1.0)], 12),
-        line(T + 60, &BIDS[..1], &[(101.0, -1.0)], 13),
+        with_ask(line(T + 50, &BIDS[..1], &ASKS[..1], 12), "0"),
+        with_ask(line(T + 60, &BIDS[..1], &ASKS[..1], 13), "-1"),
     ]);
     assert_eq!(
         ran.integers(q, "update_id"),
