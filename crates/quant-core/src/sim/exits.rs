@@ -1,6 +1,6 @@
 //! The exit half of the venue: what an event means for an open trade.
 
-use crate::market::{Bar, Event, Side};
+use crate::market::{Bar, Event};
 use crate::sim::books::Books;
 use crate::sim::bracket::Hit;
 use crate::sim::models::{Executable, LevelUsed, Liquidity};
