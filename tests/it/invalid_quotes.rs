@@ -68,10 +68,7 @@ fn archive(cwd: &Path, invalid: Invalid) {
         let folder = cwd.join(format!("archive/data/futures/um/daily/{kind}/BTCUSDT"));
         std::fs::create_dir_all(&folder).unwrap();
         let zip = encode::csv_zip(&format!("{name}.csv"), text.as_bytes()).unwrap();
-        let (path, name) = (
-            folder.join(format!("{name}.zip")),
-            format!("{name}.zip"),
-        );
+        let (path, name) = (folder.join(format!("{name}.zip")), format!("{name}.zip"));
         std::fs::write(checksum_path(&path), encode::checksum_line(&zip, &name)).unwrap();
         std::fs::write(path, zip).unwrap();
     }
@@ -176,11 +173,27 @@ fn nothing_runs_across_quotes_that_are_no_touch() {
         };
         let found = found.iter().find(|f| f["detector"] == detector);
         let found = found.unwrap_or_else(|| panic!("{what}: {told}"));
-        assert_eq!((&found["dataset"], &found["severity"]), (&"book_ticker".into(), &severity.into()), "{what}");
+        assert_eq!(
+            (&found["dataset"], &found["severity"]),
+            (&"book_ticker".into(), &severity.into()),
+            "{what}"
+        );
         assert_eq!(found["rows"], 50, "{what}");
 
         // A price 0 is none.
-        let seen = run(cwd, &["inspect", "--json", "lake/raw/binance/um/BTCUSDT/book_ticker"]).code(0);
-        assert!(seen.stdout.contains("60100.1") && !seen.stdout.contains("\"price\":[0"), "{what}: {}", seen.stdout);
+        let seen = run(
+            cwd,
+            &[
+                "inspect",
+                "--json",
+                "lake/raw/binance/um/BTCUSDT/book_ticker",
+            ],
+        )
+        .code(0);
+        assert!(
+            seen.stdout.contains("60100.1") && !seen.stdout.contains("\"price\":[0"),
+            "{what}: {}",
+            seen.stdout
+        );
     }
 }

@@ -25,11 +25,9 @@ impl Books {
             Event::Trade(x) => {
                 self.exit_on_price(slot, trade, event, (x.ts_event, x.price, LevelUsed::Trade))
             }
-            Event::Quote(x) => x
-                .price_for(trade.order.side.opposite())
-                .and_then(|px| {
-                    self.exit_on_price(slot, trade, event, (x.ts_event, px, LevelUsed::Quote))
-                }),
+            Event::Quote(x) => x.price_for(trade.order.side.opposite()).and_then(|px| {
+                self.exit_on_price(slot, trade, event, (x.ts_event, px, LevelUsed::Quote))
+            }),
             _ => None,
         };
         let Some(execution) = execution else {

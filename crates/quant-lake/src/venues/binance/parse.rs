@@ -582,7 +582,8 @@ impl RowFormat for BookTickerFormat {
             quote_sides::side(
                 price_or_none(fields, at, px)?,
                 not_negative(fields, at + 1, qty)?,
-                |qty, px| Ok(to_base(qty, px, self.contract_value).0),
+                qty,
+                |qty, px| to_base(qty, px, self.contract_value).0,
             )
         };
         let (bid_px, bid_qty) = level(1, "best_bid_price", "best_bid_qty")?;

@@ -285,11 +285,11 @@ impl Recording {
             };
             (ts, None, Some(true))
         };
-        let base = |qty, px| Ok(self.unit.base(qty, px));
+        let base = |qty, px| self.unit.base(qty, px);
         let (bid, qty) = (size(frame.bid, "b")?, size(frame.bid_qty, "B")?);
-        let (bid_px, bid_qty) = quote_sides::side(bid, qty, base)?;
+        let (bid_px, bid_qty) = quote_sides::side(bid, qty, "B", base)?;
         let (ask, qty) = (size(frame.ask, "a")?, size(frame.ask_qty, "A")?);
-        let (ask_px, ask_qty) = quote_sides::side(ask, qty, base)?;
+        let (ask_px, ask_qty) = quote_sides::side(ask, qty, "A", base)?;
         out.quote(BookTickerRow {
             ts_event: Ts(ts),
             ts_recv: recv.map(Ts),

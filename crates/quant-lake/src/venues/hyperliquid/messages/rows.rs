@@ -204,7 +204,7 @@ impl Rows {
         self.quotes.check(ts, cx.received, "time")?;
         let side = |level: Option<(f64, f64)>| {
             let (px, qty) = level.unwrap_or_default();
-            quote_sides::side(px, qty, |qty, _| Ok(qty))
+            quote_sides::side(px, qty, "sz", |qty, _| qty)
         };
         let (bid, ask) = need(sides, "bbo")?;
         let (bid, ask) = (side(bid)?, side(ask)?);

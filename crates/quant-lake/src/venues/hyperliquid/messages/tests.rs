@@ -213,7 +213,12 @@ fn best_prices() {
         line(&level("-1", "1"), &level("101", "2")),
         line("{}", &level("101", "2")),
     ]);
-    let of = |name| ran.column(d, name).into_iter().map(Option::unwrap).collect::<Vec<f64>>();
+    let of = |name| {
+        ran.column(d, name)
+            .into_iter()
+            .map(Option::unwrap)
+            .collect::<Vec<f64>>()
+    };
     // An empty side is price and quantity 0; bid above ask is what the venue said.
     assert_eq!(of("bid_px"), [99.0, 0.0, 102.0, 0.0, 99.0, 0.0]);
     assert_eq!(of("bid_qty"), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);

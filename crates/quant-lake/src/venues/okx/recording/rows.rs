@@ -183,7 +183,7 @@ impl LiveRows {
         self.quotes.check(ts, cx.received, "ts")?;
         let side = |level: Option<(f64, f64)>, field| {
             let (px, qty) = level.unwrap_or_default();
-            quote_sides::side(px, qty, |qty, px| base_qty(qty, px, cx.unit, field))
+            quote_sides::side(px, qty, field, |qty, px| cx.unit.base(qty, px))
         };
         let (bid, ask) = (need(bid, "bids")?, need(ask, "asks")?);
         let (bid, ask) = (side(bid, "bids")?, side(ask, "asks")?);

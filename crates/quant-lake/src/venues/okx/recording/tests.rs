@@ -433,7 +433,12 @@ fn best_prices() {
         ran.integers(q, "update_id"),
         [7, 8, (T + 20) * 1_000_000, 10, 11, 12]
     );
-    let of = |name| ran.column(q, name).into_iter().map(Option::unwrap).collect::<Vec<f64>>();
+    let of = |name| {
+        ran.column(q, name)
+            .into_iter()
+            .map(Option::unwrap)
+            .collect::<Vec<f64>>()
+    };
     // An empty side is price and quantity 0; bid above ask is what the venue said.
     let (bid, ask) = (BIDS[0].0, ASKS[0].0);
     assert_eq!(of("bid_px"), [bid, 0.0, bid, 101.5, 0.0, bid]);
