@@ -258,7 +258,7 @@ fn quotes_are_kept_as_the_venue_said_them() {
         );
         ["bid_px", "bid_qty", "ask_px", "ask_qty"].map(|name| f64_at(&b, name))
     };
-    let um = |cells| quote(Market::Um, "BTCUSDT", cells);
+    let um = |cells: &str| quote(Market::Um, "BTCUSDT", cells);
     assert_eq!(um("101.5,1,101.4,2"), [101.5, 1.0, 101.4, 2.0], "crossed");
     assert_eq!(um("101.5,1,101.5,2"), [101.5, 1.0, 101.5, 2.0], "locked");
     // An empty side: price 0, quantity 0, or both.
@@ -267,7 +267,7 @@ fn quotes_are_kept_as_the_venue_said_them() {
     }
     assert_eq!(um("0,0,0,0"), [0.0; 4]);
     // Contracts are worth 100 quote units at the price of their side, which an empty one has not.
-    let cm = |cells| quote(Market::Cm, "BTCUSD_PERP", cells);
+    let cm = |cells: &str| quote(Market::Cm, "BTCUSD_PERP", cells);
     assert_eq!(cm("40000,8,0,0"), [40_000.0, 0.02, 0.0, 0.0]);
     assert_eq!(cm("0,5,40000,8"), [0.0, 0.0, 40_000.0, 0.02]);
 }

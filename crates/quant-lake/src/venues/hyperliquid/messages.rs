@@ -23,7 +23,7 @@ use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence, Loss
 use crate::venues::capture::{Capture, Frame, Via};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::json::Json;
-use crate::venues::json_values::{level, millis, need, not_negative, positive, set, text_of};
+use crate::venues::json_values::{level, millis, need, not_negative, set, text_of};
 use crate::venues::message_order::MessageOrder;
 use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
@@ -346,7 +346,7 @@ fn read_side(json: &mut Json<'_>, out: &mut Vec<BookLevel>) -> Read<()> {
 
 /// Reads the price and size of a level.
 fn read_level(json: &mut Json<'_>) -> Read<(f64, f64)> {
-    let (px, sz) = read_side(json)?;
+    let (px, sz) = read_quoted(json)?;
     if px > 0.0 {
         Ok((px, sz))
     } else {
@@ -358,7 +358,7 @@ fn read_level(json: &mut Json<'_>) -> Read<(f64, f64)> {
 }
 
 /// As [`read_level`], of a quote, whose price may be 0.
-fn read_side(json: &mut Json<'_>) -> Read<(f64, f64)> {
+fn read_quoted(json: &mut Json<'_>) -> Read<(f64, f64)> {
     json.object()?;
     let (mut px, mut sz) = (None, None);
     while let Some(key) = json.key()? {

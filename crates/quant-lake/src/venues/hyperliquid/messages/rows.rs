@@ -2,7 +2,7 @@
 
 use quant_core::time::MICROS_PER_MINUTE;
 
-use super::{Context, HyperliquidOptions, read_side};
+use super::{Context, HyperliquidOptions, read_quoted};
 use crate::schema::Dataset;
 use crate::venues::capture::Via;
 use crate::venues::json::Json;
@@ -186,7 +186,7 @@ impl Rows {
                         if json.null() {
                             return Ok(None);
                         }
-                        read_side(&mut json).map(Some)
+                        read_quoted(&mut json).map(Some)
                     };
                     let both = (side()?, side()?);
                     while json.element()? {
