@@ -10,6 +10,7 @@ What it holds the lake to:
 - `ts_event` is T before E (Binance), cts before ts (Bybit books), T (Bybit trades), ts (OKX), time (Hyperliquid); `ts_recv` is the
   receive stamp, cut to microseconds. Rows lie in the UTC day of `ts_event`, whatever the file is called.
 - A spot bookTicker has no time: the newest E of any frame before it, `ts_inferred`. So does a snapshot without a time.
+- `book_ticker` holds every quote, crossed ones too; a side with price 0, quantity 0 or both is 0 and 0.
 - `l2_deltas`: one row per level of the snapshot and of every depth message after it that the sync rule lets through; one row where
   the book was lost: a snapshot of the best bid (else ask) without quantity, with time, receipt and last id of the message that told it.
 - Klines only when closed. Repeated rows (same dedupe key) count once.

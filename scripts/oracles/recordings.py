@@ -163,6 +163,12 @@ def crc32(levels):
     return value - 2**32 if value >= 2**31 else value
 
 
+def quoted(px, qty):
+    """One side of a quote: price 0, quantity 0 or both say that nothing rests there."""
+    px, qty = Decimal(px), Decimal(qty)
+    return (px, qty) if px and qty else (Decimal(0), Decimal(0))
+
+
 class Reader:
     """One pass over a recording: rows per dataset, and the messages of the book that the sync rule lets through."""
 
@@ -273,10 +279,8 @@ class Reader:
                         gateway,
                         inferred,
                         data["u"],
-                        Decimal(data["b"]),
-                        Decimal(data["B"]),
-                        Decimal(data["a"]),
-                        Decimal(data["A"]),
+                        *quoted(data["b"], data["B"]),
+                        *quoted(data["a"], data["A"]),
                     )
                 )
         elif kind in ("trade", "aggTrade"):

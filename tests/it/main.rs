@@ -41,6 +41,8 @@ mod gates;
 mod inspect;
 /// The offline instrument table parses, is consistent and holds what the configs name.
 mod instruments;
+/// Crossed and one-sided quotes end the touch in force.
+mod invalid_quotes;
 /// Two markets that agree up to a minute give the same decisions up to it.
 mod lookahead;
 /// Bars with microstructure: every column, lineage, the same bits again.

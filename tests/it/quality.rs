@@ -198,6 +198,7 @@ fn detectors(kind: DefectKind) -> &'static [&'static str] {
         DefectKind::FrozenBands => &["frozen_bands"],
         DefectKind::ShiftedOi => &["repeated_oi", "oi_shift"],
         DefectKind::ZeroSizeLevel => &["empty_level"],
+        DefectKind::CrossedBook => &["crossed_book"],
         // A premium has no second source: there the missing minute at the edge tells.
         DefectKind::LabelShift => &["label_shift", "missing_minutes"],
         DefectKind::UnitSwitch => &["kline_length"],
@@ -230,7 +231,7 @@ fn caught(
         DefectKind::OtherDay | DefectKind::InterleavedDays => {
             counts.filtered > 0 || counts.quarantined > 0
         }
-        DefectKind::CrossedBook | DefectKind::UnitSwitch => counts.quarantined > 0,
+        DefectKind::UnitSwitch => counts.quarantined > 0,
         _ => false,
     };
     if by_count {

@@ -22,6 +22,7 @@ pub mod okx;
 pub mod pack;
 pub mod pages;
 mod plain;
+pub(crate) mod quote_sides;
 pub mod records;
 pub(crate) mod row_values;
 pub mod rows;

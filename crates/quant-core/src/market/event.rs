@@ -64,7 +64,7 @@ pub struct Trade {
     pub n_trades: u32,
 }
 
-/// Best bid and ask.
+/// Best bid and ask, as the venue said: a crossed one has the bid above the ask, an empty side price and quantity 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quote {
     /// Venue time.
@@ -83,6 +83,20 @@ pub struct Quote {
     pub update_id: i64,
     /// The time was inferred from another message of the connection.
     pub ts_inferred: bool,
+}
+
+impl Quote {
+    /// Returns the price at which the side that takes liquidity trades: the ask for a buyer. `None` where that side is empty, and
+    /// of a crossed quote, whose price nobody would have got.
+    #[inline]
+    pub fn price_for(&self, taker: Side) -> Option<f64> {
+        let is_crossed = self.ask_px > 0.0 && self.bid_px > self.ask_px;
+        let (px, qty) = match taker {
+            Side::Buy => (self.ask_px, self.ask_qty),
+            Side::Sell => (self.bid_px, self.bid_qty),
+        };
+        (!is_crossed && px > 0.0 && qty > 0.0).then_some(px)
+    }
 }
 
 /// One price level.

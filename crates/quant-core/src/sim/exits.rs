@@ -1,6 +1,6 @@
 //! The exit half of the venue: what an event means for an open trade.
 
-use crate::market::{Bar, Event, Side};
+use crate::market::{Bar, Event};
 use crate::sim::books::Books;
 use crate::sim::bracket::Hit;
 use crate::sim::models::{Executable, LevelUsed, Liquidity};
@@ -25,14 +25,9 @@ impl Books {
             Event::Trade(x) => {
                 self.exit_on_price(slot, trade, event, (x.ts_event, x.price, LevelUsed::Trade))
             }
-            Event::Quote(x) => {
-                let px = if trade.order.side == Side::Buy {
-                    x.bid_px
-                } else {
-                    x.ask_px
-                };
+            Event::Quote(x) => x.price_for(trade.order.side.opposite()).and_then(|px| {
                 self.exit_on_price(slot, trade, event, (x.ts_event, px, LevelUsed::Quote))
-            }
+            }),
             _ => None,
         };
         let Some(execution) = execution else {

@@ -94,7 +94,8 @@ pub trait FillModel: Debug + Send {
     fn market(&self, event: &Event, arrival: UnixMicros, side: Side) -> Option<Executable>;
 }
 
-/// The first executable price at or after arrival: a quote's far side, a trade's price, or a bar's open.
+/// The first executable price at or after arrival: a quote's far side, a trade's price, or a bar's open. A quote without that side,
+/// or a crossed one, has none.
 ///
 /// A bar is delivered at its close but its open was the first price of `[ts_open, ts_close)`, so a bar counts if it
 /// *opened* at or after the arrival. A bar without volume has no executable price: its four prices repeat an older
@@ -107,14 +108,7 @@ impl FillModel for FirstExecutable {
         let (ts, px, level_used) = match event {
             Event::Bar(x) if x.volume > 0.0 => (x.ts_open, x.open, LevelUsed::BarOpen),
             Event::Trade(x) => (x.ts_event, x.price, LevelUsed::Trade),
-            Event::Quote(x) => {
-                let px = if side == Side::Buy {
-                    x.ask_px
-                } else {
-                    x.bid_px
-                };
-                (x.ts_event, px, LevelUsed::Quote)
-            }
+            Event::Quote(x) => (x.ts_event, x.price_for(side)?, LevelUsed::Quote),
             _ => return None,
         };
         (ts >= arrival && px > 0.0).then_some(Executable { ts, px, level_used })

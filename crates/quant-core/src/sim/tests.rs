@@ -428,6 +428,40 @@ fn trades_and_quotes_fill_at_the_first_one_at_or_after_arrival() {
 }
 
 #[test]
+fn quotes_nobody_could_trade_at_fill_and_end_nothing() {
+    let empty = |ts, side: Side, px| {
+        let Event::Quote(mut x) = quote(ts, px, px) else {
+            unreachable!()
+        };
+        let (gone, qty) = match side {
+            Side::Buy => (&mut x.bid_px, &mut x.bid_qty),
+            Side::Sell => (&mut x.ask_px, &mut x.ask_qty),
+        };
+        (*gone, *qty) = (0.0, 0.0);
+        Event::Quote(x)
+    };
+    let events = [
+        empty(101, Side::Sell, 100.0),
+        quote(102, 90.0, 80.0),
+        quote(103, 100.0, 100.1),
+        // Without a bid, and crossed: neither is a price at which a long leaves, be it below its stop or above its target.
+        empty(150, Side::Buy, 100.0),
+        quote(151, 90.0, 80.0),
+        quote(152, 110.0, 105.0),
+        // The bid alone is one.
+        empty(200, Side::Sell, 98.7),
+    ];
+    let mut venue = venue(free(100));
+    let reports = run(&mut venue, order(Side::Buy, 0), &events);
+    let x = closed(&reports);
+    assert_eq!((x.ts_entry, x.ts_exit), (UnixMicros(103), UnixMicros(200)));
+    near(x.px_entry, 100.1);
+    near(x.px_exit, 98.7);
+    // None of the others was a price to mark by: 50 of an empty side, 85 of a crossed quote.
+    near(x.mae, 100.1 - 98.7);
+}
+
+#[test]
 fn a_bar_that_opened_before_the_entry_does_not_judge_the_trade() {
     let mut venue = venue(free(0));
     // The minute's low of 90 came before the entry at 100.

@@ -6,7 +6,7 @@
 //! at the last close at or before the horizon, on trades and quotes at the horizon itself. From that decision on the
 //! barriers no longer stand. Order books are not walked and partial fills do not occur.
 
-use crate::market::{Event, Instrument};
+use crate::market::{Event, Instrument, Side};
 use crate::risk::BracketOrder;
 use crate::sim::account::{Account, EquityPoint};
 use crate::sim::books::Books;
@@ -162,7 +162,9 @@ impl PaperVenue {
             }
             Event::Quote(x) => {
                 books.settle(slot, x.ts_event);
-                Some(f64::midpoint(x.bid_px, x.ask_px))
+                x.price_for(Side::Buy)
+                    .zip(x.price_for(Side::Sell))
+                    .map(|(ask, bid)| f64::midpoint(bid, ask))
             }
             _ => return &books.reports,
         };

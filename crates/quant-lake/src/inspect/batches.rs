@@ -132,8 +132,13 @@ impl BatchMeter {
             _ => (column(&["price", "low"]), column(&["price", "high"])),
         };
         if let (Some(low), Some(high)) = (low, high) {
-            let low = low.iter().flatten().fold(f64::INFINITY, f64::min);
-            let high = high.iter().flatten().fold(f64::NEG_INFINITY, f64::max);
+            // The price 0 of a quote is none: that side is empty.
+            let quotes = self.dataset == Dataset::BookTicker;
+            let is_price = |px: &f64| !quotes || *px > 0.0;
+            let low = low.iter().flatten().filter(is_price);
+            let low = low.fold(f64::INFINITY, f64::min);
+            let high = high.iter().flatten().filter(is_price);
+            let high = high.fold(f64::NEG_INFINITY, f64::max);
             if low.is_finite() && high.is_finite() {
                 self.price = Some(
                     self.price

@@ -14,7 +14,7 @@ pub use archive::{
 pub use parse::{FormatError, Terms, parser};
 
 /// Version of the Binance parsers: part of the idempotence key, raised when the same bytes give other rows.
-pub const PARSER_VERSION: &str = "binance-vision-1";
+pub const PARSER_VERSION: &str = "binance-vision-2";
 
 #[cfg(test)]
 mod tests;

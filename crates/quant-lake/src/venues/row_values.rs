@@ -39,6 +39,20 @@ pub(crate) fn positive(fields: &Fields<'_>, i: usize, column: &'static str) -> R
     }
 }
 
+/// Reads the price of a side of a quote: 0 where nothing rests, else as [`positive`].
+#[inline]
+pub(crate) fn price_or_none(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {
+    let value = not_negative(fields, i, column)?;
+    if value <= MAX_POSITIVE {
+        Ok(value)
+    } else {
+        Err(RowProblem::BadSign {
+            column,
+            required: "at most 1e15",
+        })
+    }
+}
+
 /// Reads a number of at least zero.
 #[inline]
 pub(crate) fn not_negative(fields: &Fields<'_>, i: usize, column: &'static str) -> Row<f64> {

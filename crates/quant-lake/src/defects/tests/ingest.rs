@@ -196,9 +196,13 @@ fn headers_are_sniffed_and_followed_by_name() {
 }
 
 #[test]
-fn crossed_quotes_are_quarantined() {
-    for (_, quality, defect) in seen(Dataset::BookTicker, DefectKind::CrossedBook) {
-        assert_eq!(quality.quarantined, defect.places.len() as u64);
+fn crossed_and_empty_quotes_are_kept() {
+    for kind in [DefectKind::CrossedBook, DefectKind::ZeroSizeLevel] {
+        for (outcome, quality, _) in seen(Dataset::BookTicker, kind) {
+            assert_eq!(quality, Quality::default(), "{kind}");
+            let rows = split_rows(&sample(Dataset::BookTicker).2);
+            assert_eq!(outcome.counts.written, rows, "{kind}");
+        }
     }
 }
 

@@ -417,6 +417,21 @@ fn quotes_crossed_empty_frozen_and_missing() {
     rows = clean.clone();
     rows[50].1[3] = 0.0;
     assert_eq!(names(&scan_quotes(&rows)), ["empty_level"]);
+    // A side without orders, as rows hold it, is empty and not crossed.
+    rows[50].1[2] = 0.0;
+    assert_eq!(names(&scan_quotes(&rows)), ["empty_level"]);
+    // Failures from one row in a hundred on.
+    for (n, severity) in [(86, Severity::Warn), (87, Severity::Fail)] {
+        rows = clean.clone();
+        for row in &mut rows[50..50 + n] {
+            row.1.swap(0, 2);
+        }
+        let found = scan_quotes(&rows);
+        assert_eq!(
+            (names(&found), found[0].rows, found[0].severity),
+            (vec!["crossed_book"], n as u64, severity)
+        );
+    }
     rows = clean.clone();
     for i in 1_001..1_011 {
         rows[i].1 = rows[1_000].1;

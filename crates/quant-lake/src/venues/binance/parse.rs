@@ -8,11 +8,14 @@ use quant_core::time::{MICROS_PER_MINUTE, parse_naive};
 use crate::schema::Dataset;
 use crate::venues::number::{EpochUnit, parse_epoch, parse_flag};
 use crate::venues::plain::PlainLine;
+use crate::venues::quote_sides;
 use crate::venues::records::{
     AggTrade, BookTickerRow, DepthBandRow, FundingRow, IndexKline, Kline, LiquidationRow,
     MarkKline, MetricsRow, PremiumKline, TradeRow, Ts,
 };
-use crate::venues::row_values::{check_candle, count, not_negative, number, positive};
+use crate::venues::row_values::{
+    check_candle, count, not_negative, number, positive, price_or_none,
+};
 use crate::venues::rows::{Fields, Notes, ParseOptions, RowFormat, RowParser, RowProblem, boxed};
 
 /// Why there is no parser for a request.
@@ -575,11 +578,16 @@ impl RowFormat for BookTickerFormat {
     fn parse(&mut self, fields: &Fields<'_>, notes: &mut Notes) -> Row<BookTickerRow> {
         let (ts, _) = epoch(fields, 5, "transaction_time", notes)?;
         let (gateway, _) = epoch(fields, 6, "event_time", &mut Notes::default())?;
-        let bid_px = positive(fields, 1, "best_bid_price")?;
-        let ask_px = positive(fields, 3, "best_ask_price")?;
-        if bid_px > ask_px {
-            return Err(RowProblem::CrossedQuote);
-        }
+        let level = |at: usize, px, qty| {
+            quote_sides::side(
+                price_or_none(fields, at, px)?,
+                not_negative(fields, at + 1, qty)?,
+                qty,
+                |qty, px| to_base(qty, px, self.contract_value).0,
+            )
+        };
+        let (bid_px, bid_qty) = level(1, "best_bid_price", "best_bid_qty")?;
+        let (ask_px, ask_qty) = level(3, "best_ask_price", "best_ask_qty")?;
         Ok(BookTickerRow {
             late: None,
             ts_event: Ts(ts),
@@ -588,19 +596,9 @@ impl RowFormat for BookTickerFormat {
             ts_inferred: None,
             update_id: count(fields, 0, "update_id")?,
             bid_px,
-            bid_qty: to_base(
-                not_negative(fields, 2, "best_bid_qty")?,
-                bid_px,
-                self.contract_value,
-            )
-            .0,
+            bid_qty,
             ask_px,
-            ask_qty: to_base(
-                not_negative(fields, 4, "best_ask_qty")?,
-                ask_px,
-                self.contract_value,
-            )
-            .0,
+            ask_qty,
         })
     }
 }

@@ -26,13 +26,14 @@ use crate::schema::Dataset;
 use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Loss};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::number::parse_flag;
+use crate::venues::quote_sides;
 use crate::venues::records::{AggTrade, BookTickerRow, Kline, LiquidationRow, TradeRow, Ts};
 use crate::venues::row_values::check_candle;
 use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "binance-recording-4";
+pub const RECORDING_VERSION: &str = "binance-recording-5";
 
 /// Datasets a recording can fill.
 pub const RECORDED: [Dataset; 7] = [
@@ -285,11 +286,11 @@ impl Recording {
             };
             (ts, None, Some(true))
         };
-        let (bid_px, ask_px) = (positive(frame.bid, "b")?, positive(frame.ask, "a")?);
-        if bid_px > ask_px {
-            return Err(RowProblem::CrossedQuote);
-        }
-        let (bid, ask) = (size(frame.bid_qty, "B")?, size(frame.ask_qty, "A")?);
+        let base = |qty, px| self.unit.base(qty, px);
+        let (bid, qty) = (size(frame.bid, "b")?, size(frame.bid_qty, "B")?);
+        let (bid_px, bid_qty) = quote_sides::side(bid, qty, "B", base)?;
+        let (ask, qty) = (size(frame.ask, "a")?, size(frame.ask_qty, "A")?);
+        let (ask_px, ask_qty) = quote_sides::side(ask, qty, "A", base)?;
         out.quote(BookTickerRow {
             ts_event: Ts(ts),
             ts_recv: recv.map(Ts),
@@ -297,9 +298,9 @@ impl Recording {
             ts_inferred: inferred,
             update_id: digits(frame.last_id, "u")?,
             bid_px,
-            bid_qty: self.unit.base(bid, bid_px),
+            bid_qty,
             ask_px,
-            ask_qty: self.unit.base(ask, ask_px),
+            ask_qty,
             late: None,
         });
         Ok(())

@@ -248,6 +248,31 @@ fn coin_margined_quantities_become_base_units() {
 }
 
 #[test]
+fn quotes_are_kept_as_the_venue_said_them() {
+    let quote = |market, symbol, cells: &str| {
+        let b = parse(
+            Dataset::BookTicker,
+            market,
+            symbol,
+            &format!("7,{cells},1704067200000,1704067200001"),
+        );
+        ["bid_px", "bid_qty", "ask_px", "ask_qty"].map(|name| f64_at(&b, name))
+    };
+    let um = |cells: &str| quote(Market::Um, "BTCUSDT", cells);
+    assert_eq!(um("101.5,1,101.4,2"), [101.5, 1.0, 101.4, 2.0], "crossed");
+    assert_eq!(um("101.5,1,101.5,2"), [101.5, 1.0, 101.5, 2.0], "locked");
+    // An empty side: price 0, quantity 0, or both.
+    for ask in ["0.00,0.000", "102.5,0", "0,3", "-0,0"] {
+        assert_eq!(um(&format!("101.5,1,{ask}")), [101.5, 1.0, 0.0, 0.0]);
+    }
+    assert_eq!(um("0,0,0,0"), [0.0; 4]);
+    // Contracts are worth 100 quote units at the price of their side, which an empty one has not.
+    let cm = |cells: &str| quote(Market::Cm, "BTCUSD_PERP", cells);
+    assert_eq!(cm("40000,8,0,0"), [40_000.0, 0.02, 0.0, 0.0]);
+    assert_eq!(cm("0,5,40000,8"), [0.0, 0.0, 40_000.0, 0.02]);
+}
+
+#[test]
 fn paths_follow_the_venue() {
     let path = |dataset, market, symbol: &str, period| {
         archive_file(dataset, market, &symbol.parse().unwrap(), period).map(|f| f.path)

@@ -23,7 +23,7 @@ use crate::venues::book_flow::{BookFlow, BookMessage, BookOptions, Cadence, Loss
 use crate::venues::capture::{Capture, Frame, Via};
 use crate::venues::contracts::QtyUnit;
 use crate::venues::json::Json;
-use crate::venues::json_values::{level, millis, need, not_negative, positive, set, text_of};
+use crate::venues::json_values::{level, millis, need, not_negative, set, text_of};
 use crate::venues::message_order::MessageOrder;
 use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
@@ -31,7 +31,7 @@ use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 type Read<T> = Result<T, RowProblem>;
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "hyperliquid-recording-3";
+pub const RECORDING_VERSION: &str = "hyperliquid-recording-4";
 
 /// Rows older than the newest time seen minus this are late.
 const WATERMARK_US: i64 = 250_000;
@@ -346,11 +346,24 @@ fn read_side(json: &mut Json<'_>, out: &mut Vec<BookLevel>) -> Read<()> {
 
 /// Reads the price and size of a level.
 fn read_level(json: &mut Json<'_>) -> Read<(f64, f64)> {
+    let (px, sz) = read_quoted(json)?;
+    if px > 0.0 {
+        Ok((px, sz))
+    } else {
+        Err(RowProblem::BadSign {
+            column: "px",
+            required: "positive",
+        })
+    }
+}
+
+/// As [`read_level`], of a quote, whose price may be 0.
+fn read_quoted(json: &mut Json<'_>) -> Read<(f64, f64)> {
     json.object()?;
     let (mut px, mut sz) = (None, None);
     while let Some(key) = json.key()? {
         match key {
-            b"px" => set(&mut px, "px", positive(json, "px")?)?,
+            b"px" => set(&mut px, "px", not_negative(json, "px")?)?,
             b"sz" => set(&mut sz, "sz", not_negative(json, "sz")?)?,
             _ => json.skip()?,
         }

@@ -35,7 +35,7 @@ use crate::venues::rows::{ParseError, ParseOptions, RowParser, RowProblem};
 use crate::venues::tables::{MessageFormat, MessageParser, TableOptions, Tables};
 
 /// Version of this parser.
-pub const RECORDING_VERSION: &str = "okx-recording-4";
+pub const RECORDING_VERSION: &str = "okx-recording-5";
 
 /// Rows older than the newest time seen minus this are late.
 const WATERMARK_US: i64 = 250_000;

@@ -64,9 +64,6 @@ pub enum RowProblem {
     /// Open, high, low and close contradict each other.
     #[error("high below low, or open or close outside [low, high]")]
     InconsistentPrices,
-    /// Bid above ask.
-    #[error("bid above ask")]
-    CrossedQuote,
     /// The close of the interval does not lie after its open.
     #[error("close time does not lie after open time")]
     EmptyInterval,

@@ -59,7 +59,14 @@ fn values(m: &mut Maker) {
         "0", "-0", "-0.0", "\u{0663}", "1,5", "1;5", "abc", "1e", "--1", "\0", ".", "null",
         "1.5\"",
     ] {
-        m.value("price", c.price, bad, ONE_BAD);
+        // The price 0 of a quote says that its side is empty.
+        let is_empty_side = m.format == Format::UmBookTicker && ["0", "-0", "-0.0"].contains(&bad);
+        let expect = if is_empty_side { ALL } else { ONE_BAD };
+        m.value("price", c.price, bad, expect);
+    }
+    if m.format == Format::UmBookTicker {
+        m.value("crossed", c.price, "250.5", ALL);
+        m.value("quantity", c.qty, "0", ALL);
     }
     m.value(
         "price of 30 digits",

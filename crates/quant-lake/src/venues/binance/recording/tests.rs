@@ -675,15 +675,53 @@ fn bad_frames_are_refused_under_their_dataset_with_a_reason() {
 }
 
 #[test]
-fn crossed_quotes_are_refused() {
-    let quote = line(
-        0,
-        &format!(
-            r#"{{"e":"bookTicker","u":1,"s":"BTCUSDT","b":"101","B":"1","a":"100","A":"2","T":{MS},"E":{MS}}}"#
-        ),
+fn quotes_are_kept_as_the_venue_said_them() {
+    let quote = |u: i64, [b, bq, a, aq]: [&str; 4]| {
+        line(
+            u,
+            &format!(
+                r#"{{"e":"bookTicker","u":{u},"s":"BTCUSDT","b":"{b}","B":"{bq}","a":"{a}","A":"{aq}","T":{MS},"E":{MS}}}"#
+            ),
+        )
+    };
+    let read_all = |market, told: &[[&str; 4]]| {
+        let lines: Vec<String> = (1..).zip(told).map(|(u, q)| quote(u, *q)).collect();
+        read(market, &lines).unwrap()
+    };
+    let told = [
+        ["101", "1", "100", "2"],
+        ["100", "1", "0.00", "0.000"],
+        ["100", "1", "101", "0.000"],
+        ["0", "3", "101", "2"],
+        ["0.00", "0", "0.00", "0"],
+        ["100", "1", "-101", "2"],
+        ["100", "1", "101", "-2"],
+        ["100", "1", "NaN", "2"],
+        ["100", "1", "", ""],
+    ];
+    let all = read_all(Market::Um, &told);
+    let d = Dataset::BookTicker;
+    let columns = ["bid_px", "bid_qty", "ask_px", "ask_qty"].map(|name| {
+        let column = all.batch(d).column_by_name(name).unwrap();
+        column.as_primitive::<Float64Type>().values().to_vec()
+    });
+    let rows: Vec<[f64; 4]> = (0..columns[0].len())
+        .map(|i| columns.each_ref().map(|c| c[i]))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            [101.0, 1.0, 100.0, 2.0],
+            [100.0, 1.0, 0.0, 0.0],
+            [100.0, 1.0, 0.0, 0.0],
+            [0.0, 0.0, 101.0, 2.0],
+            [0.0; 4],
+        ]
     );
-    let read = read(Market::Um, &[quote]).unwrap();
-    assert_eq!(read.reasons(Dataset::BookTicker), ["bid above ask"]);
+    let reasons = all.reasons(d);
+    assert_eq!(reasons.len(), 4, "{reasons:?}");
+    assert!(reasons[0].contains("`a`: must be 0 to 1e15"), "{reasons:?}");
+    assert!(reasons[1].contains("`A`: must be 0 to 1e15"), "{reasons:?}");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use quant_core::time::MICROS_PER_MINUTE;
 
-use super::{Context, HyperliquidOptions, read_level};
+use super::{Context, HyperliquidOptions, read_quoted};
 use crate::schema::Dataset;
 use crate::venues::capture::Via;
 use crate::venues::json::Json;
 use crate::venues::json_values::{count, millis, need, not_negative, positive, set};
 use crate::venues::message_order::MessageOrder;
+use crate::venues::quote_sides;
 use crate::venues::records::{BookTickerRow, Kline, OpenInterestRow, TradeRow, Ts};
 use crate::venues::row_values::check_candle;
 use crate::venues::rows::RowProblem;
@@ -185,7 +186,7 @@ impl Rows {
                         if json.null() {
                             return Ok(None);
                         }
-                        read_level(&mut json).map(Some)
+                        read_quoted(&mut json).map(Some)
                     };
                     let both = (side()?, side()?);
                     while json.element()? {
@@ -201,22 +202,12 @@ impl Rows {
         }
         let ts = need(ts, "time")?;
         self.quotes.check(ts, cx.received, "time")?;
-        let (Some(bid), Some(ask)) = need(sides, "bbo")? else {
-            out.leave_out(Dataset::BookTicker, 1);
-            out.diagnose(Dataset::BookTicker, "one_sided_quotes", 1);
-            return Ok(());
+        let side = |level: Option<(f64, f64)>| {
+            let (px, qty) = level.unwrap_or_default();
+            quote_sides::side(px, qty, "sz", |qty, _| qty)
         };
-        for (_, qty) in [bid, ask] {
-            if qty <= 0.0 {
-                return Err(RowProblem::BadSign {
-                    column: "sz",
-                    required: "positive",
-                });
-            }
-        }
-        if bid.0 > ask.0 {
-            return Err(RowProblem::CrossedQuote);
-        }
+        let (bid, ask) = need(sides, "bbo")?;
+        let (bid, ask) = (side(bid)?, side(ask)?);
         out.quote(BookTickerRow {
             ts_event: Ts(ts),
             ts_recv: cx.received.map(Ts),

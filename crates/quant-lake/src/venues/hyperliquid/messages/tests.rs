@@ -207,10 +207,25 @@ fn best_prices() {
         line(&level("99", "1"), &level("101", "2")),
         line("null", &level("101", "2")),
         line(&level("102", "1"), &level("101", "2")),
+        line("null", "null"),
+        line(&level("99", "1"), &level("101", "0.0")),
+        line(&level("0", "1"), &level("101", "2")),
+        line(&level("-1", "1"), &level("101", "2")),
+        line("{}", &level("101", "2")),
     ]);
-    assert_eq!(ran.column(d, "bid_px"), [Some(99.0)]);
-    assert_eq!((ran.totals(d).rows, ran.totals(d).unwanted), (3, 1));
-    assert_eq!(ran.reasons(d), ["bid above ask"]);
+    let of = |name| {
+        ran.column(d, name)
+            .into_iter()
+            .map(Option::unwrap)
+            .collect::<Vec<f64>>()
+    };
+    // An empty side is price and quantity 0; bid above ask is what the venue said.
+    assert_eq!(of("bid_px"), [99.0, 0.0, 102.0, 0.0, 99.0, 0.0]);
+    assert_eq!(of("bid_qty"), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+    assert_eq!(of("ask_px"), [101.0, 101.0, 101.0, 0.0, 0.0, 101.0]);
+    assert_eq!(of("ask_qty"), [2.0, 2.0, 2.0, 0.0, 0.0, 2.0]);
+    assert_eq!((ran.totals(d).rows, ran.totals(d).unwanted), (8, 0));
+    assert_eq!(ran.reasons(d).len(), 2, "{:?}", ran.reasons(d));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::venues::capture::Via;
 use crate::venues::json::Json;
 use crate::venues::json_values::{base_qty, count, millis, need, not_negative, positive, set};
 use crate::venues::message_order::MessageOrder;
+use crate::venues::quote_sides;
 use crate::venues::records::{BookTickerRow, Kline, LiquidationRow, OpenInterestRow, TradeRow, Ts};
 use crate::venues::row_values::check_candle;
 use crate::venues::rows::RowProblem;
@@ -180,15 +181,12 @@ impl LiveRows {
         }
         let ts = need(ts, "ts")?;
         self.quotes.check(ts, cx.received, "ts")?;
-        let (Some(bid), Some(ask)) = (need(bid, "bids")?, need(ask, "asks")?) else {
-            // A book without one side has no quote.
-            out.leave_out(Dataset::BookTicker, 1);
-            out.diagnose(Dataset::BookTicker, "one_sided_quotes", 1);
-            return Ok(());
+        let side = |level: Option<(f64, f64)>, field| {
+            let (px, qty) = level.unwrap_or_default();
+            quote_sides::side(px, qty, field, |qty, px| cx.unit.base(qty, px))
         };
-        if bid.0 > ask.0 {
-            return Err(RowProblem::CrossedQuote);
-        }
+        let (bid, ask) = (need(bid, "bids")?, need(ask, "asks")?);
+        let (bid, ask) = (side(bid, "bids")?, side(ask, "asks")?);
         out.quote(BookTickerRow {
             ts_event: Ts(ts),
             ts_recv: cx.received.map(Ts),
@@ -199,9 +197,9 @@ impl LiveRows {
                 None => self.quotes.number(ts, None),
             },
             bid_px: bid.0,
-            bid_qty: base_qty(bid.1, bid.0, cx.unit, "bids")?,
+            bid_qty: bid.1,
             ask_px: ask.0,
-            ask_qty: base_qty(ask.1, ask.0, cx.unit, "asks")?,
+            ask_qty: ask.1,
             late: None,
         });
         self.quotes_via.saw(cx.conn);
@@ -397,7 +395,7 @@ fn best(json: &mut Json<'_>) -> Read<Option<(f64, f64)>> {
         inner.array()?;
         let mut cell = |column| {
             if inner.element()? {
-                positive(&mut inner, column)
+                not_negative(&mut inner, column)
             } else {
                 need(None, column)
             }

@@ -414,19 +414,39 @@ fn best_prices() {
         let tail = BookTail::Sequence { prev: -1, seq };
         book_of(BookChannel::BboTbt, ts, Action::Snapshot, bids, asks, tail)
     };
+    let with_ask = |line: String, px: &str| {
+        let first = "\"asks\":[[\"";
+        assert!(line.contains(first), "{line}");
+        line.replace(first, &format!("\"asks\":[[\"{px}\",\"1\"],[\""))
+    };
     let without_id = line(T + 20, &BIDS[..1], &ASKS[..1], 9).replace(",\"seqId\":9", "");
     let ran = read(&[
         line(T, &BIDS[..1], &ASKS[..1], 7),
         line(T + 10, &[], &ASKS[..1], 8),
         without_id,
         line(T + 30, &[(101.5, 1.0)], &ASKS[..1], 10),
+        line(T + 40, &[], &[], 11),
+        with_ask(line(T + 50, &BIDS[..1], &ASKS[..1], 12), "0"),
+        with_ask(line(T + 60, &BIDS[..1], &ASKS[..1], 13), "-1"),
     ]);
-    assert_eq!(ran.integers(q, "update_id"), [7, (T + 20) * 1_000_000]);
-    assert_eq!(ran.column(q, "bid_qty")[0], Some(0.1));
-    assert_eq!(ran.column(q, "ask_qty")[0], Some(0.3));
-    assert_eq!(ran.diagnostic(q, "one_sided_quotes"), 1);
-    assert_eq!(ran.reasons(q), ["bid above ask"]);
-    assert_eq!(ran.totals(q).rows, 4);
+    assert_eq!(
+        ran.integers(q, "update_id"),
+        [7, 8, (T + 20) * 1_000_000, 10, 11, 12]
+    );
+    let of = |name| {
+        ran.column(q, name)
+            .into_iter()
+            .map(Option::unwrap)
+            .collect::<Vec<f64>>()
+    };
+    // An empty side is price and quantity 0; bid above ask is what the venue said.
+    let (bid, ask) = (BIDS[0].0, ASKS[0].0);
+    assert_eq!(of("bid_px"), [bid, 0.0, bid, 101.5, 0.0, bid]);
+    assert_eq!(of("ask_px"), [ask, ask, ask, ask, 0.0, 0.0]);
+    assert_eq!(of("bid_qty")[..3], [0.1, 0.0, 0.1]);
+    assert_eq!(of("ask_qty"), [0.3, 0.3, 0.3, 0.3, 0.0, 0.0]);
+    assert_eq!(ran.reasons(q).len(), 1, "{:?}", ran.reasons(q));
+    assert_eq!((ran.totals(q).rows, ran.totals(q).unwanted), (7, 0));
 }
 
 fn trade(id: i64, ts: i64) -> TradeRow {
