@@ -6,6 +6,7 @@
 mod cross;
 mod error;
 mod flow;
+mod group;
 mod history;
 mod kernels;
 mod params;
@@ -23,7 +24,7 @@ pub use flow::{
 };
 pub(crate) use params::hex16;
 pub use params::{
-    FeatureDef, FeatureKind, FeatureParams, FeatureSetParams, IfMissing, ParamRules, kinds,
+    FeatureDef, FeatureKind, FeatureParams, FeatureSetParams, IfMissing, ParamRules, Part, kinds,
 };
 pub use price::{
     ActivityRatioParams, AmihudParams, AtrMinutesParams, AtrParams, CloseVolParams,
@@ -35,7 +36,7 @@ pub use price::{
     VolumeRatioParams, WickParams, YangZhangParams,
 };
 pub use set::{FeatureRow, FeatureSet};
-pub use traits::{FeatureSpec, InstrumentMinute, MinuteFrame, Replay, RowFeature};
+pub use traits::{CloseMove, FeatureSpec, InstrumentMinute, MinuteFrame, Replay, RowFeature};
 
 // The words later stages need to talk about rows: they import them from here, not from the layers below.
 pub use crate::bars::{BarN, N_STAT_COLUMNS};

@@ -30,6 +30,7 @@ fn push(health: &mut FeatureHealth, m: i64, has_row: bool, in_gap: bool, values:
     let minutes = [InstrumentMinute {
         row: has_row.then_some(row),
         bar_5m: None,
+        close_move: None,
         segment: SegmentState {
             id: 1,
             in_gap,
@@ -44,6 +45,7 @@ fn push(health: &mut FeatureHealth, m: i64, has_row: bool, in_gap: bool, values:
         minutes: &minutes,
         stats: &[f64::NAN; N_STAT_COLUMNS],
         traded_idx: 0,
+        parts: &[],
     };
     let row = FeatureRow {
         ts_open,

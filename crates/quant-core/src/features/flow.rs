@@ -1,6 +1,6 @@
 //! Features of order flow and of the book, one file each; `docs/row_features.md` defines every column.
 //!
-//! Here is only what they share: a windowed statistic with its score, and the least-squares line. Composite kinds own the kernels of the simple ones, so each definition exists once.
+//! Here is only what they share: a windowed statistic with its score, and the least-squares line. Composite kinds read the columns of the simple ones (their `parts`), so each definition exists once and is computed once.
 
 mod absorption;
 mod flow_toxicity;

@@ -1,7 +1,8 @@
 //! The days a feature set remembers: rows, the bars they complete and their statistics, and where in them a replay begins.
 
 use crate::bars::{MinuteRow, N_STAT_COLUMNS, Resampler};
-use crate::features::traits::{InstrumentMinute, MinuteFrame, Replay};
+use crate::features::kernels::returns::LastClose;
+use crate::features::traits::{CloseMove, InstrumentMinute, MinuteFrame, Replay};
 use crate::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY, UnixMicros};
 
 /// What is the same for every minute of a run.
@@ -39,6 +40,8 @@ pub(super) struct DayMinutes {
     /// Statistics of the minutes; empty while no minute of the day had any.
     stats: Vec<f64>,
     n_minutes: usize,
+    /// Of each instrument.
+    last_closes: Vec<LastClose>,
     /// The traded instrument has at least one real row.
     exists: bool,
 }
@@ -50,6 +53,7 @@ impl DayMinutes {
             minutes: Vec::new(),
             stats: Vec::new(),
             n_minutes: 0,
+            last_closes: Vec::new(),
             exists: false,
         }
     }
@@ -60,6 +64,7 @@ impl DayMinutes {
         self.minutes.clear();
         self.stats.clear();
         self.n_minutes = 0;
+        self.last_closes.clear();
         self.exists = false;
     }
 
@@ -82,12 +87,15 @@ impl DayMinutes {
         if self.minutes.is_empty() {
             self.minutes.reserve_exact(MINUTES_PER_DAY * rows.len());
         }
+        self.last_closes.resize_with(rows.len(), LastClose::new);
+        let states = resamplers.iter_mut().zip(&mut self.last_closes);
         self.minutes.extend(
             rows.iter()
-                .zip(resamplers)
-                .map(|(row, resampler)| InstrumentMinute {
+                .zip(states)
+                .map(|(row, (resampler, last_close))| InstrumentMinute {
                     row: *row,
                     bar_5m: row.as_ref().and_then(|r| resampler.push(r)),
+                    close_move: last_close.step(row.as_ref()).map(CloseMove::of),
                     segment: crate::bars::SegmentState {
                         id: 0,
                         in_gap: false,
@@ -130,6 +138,7 @@ impl DayMinutes {
                 .get(i * n_stats..(i + 1) * n_stats)
                 .unwrap_or(&run.no_stats),
             traded_idx: run.traded_idx,
+            parts: &[],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::features::{FeatureSpec, MinuteFrame, Replay, RowFeature};
+use crate::features::{FeatureSpec, InstrumentMinute, MinuteFrame, Replay, RowFeature};
 
 pub(crate) mod atr;
 pub(crate) mod day_medians;
@@ -54,8 +54,10 @@ pub(crate) trait BarKernel: fmt::Debug + Send {
 pub(crate) struct BarFeature<K> {
     spec: FeatureSpec,
     kernel: K,
-    /// What the kernel wrote when it last changed.
+    /// What the kernel wrote when it was last asked.
     held: Vec<Option<f64>>,
+    /// The kernel took a bar of a replay since.
+    is_stale: bool,
 }
 
 impl<K: BarKernel> BarFeature<K> {
@@ -64,12 +66,37 @@ impl<K: BarKernel> BarFeature<K> {
             held: vec![None; spec.columns.len()],
             spec,
             kernel,
+            is_stale: false,
         }
     }
 
     fn clear(&mut self) {
         self.kernel.clear();
         self.held.fill(None);
+        self.is_stale = false;
+    }
+
+    /// Takes the next minute outside of gaps; returns whether the kernel took a bar.
+    fn take(&mut self, minute: &InstrumentMinute) -> bool {
+        if minute.segment.started {
+            self.clear();
+        }
+        let Some(bar) = &minute.bar_5m else {
+            return false;
+        };
+        let (Some(open), Some(high), Some(low), Some(close)) =
+            (bar.open, bar.high, bar.low, bar.close)
+        else {
+            return false;
+        };
+        self.kernel.push(&PriceBar {
+            high,
+            low,
+            open,
+            close,
+            volume: bar.volume,
+        });
+        true
     }
 }
 
@@ -92,23 +119,18 @@ impl<K: BarKernel> RowFeature for BarFeature<K> {
             out.fill(None);
             return;
         }
-        if minute.segment.started {
-            self.clear();
-        }
-        if let Some(bar) = &minute.bar_5m
-            && let (Some(open), Some(high), Some(low), Some(close)) =
-                (bar.open, bar.high, bar.low, bar.close)
-        {
-            self.kernel.push(&PriceBar {
-                high,
-                low,
-                open,
-                close,
-                volume: bar.volume,
-            });
+        if self.take(minute) || self.is_stale {
             self.kernel.write(&mut self.held);
+            self.is_stale = false;
         }
         out.copy_from_slice(&self.held);
+    }
+
+    fn observe(&mut self, frame: &MinuteFrame<'_>, _sink: &mut [Option<f64>]) {
+        let minute = frame.traded();
+        if !minute.segment.in_gap {
+            self.is_stale |= self.take(minute);
+        }
     }
 }
 
@@ -118,6 +140,10 @@ pub(crate) trait MinuteKernel: fmt::Debug + Send {
     fn clear(&mut self);
     /// Takes the next minute outside of gaps, absent ones included, and writes its values; `out` is null before.
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]);
+    /// Takes the next minute of a replay outside of gaps: leaves the state of [`Self::update`], and anything in `sink`.
+    fn observe(&mut self, frame: &MinuteFrame<'_>, sink: &mut [Option<f64>]) {
+        self.update(frame, sink);
+    }
     /// Returns how many minutes, the last one included, its state depends on; `None` for all since the start. A minute
     /// whose close is compared with the one before needs that one as well.
     fn memory_minutes(&self) -> Option<u32>;
@@ -133,6 +159,16 @@ pub(crate) struct MinuteFeature<K> {
 impl<K: MinuteKernel> MinuteFeature<K> {
     pub(crate) const fn of(spec: FeatureSpec, kernel: K) -> Self {
         Self { spec, kernel }
+    }
+
+    /// Returns whether the minute is outside of gaps; a new segment clears the kernel.
+    #[inline]
+    fn is_inside(&mut self, frame: &MinuteFrame<'_>) -> bool {
+        let segment = frame.traded().segment;
+        if segment.started {
+            self.kernel.clear();
+        }
+        !segment.in_gap
     }
 }
 
@@ -153,14 +189,15 @@ impl<K: MinuteKernel> RowFeature for MinuteFeature<K> {
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         out.fill(None);
-        let minute = frame.traded();
-        if minute.segment.in_gap {
-            return;
+        if self.is_inside(frame) {
+            self.kernel.update(frame, out);
         }
-        if minute.segment.started {
-            self.kernel.clear();
+    }
+
+    fn observe(&mut self, frame: &MinuteFrame<'_>, sink: &mut [Option<f64>]) {
+        if self.is_inside(frame) {
+            self.kernel.observe(frame, sink);
         }
-        self.kernel.update(frame, out);
     }
 }
 

@@ -45,8 +45,23 @@ pub trait FeatureDef: Sized {
     fn other(&self) -> Option<u16> {
         None
     }
+    /// Returns the columns of other kinds that it reads: they come to it in `MinuteFrame::parts`, in this order.
+    ///
+    /// The kinds must have the same replay window, and `RowFeature::replay` of the reader covers what they depend on.
+    fn parts(&self) -> Vec<Part> {
+        vec![]
+    }
     /// Returns the feature; the parameters are valid.
     fn build(&self) -> Box<dyn RowFeature>;
+}
+
+/// A column of a feature that another one reads: computed once, whoever reads it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// The feature that writes it.
+    pub feature: FeatureParams,
+    /// Which of the columns of that feature.
+    pub column: usize,
 }
 
 /// Collects what is wrong with the parameters of one kind.
@@ -142,6 +157,20 @@ macro_rules! feature_kinds {
                 match self {
                     $(Self::$variant(p) => p.other()),+
                 }
+            }
+
+            /// Returns the columns of other kinds that it reads.
+            pub fn parts(&self) -> Vec<Part> {
+                match self {
+                    $(Self::$variant(p) => p.parts()),+
+                }
+            }
+
+            /// Returns how many features deep what it reads is; 0 if it reads minutes alone.
+            pub(crate) fn depth(&self) -> usize {
+                let parts = self.parts();
+                let depths = parts.iter().map(|part| 1 + part.feature.depth());
+                depths.max().unwrap_or(0)
             }
 
             /// Returns the feature.

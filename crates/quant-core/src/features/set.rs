@@ -2,15 +2,13 @@
 //!
 //! It holds no feature logic, reads no files and fills no nulls.
 
-use core::ops::Range;
 use std::collections::VecDeque;
 
 use crate::bars::{MinuteRow, Resampler, Segmenter};
-use crate::features::history::{DayMinutes, Run, replay_start};
+use crate::features::group::{Group, assign, groups_of};
+use crate::features::history::{DayMinutes, Run};
 use crate::features::params::set_id;
-use crate::features::{
-    FeatureError, FeatureSetParams, FeatureSpec, InstrumentMinute, MinuteFrame, RowFeature,
-};
+use crate::features::{FeatureError, FeatureSetParams, FeatureSpec, MinuteFrame, RowFeature};
 use crate::time::{Day, MICROS_PER_MINUTE, UnixMicros};
 
 /// Minutes of the bars that features, regime and entries run on.
@@ -25,23 +23,6 @@ pub struct FeatureRow {
     pub ts_avail: UnixMicros,
     /// One value per column; `None` where there is none, never NaN or infinity.
     pub values: Vec<Option<f64>>,
-}
-
-/// A feature and the columns it writes.
-#[derive(Debug)]
-struct Slot {
-    columns: Range<usize>,
-    feature: Box<dyn RowFeature>,
-}
-
-/// Features with the same replay window, and the segments that window implies.
-#[derive(Debug)]
-struct Group {
-    days_back: u16,
-    slots: Vec<Slot>,
-    segmenters: Vec<Segmenter>,
-    /// Enough days exist for the current day.
-    is_ready: bool,
 }
 
 /// A set of features over one universe, fed one aligned minute at a time.
@@ -71,6 +52,8 @@ pub struct FeatureSet {
     past: VecDeque<DayMinutes>,
     today: DayMinutes,
     next_open: Option<UnixMicros>,
+    /// Values of the current minute: the columns, then those that features read and nobody asked for.
+    values: Vec<Option<f64>>,
     row: FeatureRow,
     /// Segments counted from 00:00 UTC.
     segmenters: Vec<Segmenter>,
@@ -117,24 +100,7 @@ impl FeatureSet {
                 expected: "a divisor of 1440".to_owned(),
             }],
         })?;
-        let mut groups: Vec<Group> = Vec::new();
-        let mut column = 0;
-        for feature in built {
-            let spec = feature.spec();
-            let (days_back, width) = (spec.days_back, spec.columns.len());
-            let at = groups
-                .iter()
-                .position(|g| g.days_back == days_back)
-                .unwrap_or_else(|| {
-                    groups.push(Group::new(days_back));
-                    groups.len() - 1
-                });
-            groups[at].slots.push(Slot {
-                columns: column..column + width,
-                feature,
-            });
-            column += width;
-        }
+        let groups = groups_of(params, built)?;
         Ok(Self {
             id,
             row: FeatureRow {
@@ -144,6 +110,7 @@ impl FeatureSet {
             },
             columns,
             max_days_back: groups.iter().map(|g| g.days_back).max().unwrap_or(0),
+            values: vec![None; groups.iter().map(Group::end).max().unwrap_or(0)],
             groups,
             run: Run::new(params.watermark.0, traded_idx, n_instruments),
             segment_gap_minutes: params.segment_gap_minutes,
@@ -176,8 +143,8 @@ impl FeatureSet {
         let mut specs: Vec<_> = self
             .groups
             .iter()
-            .flat_map(|g| &g.slots)
-            .map(|slot| (slot.columns.start, slot.feature.spec()))
+            .flat_map(Group::specs)
+            .filter(|(first, _)| *first < self.columns.len())
             .collect();
         specs.sort_by_key(|(column, _)| *column);
         specs.into_iter().map(|(_, spec)| spec).collect()
@@ -237,20 +204,12 @@ impl FeatureSet {
         self.next_open = Some(today.next_open());
         self.row.ts_open = ts_open;
         self.row.ts_avail = ts_open.plus(MICROS_PER_MINUTE).plus(run.watermark_us);
-        self.row.values.fill(None);
         for group in self.groups.iter_mut().filter(|g| g.is_ready) {
-            assign(&mut group.segmenters, today.minute_mut(run, at));
-            let frame = today.frame(run, at);
-            for slot in &mut group.slots {
-                let out = &mut self.row.values[slot.columns.clone()];
-                slot.feature.update(&frame, out);
-            }
+            group.update(run, today, at, &mut self.values);
         }
         assign(&mut self.segmenters, today.minute_mut(run, at));
-        for value in &mut self.row.values {
-            if value.is_some_and(|v| !v.is_finite()) {
-                *value = None;
-            }
+        for (out, value) in self.row.values.iter_mut().zip(&self.values) {
+            *out = value.filter(|v| v.is_finite());
         }
         Ok(&self.row)
     }
@@ -278,10 +237,10 @@ impl FeatureSet {
             }
             _ => {}
         }
-        let odd = rows
-            .iter()
-            .enumerate()
-            .find_map(|(i, row)| row.filter(|r| r.ts_open != ts_open).map(|r| (i, r.ts_open)));
+        let odd = rows.iter().enumerate().find_map(|(i, row)| {
+            let row = row.as_ref().filter(|r| r.ts_open != ts_open)?;
+            Some((i, row.ts_open))
+        });
         match odd {
             None => Ok(()),
             Some((instrument_idx, found)) => Err(FeatureError::Misaligned {
@@ -308,7 +267,8 @@ impl FeatureSet {
         new.restart(day);
         self.today = new;
         let fresh = vec![Segmenter::new(self.segment_gap_minutes); self.run.n_instruments];
-        let mut sink = vec![None; self.columns.len()];
+        // A group that is not ready writes nothing all day.
+        self.values.fill(None);
         for group in &mut self.groups {
             group.restart(&fresh);
             let n = usize::from(group.days_back);
@@ -318,71 +278,10 @@ impl FeatureSet {
             };
             group.is_ready = self.past.iter().skip(skipped).all(DayMinutes::exists);
             if group.is_ready {
-                group.replay(&self.run, &mut self.past, skipped, &mut sink);
+                group.replay(&self.run, &mut self.past, skipped, &mut self.values);
             }
         }
         self.segmenters = fresh;
         self.resamplers = vec![self.resampler.clone(); self.run.n_instruments];
-    }
-}
-
-impl Group {
-    const fn new(days_back: u16) -> Self {
-        Self {
-            days_back,
-            slots: Vec::new(),
-            segmenters: Vec::new(),
-            is_ready: false,
-        }
-    }
-
-    fn restart(&mut self, segmenters: &[Segmenter]) {
-        segmenters.clone_into(&mut self.segmenters);
-        for slot in &mut self.slots {
-            slot.feature.reset();
-        }
-    }
-
-    /// Takes every minute of `past[skipped..]`; a feature only those its state depends on.
-    fn replay(
-        &mut self,
-        run: &Run,
-        past: &mut VecDeque<DayMinutes>,
-        skipped: usize,
-        sink: &mut [Option<f64>],
-    ) {
-        let mut waiting: Vec<(usize, &mut Slot)> = self
-            .slots
-            .iter_mut()
-            .map(|slot| {
-                let days = past.iter().skip(skipped);
-                (replay_start(days, run, slot.feature.replay()), slot)
-            })
-            .collect();
-        // The earliest last, to be taken from the end.
-        waiting.sort_by_key(|(start, _)| core::cmp::Reverse(*start));
-        let mut running: Vec<&mut Slot> = Vec::with_capacity(waiting.len());
-        let mut minute = 0;
-        for day in past.iter_mut().skip(skipped) {
-            for i in 0..day.len() {
-                assign(&mut self.segmenters, day.minute_mut(run, i));
-                while let Some((_, slot)) = waiting.pop_if(|(start, _)| *start <= minute) {
-                    running.push(slot);
-                }
-                let frame = day.frame(run, i);
-                for slot in &mut running {
-                    slot.feature
-                        .observe(&frame, &mut sink[slot.columns.clone()]);
-                }
-                minute += 1;
-            }
-        }
-    }
-}
-
-/// Gives every instrument's minute its segment.
-fn assign(segmenters: &mut [Segmenter], minutes: &mut [InstrumentMinute]) {
-    for (segmenter, minute) in segmenters.iter_mut().zip(minutes) {
-        minute.segment = segmenter.push(minute.row.as_ref());
     }
 }

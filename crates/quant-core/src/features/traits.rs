@@ -12,6 +12,15 @@ use crate::time::{Day, UnixMicros};
 
 use crate::bars::N_STAT_COLUMNS;
 
+/// The move of the close over a minute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CloseMove {
+    /// The close before the minute, of any segment since 00:00 UTC.
+    pub before: f64,
+    /// `ln(close / before)`; 0 where the minute is filled or absent.
+    pub log_return: f64,
+}
+
 /// One instrument's part of a minute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InstrumentMinute {
@@ -19,6 +28,8 @@ pub struct InstrumentMinute {
     pub row: Option<MinuteRow>,
     /// The 5-minute bar this minute completes; `None` on every other minute.
     pub bar_5m: Option<BarN>,
+    /// How the close moved; `None` before the second close of the day.
+    pub close_move: Option<CloseMove>,
     /// Where the minute stands relative to gaps.
     pub segment: SegmentState,
 }
@@ -41,6 +52,8 @@ pub struct MinuteFrame<'a> {
     pub stats: &'a [f64],
     /// Index of the traded instrument in `minutes`.
     pub traded_idx: usize,
+    /// The columns of other features that a feature reads, in the order its kind declares; empty for all others.
+    pub parts: &'a [Option<f64>],
 }
 
 impl MinuteFrame<'_> {

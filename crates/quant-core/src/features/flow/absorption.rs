@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::flow::kyle::KyleSums;
-use crate::features::flow::ofi_z::OfiScore;
-use crate::features::flow::replenishment::RefillShare;
-
+use crate::features::flow::{KyleParams, OfiZParams, ReplenishmentParams};
 use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
-use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+use crate::features::{
+    FeatureDef, FeatureParams, FeatureSpec, MinuteFrame, ParamRules, Part, RowFeature,
+};
 
 /// A score beyond this is as unusual as can be.
 const CLIP: f64 = 3.0;
@@ -49,6 +48,28 @@ impl FeatureDef for AbsorptionParams {
         self.days_back
     }
 
+    fn parts(&self) -> Vec<Part> {
+        let ofi_z = FeatureParams::OfiZ(OfiZParams {
+            minutes: self.minutes,
+            lookback: self.lookback,
+            min_valid_share: self.min_valid_share,
+            days_back: self.days_back,
+        });
+        let kyle = FeatureParams::Kyle(KyleParams {
+            minutes: self.minutes,
+            min_valid_share: self.min_valid_share,
+            days_back: self.days_back,
+        });
+        let replenishment = FeatureParams::Replenishment(ReplenishmentParams {
+            minutes: self.minutes,
+            min_valid_share: self.min_valid_share,
+            days_back: self.days_back,
+        });
+        [(ofi_z, 0), (kyle, 1), (replenishment, 0)]
+            .map(|(feature, column)| Part { feature, column })
+            .to_vec()
+    }
+
     fn build(&self) -> Box<dyn RowFeature> {
         let (n, m) = (self.minutes, self.lookback);
         let spec = FeatureSpec {
@@ -72,37 +93,26 @@ impl FeatureDef for AbsorptionParams {
             reference: "composite of Cont, Kukanov and Stoikov (2014), Kyle (1985) and Large (2007)",
             days_back: self.days_back,
         };
-        let share = self.min_valid_share;
-        Box::new(MinuteFeature::of(
-            spec,
-            Kernel {
-                ofi: OfiScore::new(n, m, share),
-                kyle: KyleSums::new(n, share),
-                refills: RefillShare::new(n, share),
-            },
-        ))
+        Box::new(MinuteFeature::of(spec, Kernel { memory: n + m - 1 }))
     }
 }
 
+/// A formula of its parts, without a state of its own.
 #[derive(Debug)]
 struct Kernel {
-    ofi: OfiScore,
-    kyle: KyleSums,
-    refills: RefillShare,
+    /// Minutes the longest of the parts depends on.
+    memory: u32,
 }
 
 impl MinuteKernel for Kernel {
-    fn clear(&mut self) {
-        self.ofi.clear();
-        self.kyle.clear();
-        self.refills.clear();
-    }
+    fn clear(&mut self) {}
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        self.ofi.push(frame);
-        let r2 = self.kyle.push(frame).and_then(|lambda| lambda.line.r2);
-        let refill = self.refills.push(frame).unwrap_or(1.0);
-        if let (Some(r2), Some(z)) = (r2, self.ofi.z()) {
+        let &[z, r2, refill] = frame.parts else {
+            return;
+        };
+        if let (Some(r2), Some(z)) = (r2, z) {
+            let refill = refill.unwrap_or(1.0);
             let a = libm::fabs(z).min(CLIP) / CLIP;
             out[0] = Some(a * (1.0 - r2) * refill);
             out[1] = Some(a * r2);
@@ -110,11 +120,6 @@ impl MinuteKernel for Kernel {
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(
-            self.ofi
-                .memory()
-                .max(self.kyle.memory())
-                .max(self.refills.memory()),
-        )
+        Some(self.memory)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bars::stat_column;
-use crate::features::flow::line::{Line, Moments};
+use crate::features::flow::line::Moments;
 
 use crate::features::kernels::rolling::sum_rows;
 use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
@@ -84,91 +84,54 @@ impl FeatureDef for KyleParams {
         };
         Box::new(MinuteFeature::of(
             spec,
-            Kernel(KyleSums::new(n, self.min_valid_share)),
+            Kernel {
+                minutes: Window::new(n),
+                min_intervals: (self.min_valid_share * PER_MINUTE * f64::from(n)).max(MIN_POINTS),
+            },
         ))
     }
 }
 
-/// The Kyle sums of the last n minutes.
 #[derive(Debug)]
-pub(super) struct KyleSums {
-    /// A minute that is not known adds zeros.
+struct Kernel {
+    /// The six sums of each minute; a minute that is not known adds zeros.
     minutes: Window<[f64; 6]>,
     min_intervals: f64,
 }
 
-/// A fitted lambda.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lambda {
-    pub(super) line: Line,
-    pub(super) t: Option<f64>,
-}
-
-impl KyleSums {
-    pub(super) fn new(minutes: u32, min_valid_share: f64) -> Self {
-        Self {
-            minutes: Window::new(minutes),
-            min_intervals: (min_valid_share * PER_MINUTE * f64::from(minutes)).max(MIN_POINTS),
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
+impl MinuteKernel for Kernel {
+    fn clear(&mut self) {
         self.minutes.clear();
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.minutes.is_full()
-    }
-
-    /// Takes the next minute and returns the line through the window.
-    pub(super) fn push(&mut self, frame: &MinuteFrame<'_>) -> Option<Lambda> {
-        let own = SUMS.map(|column| frame.stat(column));
-        let is_known = own.iter().all(Option::is_some);
-        self.minutes.push(if is_known {
-            own.map(Option::unwrap_or_default)
-        } else {
-            [0.0; 6]
-        });
-        if !self.is_full() {
-            return None;
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
+        let mut own = [0.0; 6];
+        for (sum, column) in own.iter_mut().zip(SUMS) {
+            *sum = frame.stat(column).unwrap_or(f64::NAN);
+        }
+        if own.iter().any(|sum| sum.is_nan()) {
+            own = [0.0; 6];
+        }
+        self.minutes.push(own);
+        if !self.minutes.is_full() {
+            return;
         }
         let sums = sum_rows(self.minutes.as_slice());
         let n = sums[0];
         if n < self.min_intervals {
-            return None;
+            return;
         }
         let moments = Moments::of_sums(sums);
-        let line = moments.line()?;
-        let t = line
+        let Some(line) = moments.line() else { return };
+        out[0] = Some(line.slope);
+        out[1] = line.r2;
+        out[2] = line
             .rss
             .map(|rss| line.slope / (rss / (n - 2.0) / moments.sxx).sqrt());
-        Some(Lambda { line, t })
-    }
-
-    /// Returns how many minutes its state depends on.
-    pub(super) fn memory(&self) -> u32 {
-        self.minutes.size()
-    }
-}
-
-#[derive(Debug)]
-struct Kernel(KyleSums);
-
-impl MinuteKernel for Kernel {
-    fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        if let Some(Lambda { line, t }) = self.0.push(frame) {
-            out[0] = Some(line.slope);
-            out[1] = line.r2;
-            out[2] = t;
-            out[3] = frame.stat(MID).map(|mid| line.slope * 1e10 / (mid * mid));
-        }
+        out[3] = frame.stat(MID).map(|mid| line.slope * 1e10 / (mid * mid));
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(self.0.memory())
+        Some(self.minutes.size())
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::flow::kyle::KyleSums;
-
+use crate::features::flow::KyleParams;
 use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY, Window};
-use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+use crate::features::{
+    FeatureDef, FeatureParams, FeatureSpec, MinuteFrame, ParamRules, Part, RowFeature,
+};
 
 /// Parameters of the change of Kyle's lambda.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,17 @@ impl FeatureDef for KyleSlopeParams {
         self.days_back
     }
 
+    fn parts(&self) -> Vec<Part> {
+        vec![Part {
+            feature: FeatureParams::Kyle(KyleParams {
+                minutes: self.minutes,
+                min_valid_share: self.min_valid_share,
+                days_back: self.days_back,
+            }),
+            column: 0,
+        }]
+    }
+
     fn build(&self) -> Box<dyn RowFeature> {
         let (n, k) = (self.minutes, self.lag);
         let spec = FeatureSpec {
@@ -70,7 +82,8 @@ impl FeatureDef for KyleSlopeParams {
             spec,
             Kernel {
                 lag: f64::from(k),
-                kyle: KyleSums::new(n, self.min_valid_share),
+                n_empty: n - 1,
+                n_before: 0,
                 lambdas: Window::new(k + 1),
             },
         ))
@@ -80,21 +93,25 @@ impl FeatureDef for KyleSlopeParams {
 #[derive(Debug)]
 struct Kernel {
     lag: f64,
-    kyle: KyleSums,
+    /// Minutes without a lambda that a segment begins with, and how many of them were seen.
+    n_empty: u32,
+    n_before: u32,
     lambdas: Window<Option<f64>>,
 }
 
 impl MinuteKernel for Kernel {
     fn clear(&mut self) {
-        self.kyle.clear();
+        self.n_before = 0;
         self.lambdas.clear();
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        let lambda = self.kyle.push(frame).map(|l| l.line.slope);
-        if self.kyle.is_full() {
-            self.lambdas.push(lambda);
+        let &[lambda] = frame.parts else { return };
+        if self.n_before < self.n_empty {
+            self.n_before += 1;
+            return;
         }
+        self.lambdas.push(lambda);
         if !self.lambdas.is_full() {
             return;
         }
@@ -106,6 +123,6 @@ impl MinuteKernel for Kernel {
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(self.kyle.memory() + self.lambdas.size() - 1)
+        Some(self.n_empty + self.lambdas.size())
     }
 }

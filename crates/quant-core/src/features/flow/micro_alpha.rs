@@ -2,15 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::flow::finite;
-use crate::features::flow::obi::ObiScore;
-use crate::features::flow::ofi_weighted::WeightedScore;
-use crate::features::flow::ofi_z::OfiScore;
-use crate::features::flow::tfi::TfiSums;
-use crate::features::flow::wmid_dev::WmidScore;
+use crate::features::flow::{
+    ObiParams, OfiWeightedParams, OfiZParams, TfiParams, WmidDevParams, finite,
+};
 use crate::features::kernels::rolling::RollingZ;
 use crate::features::kernels::{MinuteFeature, MinuteKernel, ROW_CAUSALITY};
-use crate::features::{FeatureDef, FeatureSpec, MinuteFrame, ParamRules, RowFeature};
+use crate::features::{
+    FeatureDef, FeatureParams, FeatureSpec, MinuteFrame, ParamRules, Part, RowFeature,
+};
 
 /// One score may not outweigh the others.
 const CLIP: f64 = 3.0;
@@ -52,6 +51,42 @@ impl FeatureDef for MicroAlphaParams {
         self.days_back
     }
 
+    fn parts(&self) -> Vec<Part> {
+        let Self {
+            minutes,
+            lookback,
+            min_valid_share,
+            days_back,
+        } = *self;
+        let weighted = FeatureParams::OfiWeighted(OfiWeightedParams {
+            minutes,
+            lookback,
+            min_valid_share,
+            days_back,
+        });
+        let ofi = FeatureParams::OfiZ(OfiZParams {
+            minutes,
+            lookback,
+            min_valid_share,
+            days_back,
+        });
+        let obi = FeatureParams::Obi(ObiParams {
+            minutes,
+            lookback,
+            min_valid_share,
+            days_back,
+        });
+        let tfi = FeatureParams::Tfi(TfiParams { minutes, days_back });
+        let wmid = FeatureParams::WmidDev(WmidDevParams {
+            lookback,
+            min_valid_share,
+            days_back,
+        });
+        [(weighted, 1), (ofi, 0), (obi, 1), (tfi, 0), (wmid, 1)]
+            .map(|(feature, column)| Part { feature, column })
+            .to_vec()
+    }
+
     fn build(&self) -> Box<dyn RowFeature> {
         let (n, m) = (self.minutes, self.lookback);
         let spec = FeatureSpec {
@@ -78,16 +113,12 @@ impl FeatureDef for MicroAlphaParams {
             reference: "composite of the kinds named",
             days_back: self.days_back,
         };
-        let share = self.min_valid_share;
         Box::new(MinuteFeature::of(
             spec,
             Kernel {
-                weighted: WeightedScore::new(n, m, share),
-                ofi: OfiScore::new(n, m, share),
-                obi: ObiScore::new(n, m, share),
-                tfi: TfiSums::new(n),
-                tfi_score: RollingZ::new(m, share),
-                wmid: WmidScore::new(m, share),
+                n_empty: n - 1,
+                n_before: 0,
+                tfi: RollingZ::new(m, self.min_valid_share),
             },
         ))
     }
@@ -95,42 +126,35 @@ impl FeatureDef for MicroAlphaParams {
 
 #[derive(Debug)]
 struct Kernel {
-    weighted: WeightedScore,
-    ofi: OfiScore,
-    obi: ObiScore,
-    tfi: TfiSums,
-    tfi_score: RollingZ,
-    wmid: WmidScore,
+    /// Minutes without trade flow that a segment begins with, and how many of them were seen.
+    n_empty: u32,
+    n_before: u32,
+    /// The score of the trade flow, which is no column.
+    tfi: RollingZ,
 }
 
 impl Kernel {
-    fn trade_flow(&mut self, frame: &MinuteFrame<'_>) -> Option<f64> {
-        let tfi = self.tfi.push(frame);
-        if self.tfi.is_full() {
-            self.tfi_score.push(tfi);
+    fn trade_flow(&mut self, tfi: Option<f64>) -> Option<f64> {
+        if self.n_before < self.n_empty {
+            self.n_before += 1;
+            return None;
         }
-        finite(self.tfi_score.z())
+        self.tfi.push(tfi);
+        finite(self.tfi.z())
     }
 }
 
 impl MinuteKernel for Kernel {
     fn clear(&mut self) {
-        self.weighted.clear();
-        self.ofi.clear();
-        self.obi.clear();
+        self.n_before = 0;
         self.tfi.clear();
-        self.tfi_score.clear();
-        self.wmid.clear();
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        self.ofi.push(frame);
-        let parts = [
-            self.weighted.push(frame).1.or_else(|| self.ofi.z()),
-            self.obi.push(frame).1,
-            self.trade_flow(frame),
-            self.wmid.push(frame).1,
-        ];
+        let &[weighted, ofi, obi, tfi, wmid] = frame.parts else {
+            return;
+        };
+        let parts = [weighted.or(ofi), obi, self.trade_flow(tfi), wmid];
         let (mut sum, mut count) = (0.0, 0.0);
         for z in parts.into_iter().flatten() {
             sum += z.clamp(-CLIP, CLIP);
@@ -143,17 +167,6 @@ impl MinuteKernel for Kernel {
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(
-            [
-                self.weighted.memory(),
-                self.ofi.memory(),
-                self.obi.memory(),
-                self.tfi.memory() + self.tfi_score.size() - 1,
-                self.wmid.memory(),
-            ]
-            .into_iter()
-            .max()
-            .unwrap_or(0),
-        )
+        Some(self.n_empty + self.tfi.size())
     }
 }

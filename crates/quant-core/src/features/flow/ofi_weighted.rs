@@ -71,46 +71,26 @@ impl FeatureDef for OfiWeightedParams {
         };
         Box::new(MinuteFeature::of(
             spec,
-            WeightedScore::new(n, m, self.min_valid_share),
+            Kernel(Scored::new(Of::Sum, n, m, self.min_valid_share)),
         ))
     }
 }
 
 /// Scores the n-minute sum of `ofi_weighted`.
 #[derive(Debug)]
-pub(super) struct WeightedScore(Scored);
+struct Kernel(Scored);
 
-impl WeightedScore {
-    pub(super) fn new(minutes: u32, lookback: u32, min_valid_share: f64) -> Self {
-        Self(Scored::new(Of::Sum, minutes, lookback, min_valid_share))
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// Takes the next minute and returns the value of the window and its z.
-    pub(super) fn push(&mut self, frame: &MinuteFrame<'_>) -> (Option<f64>, Option<f64>) {
-        let value = self.0.push(frame.stat(OFI_WEIGHTED));
-        (value, self.0.z())
-    }
-
-    /// Returns how many minutes its state depends on.
-    pub(super) fn memory(&self) -> u32 {
-        self.0.memory()
-    }
-}
-
-impl MinuteKernel for WeightedScore {
+impl MinuteKernel for Kernel {
     fn clear(&mut self) {
         self.0.clear();
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        (out[0], out[1]) = self.push(frame);
+        out[0] = self.0.push(frame.stat(OFI_WEIGHTED));
+        out[1] = self.0.z();
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(self.memory())
+        Some(self.0.memory())
     }
 }

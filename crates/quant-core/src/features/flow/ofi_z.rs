@@ -66,61 +66,27 @@ impl FeatureDef for OfiZParams {
         };
         Box::new(MinuteFeature::of(
             spec,
-            OfiScore::with_mad(n, m, self.min_valid_share),
+            Kernel(Scored::with_mad(Of::Sum, n, m, self.min_valid_share)),
         ))
     }
 }
 
 /// Scores the n-minute sum of `ofi`.
 #[derive(Debug)]
-pub(super) struct OfiScore(Scored);
+struct Kernel(Scored);
 
-impl OfiScore {
-    pub(super) fn new(minutes: u32, lookback: u32, min_valid_share: f64) -> Self {
-        Self(Scored::new(Of::Sum, minutes, lookback, min_valid_share))
-    }
-
-    fn with_mad(minutes: u32, lookback: u32, min_valid_share: f64) -> Self {
-        Self(Scored::with_mad(
-            Of::Sum,
-            minutes,
-            lookback,
-            min_valid_share,
-        ))
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// Takes the next minute.
-    pub(super) fn push(&mut self, frame: &MinuteFrame<'_>) {
-        self.0.push(frame.stat(OFI));
-    }
-
-    /// Returns z of the last minute.
-    pub(super) fn z(&self) -> Option<f64> {
-        self.0.z()
-    }
-
-    /// Returns how many minutes its state depends on.
-    pub(super) fn memory(&self) -> u32 {
-        self.0.memory()
-    }
-}
-
-impl MinuteKernel for OfiScore {
+impl MinuteKernel for Kernel {
     fn clear(&mut self) {
         self.0.clear();
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        self.push(frame);
-        out[0] = self.z();
+        self.0.push(frame.stat(OFI));
+        out[0] = self.0.z();
         out[1] = self.0.zmad();
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(self.memory())
+        Some(self.0.memory())
     }
 }

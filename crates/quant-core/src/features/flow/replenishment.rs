@@ -80,7 +80,7 @@ impl FeatureDef for ReplenishmentParams {
         Box::new(MinuteFeature::of(
             spec,
             Kernel {
-                refills: RefillShare::new(n, self.min_valid_share),
+                refills: pair(),
                 secs: pair(),
                 cancel_bid: pair(),
                 cancel_ask: pair(),
@@ -118,34 +118,9 @@ impl Pair {
     }
 }
 
-/// Refills per depletion.
-#[derive(Debug)]
-pub(super) struct RefillShare(Pair);
-
-impl RefillShare {
-    pub(super) fn new(minutes: u32, min_valid_share: f64) -> Self {
-        Self(Pair::new(minutes, min_valid_share))
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(super) fn push(&mut self, frame: &MinuteFrame<'_>) -> Option<f64> {
-        let own = frame.stat(REFILLS).zip(frame.stat(DEPLETIONS));
-        let (refills, depletions) = self.0.push(own)?;
-        ratio(refills, depletions)
-    }
-
-    /// Returns how many minutes its state depends on.
-    pub(super) fn memory(&self) -> u32 {
-        self.0.a.size()
-    }
-}
-
 #[derive(Debug)]
 struct Kernel {
-    refills: RefillShare,
+    refills: Pair,
     secs: Pair,
     cancel_bid: Pair,
     cancel_ask: Pair,
@@ -171,7 +146,10 @@ impl MinuteKernel for Kernel {
         let cancelled = |sums: Option<(f64, f64)>| {
             sums.and_then(|(removed, traded)| ratio((removed - traded).max(0.0), removed))
         };
-        out[0] = self.refills.push(frame);
+        let refills = self
+            .refills
+            .push(frame.stat(REFILLS).zip(frame.stat(DEPLETIONS)));
+        out[0] = refills.and_then(|(refills, depletions)| ratio(refills, depletions));
         let secs = self.secs.push(frame.stat(SECS).zip(frame.stat(REFILLS)));
         out[1] = secs.and_then(|(secs, refills)| ratio(secs, refills));
         out[2] = cancelled(self.cancel_bid.push(frame.stat(REMOVED_BID).zip(sold)));
@@ -183,6 +161,6 @@ impl MinuteKernel for Kernel {
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(self.refills.memory())
+        Some(self.refills.a.size())
     }
 }

@@ -95,6 +95,17 @@ struct Kernel {
 }
 
 impl Kernel {
+    /// Takes the next minute and returns the value of the last ones.
+    fn step(&mut self, frame: &MinuteFrame<'_>) -> Option<f64> {
+        self.minute += 1;
+        if let Some((buckets, imbalance)) = frame.stat(BUCKETS).zip(frame.stat(IMBALANCE))
+            && buckets > 0.0
+        {
+            self.closed.push((self.minute, buckets, imbalance));
+        }
+        self.vpin()
+    }
+
     fn vpin(&self) -> Option<f64> {
         let closed = self.closed.as_slice();
         let mut buckets = 0.0;
@@ -121,15 +132,14 @@ impl MinuteKernel for Kernel {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        self.minute += 1;
-        if let Some((buckets, imbalance)) = frame.stat(BUCKETS).zip(frame.stat(IMBALANCE))
-            && buckets > 0.0
-        {
-            self.closed.push((self.minute, buckets, imbalance));
-        }
-        out[0] = self.vpin();
+        out[0] = self.step(frame);
         self.rank.push(out[0]);
         out[1] = self.rank.rank_of_last();
+    }
+
+    fn observe(&mut self, frame: &MinuteFrame<'_>, _sink: &mut [Option<f64>]) {
+        let vpin = self.step(frame);
+        self.rank.observe(vpin);
     }
 
     fn memory_minutes(&self) -> Option<u32> {

@@ -92,7 +92,7 @@ struct Kernel {
 impl Kernel {
     /// Returns the share of the current minute's volume on its heavier side less that on the other.
     fn split(&mut self, frame: &MinuteFrame<'_>) -> Option<f64> {
-        let (before, close) = self.closes.step(frame.traded())?;
+        let (before, close) = self.closes.step(frame.traded().row.as_ref())?;
         let change = close - before;
         self.changes.push(Some(change));
         let (_, s) = self.changes.mean_std()?;

@@ -65,51 +65,32 @@ impl FeatureDef for WmidDevParams {
         };
         Box::new(MinuteFeature::of(
             spec,
-            WmidScore::new(m, self.min_valid_share),
+            Kernel(RollingZ::with_mad(m, self.min_valid_share)),
         ))
     }
 }
 
 /// Scores the distance of the size-weighted mid from the close.
 #[derive(Debug)]
-pub(super) struct WmidScore(RollingZ);
+struct Kernel(RollingZ);
 
-impl WmidScore {
-    pub(super) fn new(lookback: u32, min_valid_share: f64) -> Self {
-        Self(RollingZ::with_mad(lookback, min_valid_share))
-    }
-
-    pub(super) fn clear(&mut self) {
+impl MinuteKernel for Kernel {
+    fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Takes the next minute and returns the distance and its score.
-    pub(super) fn push(&mut self, frame: &MinuteFrame<'_>) -> (Option<f64>, Option<f64>) {
+    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
         let close = frame.traded().row.and_then(|r| r.close);
         let dev = frame
             .stat(WMID)
             .zip(close)
             .map(|(wmid, close)| (wmid - close) / close * 1e4);
         self.0.push(dev);
-        (dev, finite(self.0.zmad()))
-    }
-
-    /// Returns how many minutes its state depends on.
-    pub(super) fn memory(&self) -> u32 {
-        self.0.size()
-    }
-}
-
-impl MinuteKernel for WmidScore {
-    fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        (out[0], out[1]) = self.push(frame);
+        out[0] = dev;
+        out[1] = finite(self.0.zmad());
     }
 
     fn memory_minutes(&self) -> Option<u32> {
-        Some(self.memory())
+        Some(self.0.size())
     }
 }

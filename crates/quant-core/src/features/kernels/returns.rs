@@ -1,10 +1,11 @@
 //! One-minute log returns of the traded instrument, and their realised volatility.
 
+use crate::bars::MinuteRow;
 use crate::features::kernels::Window;
-use crate::features::{InstrumentMinute, MinuteFrame, Replay};
+use crate::features::{CloseMove, InstrumentMinute, MinuteFrame, Replay};
 
 /// The close before the current minute, within one segment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LastClose(Option<f64>);
 
 impl LastClose {
@@ -20,8 +21,7 @@ impl LastClose {
     ///
     /// A filled or absent minute moves nothing: it has the close before it.
     #[inline]
-    pub(crate) fn step(&mut self, minute: &InstrumentMinute) -> Option<(f64, f64)> {
-        let row = minute.row.as_ref();
+    pub(crate) fn step(&mut self, row: Option<&MinuteRow>) -> Option<(f64, f64)> {
         let own = row.and_then(|r| r.close);
         let close = if row.is_some_and(|r| !r.is_filled) {
             own.or(self.0)
@@ -35,8 +35,25 @@ impl LastClose {
     /// Takes the next minute and returns its log return: 0 for a filled or absent minute, `None` before a second close.
     #[inline]
     pub(crate) fn push(&mut self, minute: &InstrumentMinute) -> Option<f64> {
-        self.step(minute)
-            .map(|(before, close)| libm::log(close / before))
+        let (before, close) = self.step(minute.row.as_ref())?;
+        // From the same close before, the minute moved as it did for all: the logarithm was taken once.
+        let shared = minute
+            .close_move
+            .filter(|m| m.before.to_bits() == before.to_bits());
+        Some(shared.map_or_else(
+            || CloseMove::of((before, close)).log_return,
+            |m| m.log_return,
+        ))
+    }
+}
+
+impl CloseMove {
+    /// Returns the move from the close before to that of the minute.
+    pub(in crate::features) fn of((before, close): (f64, f64)) -> Self {
+        Self {
+            before,
+            log_return: libm::log(close / before),
+        }
     }
 }
 

@@ -258,6 +258,8 @@ pub(crate) struct SortedWindow {
     values: Window<f64>,
     /// The known ones in total order.
     sorted: Vec<f64>,
+    /// Values were taken without putting them in order.
+    is_stale: bool,
     min_known: usize,
 }
 
@@ -266,6 +268,7 @@ impl SortedWindow {
         Self {
             values: Window::new(n),
             sorted: Vec::with_capacity(n as usize + 1),
+            is_stale: false,
             min_known: min_count(min_valid_share, n) as usize,
         }
     }
@@ -273,12 +276,30 @@ impl SortedWindow {
     pub(crate) fn clear(&mut self) {
         self.values.clear();
         self.sorted.clear();
+        self.is_stale = false;
+    }
+
+    /// Takes the value of the next minute of a replay: nothing is put in order before somebody asks.
+    pub(crate) fn observe(&mut self, value: Option<f64>) {
+        self.values.push(rankable(value));
+        self.is_stale = true;
+    }
+
+    /// Puts what was observed in order.
+    fn sort(&mut self) {
+        self.sorted.clear();
+        let known = self.values.iter().filter(|v| !v.is_nan());
+        self.sorted.extend(known);
+        self.sorted.sort_unstable_by(f64::total_cmp);
+        self.is_stale = false;
     }
 
     /// Takes the value of the next minute.
     pub(crate) fn push(&mut self, value: Option<f64>) {
-        // Adding 0 turns -0 into 0: they are equal, and so they rank.
-        let value = value.filter(|v| v.is_finite()).unwrap_or(f64::NAN) + 0.0;
+        if self.is_stale {
+            self.sort();
+        }
+        let value = rankable(value);
         let gone = self.values.push(value).filter(|v| !v.is_nan());
         let from = gone.map(|gone| self.n_below(gone));
         if value.is_nan() {
@@ -367,6 +388,11 @@ impl SortedWindow {
     pub(crate) fn size(&self) -> u32 {
         self.values.size()
     }
+}
+
+/// Returns the value as it ranks: NaN for unknown, and 0 for -0, which is equal to it.
+fn rankable(value: Option<f64>) -> f64 {
+    value.filter(|v| v.is_finite()).unwrap_or(f64::NAN) + 0.0
 }
 
 #[cfg(test)]

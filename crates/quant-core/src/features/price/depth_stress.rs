@@ -100,7 +100,15 @@ impl RowFeature for DepthStress {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        out[0] = None;
+        self.observe(frame, out);
+        out[0] = match (self.window.mean(), self.days.baseline()) {
+            _ if frame.traded().segment.in_gap => None,
+            (Some(mean), Some(usual)) if mean > 0.0 => Some(usual / mean),
+            _ => None,
+        };
+    }
+
+    fn observe(&mut self, frame: &MinuteFrame<'_>, _sink: &mut [Option<f64>]) {
         let value = frame
             .stat(DEPTH_BID_TW)
             .zip(frame.stat(DEPTH_ASK_TW))
@@ -116,9 +124,5 @@ impl RowFeature for DepthStress {
             self.window.clear();
         }
         self.window.push(value);
-        out[0] = match (self.window.mean(), self.days.baseline()) {
-            (Some(mean), Some(usual)) if mean > 0.0 => Some(usual / mean),
-            _ => None,
-        };
     }
 }

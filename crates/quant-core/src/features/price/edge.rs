@@ -104,14 +104,18 @@ impl Pair {
 /// Returns the unsigned spread, or none where the published code gives NaN.
 fn spread(pairs: &[Pair]) -> Option<f64> {
     let n = pairs.len() as f64;
-    let mean = |f: &dyn Fn(&Pair) -> f64| pairs.iter().map(f).sum::<f64>() / n;
-    let moving = mean(&|p| p.tau);
-    let (open_off, close_off) = (mean(&|p| p.open_off), mean(&|p| p.close_off));
+    // Sums begin with -0, as those of iterators do; side by side, one need not wait for the other.
+    let sums = pairs.iter().fold([-0.0; 6], |sums, p| {
+        let [r1, _, r3, _, r5] = p.r;
+        let terms = [p.tau, p.open_off, p.close_off, r1, r3, r5];
+        core::array::from_fn(|i| sums[i] + terms[i])
+    });
+    let [moving, open_off, close_off, m1, m3, m5] = sums.map(|sum: f64| sum / n);
     if moving * n < 1.5 || open_off <= 0.0 || close_off <= 0.0 {
         return None;
     }
     let (open_scale, close_scale) = (-4.0 / open_off, -4.0 / close_off);
-    let [m1, m3, m5] = [0, 2, 4].map(|i| mean(&|p| p.r[i]) / moving);
+    let [m1, m3, m5] = [m1, m3, m5].map(|mean| mean / moving);
     let x = |p: &Pair| {
         let [r1, r2, r3, r4, r5] = p.r;
         let (d1, d3, d5) = (r1 - m1 * p.tau, r3 - m3 * p.tau, r5 - m5 * p.tau);

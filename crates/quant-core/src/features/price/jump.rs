@@ -78,9 +78,12 @@ impl MinuteKernel for JumpKernel {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        let sums = [RV_N, RV_ZERO, RV, RV_BIPOWER, RV_MED, RV_MIN];
-        self.minutes
-            .push(sums.map(|column| frame.stat(column).unwrap_or(0.0)));
+        let columns = [RV_N, RV_ZERO, RV, RV_BIPOWER, RV_MED, RV_MIN];
+        let mut sums = [0.0; 6];
+        for (sum, column) in sums.iter_mut().zip(columns) {
+            *sum = frame.stat(column).unwrap_or(0.0);
+        }
+        self.minutes.push(sums);
         if !self.minutes.is_full() {
             return;
         }

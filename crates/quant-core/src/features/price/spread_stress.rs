@@ -99,7 +99,15 @@ impl RowFeature for SpreadStress {
     }
 
     fn update(&mut self, frame: &MinuteFrame<'_>, out: &mut [Option<f64>]) {
-        out[0] = None;
+        self.observe(frame, out);
+        out[0] = match (self.window.mean(), self.days.baseline()) {
+            _ if frame.traded().segment.in_gap => None,
+            (Some(mean), Some(usual)) => Some(mean / usual),
+            _ => None,
+        };
+    }
+
+    fn observe(&mut self, frame: &MinuteFrame<'_>, _sink: &mut [Option<f64>]) {
         let value = frame.stat(SPREAD_BPS_TW);
         // What is usual does not depend on whether anybody traded: gaps belong to their day.
         self.days.start_minute(frame.day());
@@ -112,9 +120,5 @@ impl RowFeature for SpreadStress {
             self.window.clear();
         }
         self.window.push(value);
-        out[0] = match (self.window.mean(), self.days.baseline()) {
-            (Some(mean), Some(usual)) => Some(mean / usual),
-            _ => None,
-        };
     }
 }

@@ -122,10 +122,11 @@ fn stats(m: usize, row: Option<&MinuteRow>) -> Vec<f64> {
 /// The values of every day from the third on, one row of bits per minute, with what `declared` makes of each declaration.
 fn values(
     seed: u64,
+    features: &[FeatureParams],
     is_full: bool,
     declared: impl Fn(Replay) -> Replay,
 ) -> (FeatureSet, Vec<Vec<Option<u64>>>) {
-    let params = params(two_days());
+    let params = params(features.to_vec());
     let built = params.build(2, 0).unwrap();
     let built = built
         .into_iter()
@@ -168,37 +169,103 @@ fn differing(a: &[Vec<Option<u64>>], b: &[Vec<Option<u64>>]) -> Vec<usize> {
         .collect()
 }
 
-#[test]
-fn a_declared_replay_gives_the_bits_of_the_full_one_and_a_shorter_one_does_not() {
-    let (set, full) = values(3, true, |_| Replay::All);
-    let (_, declared) = values(3, false, |replay| replay);
-    let names = |columns: Vec<usize>| -> Vec<String> {
-        columns.iter().map(|i| set.columns()[*i].clone()).collect()
-    };
-    assert_eq!(names(differing(&full, &declared)), Vec::<String>::new());
+/// The kinds in sets in which each one's own declaration can be told: a reader would lengthen the replay of what it reads.
+fn apart() -> [Vec<FeatureParams>; 2] {
+    let all = two_days();
+    let reads = |p: &&FeatureParams| !p.parts().is_empty();
+    let mut readers: Vec<FeatureParams> = all.iter().filter(reads).copied().collect();
+    let parts: Vec<FeatureParams> = readers
+        .iter()
+        .flat_map(FeatureParams::parts)
+        .map(|part| part.feature)
+        .collect();
+    readers.extend(all.iter().filter(|p| parts.contains(p)));
+    let alone = all.into_iter().filter(|p| !reads(&p)).collect();
+    [alone, readers]
+}
 
-    // The plant: half of what is declared is told apart for every kind, two units less for most. (One less is what the
-    // first minute of the day makes up for, and a value may be null in the only minute that two less concern.)
-    let (_, half) = values(3, false, |replay| shorter(replay, |n| n / 2));
-    let (_, by_two) = values(3, false, |replay| shorter(replay, |n| n.saturating_sub(2)));
-    let (half, by_two) = (differing(&full, &half), differing(&full, &by_two));
-    let (mut first, mut n_declared, mut n_tight) = (0, 0, 0);
-    for (spec, params) in set.specs().iter().zip(two_days()) {
-        let columns = first..first + spec.columns.len();
-        first = columns.end;
-        let replay = params.build().unwrap().replay();
-        if matches!(replay, Replay::All | Replay::Minutes(0)) {
-            continue;
+#[test]
+fn a_declared_replay_gives_the_bits_of_the_full_one() {
+    let all = two_days();
+    let (set, full) = values(3, &all, true, |_| Replay::All);
+    let (_, declared) = values(3, &all, false, |replay| replay);
+    let names: Vec<&String> = differing(&full, &declared)
+        .into_iter()
+        .map(|i| &set.columns()[i])
+        .collect();
+    assert_eq!(names, Vec::<&String>::new());
+}
+
+#[test]
+fn a_replay_shorter_than_declared_does_not() {
+    let (mut n_declared, mut n_tight) = (0, 0);
+    let [alone, readers] = apart();
+    let n_readers = readers.iter().filter(|p| !p.parts().is_empty()).count();
+    // Of the set with readers, they alone are judged: they stand first.
+    for (features, n_judged) in [(&alone, alone.len()), (&readers, n_readers)] {
+        let (set, full) = values(3, features, false, |replay| replay);
+        // The plant: half of what is declared is told apart for every kind, two units less for most. (One less is what the
+        // first minute of the day makes up for, and a value may be null in the only minute that two less concern.)
+        let (_, half) = values(3, features, false, |replay| shorter(replay, |n| n / 2));
+        let (_, by_two) = values(3, features, false, |replay| {
+            shorter(replay, |n| n.saturating_sub(2))
+        });
+        let (half, by_two) = (differing(&full, &half), differing(&full, &by_two));
+        let mut first = 0;
+        for (spec, params) in set.specs().iter().zip(features).take(n_judged) {
+            let columns = first..first + spec.columns.len();
+            first = columns.end;
+            let replay = params.build().unwrap().replay();
+            if matches!(replay, Replay::All | Replay::Minutes(0)) {
+                continue;
+            }
+            n_declared += 1;
+            let is_red = |red: &[usize]| columns.clone().any(|i| red.contains(&i));
+            assert!(
+                is_red(&half),
+                "{}: half of {replay:?} changes nothing",
+                spec.name
+            );
+            n_tight += u32::from(is_red(&by_two));
         }
-        n_declared += 1;
-        let is_red = |red: &[usize]| columns.clone().any(|i| red.contains(&i));
-        assert!(
-            is_red(&half),
-            "{}: half of {replay:?} changes nothing",
-            spec.name
-        );
-        n_tight += u32::from(is_red(&by_two));
     }
     assert!(n_declared >= 35, "{n_declared} kinds declare a replay");
     assert!(n_tight >= 25, "{n_tight} of {n_declared} are tight");
+}
+
+#[test]
+fn a_reader_has_the_same_bits_with_what_it_reads_in_the_set_and_without() {
+    let [_, all] = apart();
+    let (alone, _): (Vec<_>, Vec<_>) = all.iter().partition(|p| !p.parts().is_empty());
+    assert!(alone.len() >= 3 && alone.len() < all.len());
+    let (set, hidden) = values(5, &alone, false, |replay| replay);
+    let n = set.columns().len();
+    assert_eq!(set.specs().len(), alone.len());
+    // Readers first and last: what they read comes before them in either set.
+    let (_, shown) = values(5, &all, false, |replay| replay);
+    let reversed: Vec<FeatureParams> = all.iter().rev().copied().collect();
+    let (other, last) = values(5, &reversed, false, |replay| replay);
+    for (i, column) in set.columns().iter().enumerate() {
+        let at = other.columns().iter().position(|c| c == column).unwrap();
+        let values_of = |rows: &[Vec<Option<u64>>], i: usize| -> Vec<Option<u64>> {
+            rows.iter().map(|row| row[i]).collect()
+        };
+        let expected = values_of(&hidden, i);
+        assert!(expected.iter().any(Option::is_some), "{column}");
+        assert_eq!(values_of(&shown, i), expected, "{column}");
+        assert_eq!(values_of(&last, at), expected, "{column}");
+    }
+    assert!(hidden.iter().all(|row| row.len() == n));
+}
+
+#[test]
+fn what_a_feature_reads_exists_and_has_the_same_replay_window() {
+    for params in two_days() {
+        for part in params.parts() {
+            let spec = part.feature.build().unwrap().spec().clone();
+            assert!(part.column < spec.columns.len());
+            assert_eq!(spec.days_back, params.days_back());
+            assert_eq!(part.feature.other(), None);
+        }
+    }
 }
