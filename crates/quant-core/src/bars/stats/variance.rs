@@ -1,6 +1,6 @@
 //! Sums of powers of 5 s returns.
 
-use crate::bars::{GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::time::UnixMicros;
 
 /// Sums over the returns that ended in the minute.
@@ -99,6 +99,7 @@ impl MinuteStat for Variance {
             },
         ],
         inputs: "the price grid",
+        made_of: MadeOf::GridPrices,
         nan_policy: "null where the day has neither touches nor trades; else sums are 0 without returns, and rv_n says how many there were",
         reference: "Barndorff-Nielsen and Shephard (2004); Andersen, Dobrev and Schaumburg (2012)",
     };
