@@ -1,6 +1,6 @@
 //! Cost of tier 2 on a year of one symbol: `cargo bench -p quant-core --bench row_features`.
 //!
-//! 525,600 minutes with every statistic, made hour by hour: what makes them is not timed, and no more than an hour of them
+//! 525,600 minutes with every statistic, made four hours at a time: what makes them is not timed, and no more than four hours of them
 //! is held. Sets of the registry's examples, of one symbol and with the second one some kinds read, then every kind alone;
 //! each midnight's replay is part of the time. `QUANT_ROW_DAYS` shortens the year, `QUANT_ROW_ALONE_DAYS` the
 //! 60 days of each kind alone (0 leaves them out), `QUANT_ROW_RUNS` sets the number of runs. The fingerprint covers every bit of every value: two builds with the same one computed the same.
@@ -22,8 +22,9 @@ use quant_core::units::Micros;
 type Failure = Box<dyn Error>;
 
 const FIRST: Day = Day(20_000);
-/// Minutes that are made, and timed, at once: few enough to stay near the processor, as a reader's batches do.
-const BATCH: usize = 60;
+/// Minutes that are made, and timed, at once: few enough to stay near the processor, as a reader's batches do, and enough
+/// that reading the clock, a few system calls, counts for little.
+const BATCH: usize = 240;
 /// Replay of the kinds whose limit is the shorter one.
 const SHORT_DAYS: u16 = 2;
 
