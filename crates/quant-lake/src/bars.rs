@@ -10,9 +10,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use quant_core::bars::{
-    BarSource, DayBars, MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS, StatSources,
-};
+use quant_core::bars::{BarSource, DayBars, MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS, StatSources};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 
@@ -394,8 +392,11 @@ fn add_sources(
     rows: &[MinuteRow],
     out: &mut Vec<(Day, StatSources)>,
 ) -> Result<(), BarError> {
-    let [quotes, book] =
-        [0, 1].map(|i| batch.column(N_BAR_COLUMNS + N_STAT_COLUMNS + i).as_string::<i32>());
+    let [quotes, book] = [0, 1].map(|i| {
+        batch
+            .column(N_BAR_COLUMNS + N_STAT_COLUMNS + i)
+            .as_string::<i32>()
+    });
     let mut names = None;
     for (i, row) in rows.iter().enumerate() {
         let now = (
@@ -415,9 +416,7 @@ fn add_sources(
             found: format!("`{}`", found.escape_debug()),
         };
         let sources = StatSources {
-            quotes: quotes
-                .parse()
-                .map_err(|_| bad(SOURCE_COLUMNS[0], quotes))?,
+            quotes: quotes.parse().map_err(|_| bad(SOURCE_COLUMNS[0], quotes))?,
             book: book.parse().map_err(|_| bad(SOURCE_COLUMNS[1], book))?,
             has_trades: bar_source.is_trades(),
         };

@@ -1,6 +1,8 @@
 //! Which partitions a day reads: the choice of its sources, and their names for the lineage of its bars.
 
-use quant_core::bars::{BarSource, BookSource, ImageCadence, MarketInputs, QuoteSource, StatSources};
+use quant_core::bars::{
+    BarSource, BookSource, ImageCadence, MarketInputs, QuoteSource, StatSources,
+};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
 

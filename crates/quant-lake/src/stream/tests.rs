@@ -478,14 +478,9 @@ fn a_plan_tells_the_cadence_its_images_were_taken_at() {
     // Each partition has the parameters it was made with, not those of the newest.
     let sets = bench.sets(&spec);
     for ((_, name), of) in cases.iter().zip(days()) {
-        let found = sets
-            .plan(of, Dataset::Klines1m, Some(&spec))
-            .stat_sources();
+        let found = sets.plan(of, Dataset::Klines1m, Some(&spec)).stat_sources();
         assert_eq!(found.book.to_string(), *name);
-        assert_eq!(
-            (found.quotes, found.has_trades),
-            (QuoteSource::Book, false)
-        );
+        assert_eq!((found.quotes, found.has_trades), (QuoteSource::Book, false));
     }
     let after = day().plus(cases.len() as i32);
     let nothing = sets.plan(after, Dataset::Trades, Some(&spec));

@@ -13,10 +13,7 @@ fn names_go_to_the_lake_and_back() {
         (BookSource::Deltas, "l2_deltas"),
         (images(ImageCadence::Unknown), "l2_snapshots"),
         (EVERY_SECOND, "l2_snapshots@1s"),
-        (
-            images(ImageCadence::EveryUs(100_000)),
-            "l2_snapshots@100ms",
-        ),
+        (images(ImageCadence::EveryUs(100_000)), "l2_snapshots@100ms"),
         (
             images(ImageCadence::EveryUs(1_500_000)),
             "l2_snapshots@1500ms",
@@ -28,7 +25,11 @@ fn names_go_to_the_lake_and_back() {
         assert_eq!(source.to_string(), name);
         assert_eq!(name.parse(), Ok(source));
     }
-    for source in [QuoteSource::None, QuoteSource::BookTicker, QuoteSource::Book] {
+    for source in [
+        QuoteSource::None,
+        QuoteSource::BookTicker,
+        QuoteSource::Book,
+    ] {
         assert_eq!(source.name().parse(), Ok(source));
     }
     for bad in [

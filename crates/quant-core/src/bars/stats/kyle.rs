@@ -1,6 +1,8 @@
 //! Sums of the regression of price changes on signed volume.
 
-use crate::bars::{GRID_US, GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{
+    GRID_US, GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+};
 use crate::market::Trade;
 use crate::time::UnixMicros;
 

@@ -1,6 +1,8 @@
 //! How often and how fast the best price comes back.
 
-use crate::bars::{GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{
+    GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+};
 use crate::market::Touch;
 use crate::time::{MICROS_PER_SECOND, UnixMicros};
 

@@ -1,6 +1,8 @@
 //! Sums of powers of 5 s returns.
 
-use crate::bars::{GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{
+    GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+};
 use crate::time::UnixMicros;
 
 /// Sums over the returns that ended in the minute.

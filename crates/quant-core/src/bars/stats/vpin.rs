@@ -1,6 +1,8 @@
 //! Volume buckets closed in the minute and their imbalance.
 
-use crate::bars::{GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{
+    GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+};
 use crate::market::Trade;
 
 /// Missing share of a bucket that counts as nothing, so that decimal quantities fill a decimal bucket exactly.

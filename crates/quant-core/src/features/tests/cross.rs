@@ -388,7 +388,9 @@ fn drive(
             for (column, value) in known {
                 stats[TRADED * N_STAT_COLUMNS + column] = value;
             }
-            let row = set.push_with_stats(minute_at(m), &rows, &stats, &[]).unwrap();
+            let row = set
+                .push_with_stats(minute_at(m), &rows, &stats, &[])
+                .unwrap();
             row.values.clone()
         })
         .collect()

@@ -126,7 +126,13 @@ fn values(
     is_full: bool,
     declared: impl Fn(Replay) -> Replay,
 ) -> (FeatureSet, Vec<Vec<Option<u64>>>) {
-    values_of_days(seed, features, is_full, [StatSources::default(); 4], declared)
+    values_of_days(
+        seed,
+        features,
+        is_full,
+        [StatSources::default(); 4],
+        declared,
+    )
 }
 
 /// The same with the sources of each day's statistics.

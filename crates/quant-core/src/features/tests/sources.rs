@@ -99,7 +99,10 @@ fn days_of_other_sources_are_null_to_a_day_and_to_that_day_only() {
             &[BOOKS, NOTHING, BOOKS],
         ),
         // Prices of trades and of touches.
-        (&[TRADES, EVENTS, EVENTS, TRADES], &[NOTHING, MARKET, MARKET]),
+        (
+            &[TRADES, EVENTS, EVENTS, TRADES],
+            &[NOTHING, MARKET, MARKET],
+        ),
     ];
     let plain = bits_of_day(&rows, &features, 3, &[], &[NOTHING; 3], 0);
     for (sources, hidden) in changes {
@@ -186,11 +189,6 @@ fn sources_are_those_of_the_whole_day_and_of_every_instrument() {
     // The next day may have others, or say nothing.
     set.push_with_stats(minute_at(DAY), &[None], &[], &[])
         .unwrap();
-    set.push_with_stats(
-        minute_at(DAY + 1),
-        &[None],
-        &[],
-        &[StatSources::default()],
-    )
-    .unwrap();
+    set.push_with_stats(minute_at(DAY + 1), &[None], &[], &[StatSources::default()])
+        .unwrap();
 }
