@@ -13,6 +13,7 @@ import gzip
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ CASES = {
     "bybit": (["bybit:linear:BTCUSDT"], "2026-08-09", "2026-08-10", 0, [("bybit", "linear", "BTCUSDT", ["recordings/bybit/BYBIT.jsonl.zst"])]),
     "sim-book": (["sim-binance:um:BTCUSDT"], "2024-01-01", "2024-01-04", 0, "book"),
     "sim-holes": (["sim-binance:um:BTCUSDT"], "2024-01-01", "2024-01-03", 0, "holes"),
+    "sim-mixed": (["sim-binance:um:BTCUSDT"], "2024-01-01", "2024-01-04", 0, "mixed"),
     "sim-pair": (["sim-binance:um:SOLUSDT", "sim-binance:spot:SOLUSDT"], "2024-01-01", "2024-01-12", 0, "pair"),
 }
 
@@ -47,7 +49,7 @@ MINUTES = {"minutes": 2, "lookback": 3, "bars": 2, "days": 1, "sigma_minutes": 2
 BASE_MINUTES = {"ema_fast_bars": 1, "ema_slow_bars": 2, "ema_slope_bars": 1, "atr_bars": 1, "efficiency_ratio_bars": 2, "realized_vol_minutes": 2, "extreme_bars": 2, "volume_median_bars": 2, "tfi_minutes": 2}
 
 
-def small(kind, example, most):
+def small(kind, example, most, days_back=0):
     """Windows that fill within a case, without changing what the kind is."""
     out = dict(example)
     for key, limit in most.items():
@@ -64,7 +66,7 @@ def small(kind, example, most):
         out["days"] = 3
     # Short cases have no day before: nothing is asked of one where the kind leaves the choice.
     if "days_back" in out and kind != "oi_change":
-        out["days_back"] = 0
+        out["days_back"] = days_back
     return out
 
 
@@ -73,11 +75,13 @@ def config(case, work, quant):
     listed = json.loads(call([quant, "features", "list", "--json"]))
     kinds = [entry for entry in listed if entry["tier"] == 2]
     extra, is_short = [], isinstance(CASES[case][4], list)
+    # Where sources change, windows must reach over midnight to show it.
+    days_back = int(CASES[case][4] == "mixed")
     for kind in kinds:
         name, example = kind["name"], kind["example"]
         if name in BASE or (len(instruments) == 1 and name in {"basis", "correlation"}):
             continue
-        extra.append({"kind": name, **{k: v for k, v in small(name, example, MINUTES if is_short else HOURS).items() if k != "kind"}})
+        extra.append({"kind": name, **{k: v for k, v in small(name, example, MINUTES if is_short else HOURS, days_back).items() if k != "kind"}})
     roles = ["traded"] + ["reference"] * (len(instruments) - 1)
     parts = [i.split(":") for i in instruments]
     tree = {
@@ -153,6 +157,21 @@ def with_holes(folder, target):
     return cut, images
 
 
+def images_only(lake, instrument, first):
+    """Takes quotes and book messages of the days from `first` on out of a lake: their touches and books are then those of images."""
+    for dataset in ("book_ticker", "l2_deltas"):
+        folder = lake / "raw" / instrument.replace(":", "/") / dataset
+        manifest = json.loads((folder / "manifest.json").read_text())
+        kept = [p for p in manifest["partitions"] if p["date"] < first]
+        for partition in manifest["partitions"]:
+            if partition not in kept:
+                shutil.rmtree(folder / f"date={partition['date']}")
+        manifest["partitions"] = kept
+        manifest["row_count"] = sum(p["rows"] for p in kept)
+        manifest["time_range_covered"] = {"start": min(p["ts_min"] for p in kept), "end": max(p["ts_max"] for p in kept) + 1}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
 def ingest(case, work, quant, data):
     instruments, start, end, _, how = CASES[case]
     lake = work / "lake"
@@ -164,8 +183,8 @@ def ingest(case, work, quant, data):
         return
     root = work / "archive"
     sizes = ["--set", "trades_per_day=20000", "--set", "quotes_per_day=60000", "--seed", "5"]
-    days = ["--days", {"book": "3", "holes": "2"}.get(how, "11"), "--start", start]
-    if how in {"book", "holes"}:
+    days = ["--days", {"book": "3", "mixed": "3", "holes": "2"}.get(how, "11"), "--start", start]
+    if how in {"book", "mixed", "holes"}:
         call([quant, "-q", "synth", "--out", root, *days, *sizes, "--datasets", SYNTH + ",l2_deltas"])
         recording = root / "recordings/binance/um"
         if how == "holes":
@@ -173,6 +192,8 @@ def ingest(case, work, quant, data):
             recording = work / "holes"
             print(f"case {case}: {cut} frames cut out, {images} images put in", file=sys.stderr)
         call([*base, "--exchange", "sim-binance", "--market", "um", "--symbol", "BTCUSDT", "--source", "recording", "--input", recording])
+        if how == "mixed":
+            images_only(lake, instruments[0], "2024-01-02")
         sets = [d for d in SYNTH.split(",") if d not in {"trades", "book_ticker"}]
     else:
         call([quant, "-q", "synth", "--out", root, *days, *sizes, "--instruments", "um:SOLUSDT:alt,spot:SOLUSDT:alt"])

@@ -49,6 +49,7 @@ import pyarrow.parquet as pq
 
 from row_features import cross, flow, older, price
 from row_features.context import DAY_MINUTES, Context, Minutes, absent_day, concatenate, nulls
+from row_features.sources import Sources, seen_from
 
 KINDS = older.KINDS | price.KINDS | flow.KINDS | cross.KINDS
 DAYS_BACK = {"session_vwap": 0, "session_vwap_z": 0, "oi_change": 8}
@@ -78,6 +79,7 @@ class History:
         parts = [[self.day(i, d) or absent_day() for d in days] for i in range(self.n)]
         if not all(p.real.any() for p in parts[self.traded_idx][:-1]):
             return None
+        parts = [[seen_from(p[-1], before) for before in p[:-1]] + p[-1:] for p in parts]
         return Context([concatenate(p) for p in parts], self.traded_idx, self.gap)
 
     def columns(self, feature):
@@ -138,7 +140,19 @@ def minutes_of(path):
         spread[name] = nulls(DAY_MINUTES)
         spread[name][at] = values
     filled = spread.pop("is_filled") == 1.0
-    return Minutes(spread, present, filled)
+    return Minutes(spread, present, filled, sources_of(path))
+
+
+def sources_of(path):
+    """What the statistics of a day are made of, from the texts beside them; None if it has none."""
+    names = ["quote_source", "book_source", "bar_source"]
+    if not set(names) <= set(pq.read_schema(path).names):
+        return None
+    table = pq.read_table(path, columns=names, partitioning=None)
+    texts = {name: set(table[name].to_pylist()) for name in names}
+    if any(len(found) != 1 for found in texts.values()):
+        sys.exit(f"FAILED: {path}: not one source a day: {texts}")
+    return Sources(*(texts[name].pop() for name in names))
 
 
 def find_key(tree, key):

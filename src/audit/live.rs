@@ -3,7 +3,9 @@
 //! It shares with the lake's stream what defines the order (places, ranks, sequences, the rule of the chain) and nothing of
 //! how partitions are read.
 
-use quant_core::bars::{DayBars, Microstructure, MinuteBuilder, MinuteRow, StatInputs};
+use quant_core::bars::{
+    DayBars, Microstructure, MinuteBuilder, MinuteRow, StatInputs, StatSources,
+};
 use quant_core::market::{
     BookDelta, Event, Gap, InstrumentKey, Lost, StreamKey, TradeIds, Venue, WatermarkMerge,
     source_rank,
@@ -58,6 +60,7 @@ pub struct LiveDay {
     shifts: MicroSpec,
     merge: WatermarkMerge<Event>,
     builder: MinuteBuilder<Microstructure>,
+    sources: StatSources,
     quotes: Option<Dataset>,
     book: Option<BookKind>,
     trades: Dataset,
@@ -93,6 +96,7 @@ impl LiveDay {
                 &opening.opening,
                 Microstructure::new(&inputs),
             ),
+            sources: plan.stat_sources(),
             quotes: plan.quotes,
             book: plan.book,
             trades: plan.bars,
@@ -155,6 +159,11 @@ impl LiveDay {
             self.build(key, &event)?;
         }
         Ok((self.builder.finish(self.day.end()), self.merge.n_late()))
+    }
+
+    /// Returns what the statistics of the day are made of.
+    pub const fn sources(&self) -> StatSources {
+        self.sources
     }
 
     /// Returns the bits of the minutes closed so far.

@@ -232,9 +232,7 @@ impl Leak {
             DayStream::open(&sets, &plan, Some(micro), opening.link, &memo)
                 .and_then(|stream| stream.drive(&mut builder))
                 .data_error()?;
-            let built = builder.finish(day.end());
-            out.rows.extend(built.rows);
-            out.stats.extend(built.stat_values);
+            out.append(builder.finish(day.end()), plan.stat_sources());
         }
         Ok(out)
     }

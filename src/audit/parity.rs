@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use quant_core::bars::DayBars;
+use quant_core::bars::{DayBars, StatSources};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
 use quant_lake::bars::StatRows;
@@ -171,7 +171,7 @@ impl<'a> Streamer<'a> {
 
     /// Streams a day; killed at each of the shares of the events, it starts again from 00:00 UTC and must say the same
     /// about what it had said.
-    fn stream(&self, day: Day, arrivals: &Arrivals) -> CommandResult<Option<(DayBars, u64)>> {
+    fn stream(&self, day: Day, arrivals: &Arrivals) -> CommandResult<Option<StreamedDay>> {
         let mut said: Vec<u64> = Vec::new();
         for per_mille in &self.params.kills {
             self.params.go_on()?;
@@ -196,10 +196,23 @@ impl<'a> Streamer<'a> {
         for arrival in &arrivals.list {
             live.push(arrival.arrived.clone())?;
         }
+        let sources = live.sources();
         let (bars, n_late) = live.finish()?;
         require_same(day, &said, &bits_of(&bars.rows, &bars.stat_values))?;
-        Ok(Some((bars, n_late)))
+        Ok(Some(StreamedDay {
+            bars,
+            sources,
+            n_late,
+        }))
     }
+}
+
+/// What a day of the stream came to.
+struct StreamedDay {
+    bars: DayBars,
+    sources: StatSources,
+    /// Events that came after the watermark had passed them.
+    n_late: u64,
 }
 
 /// Two lives of one day may differ in length only.
@@ -253,9 +266,9 @@ pub fn audit(
         let mut rows = StatRows::default();
         for day in whole.days() {
             let arrivals = as_recorded(streamer.arrivals(day)?, &micro);
-            if let Some((bars, n_late)) = streamer.stream(day, &arrivals)? {
-                append(&mut rows, bars);
-                late += n_late;
+            if let Some(of_day) = streamer.stream(day, &arrivals)? {
+                rows.append(of_day.bars, of_day.sources);
+                late += of_day.n_late;
             }
         }
         streamed.push(rows);
@@ -350,11 +363,6 @@ fn way(name: &str, detail: String, batch: &[Table], other: &[Table], range: Time
     }
 }
 
-fn append(rows: &mut StatRows, bars: DayBars) {
-    rows.rows.extend(bars.rows);
-    rows.stats.extend(bars.stat_values);
-}
-
 /// Sends the days over two sockets and compares the stream with a batch over what survived.
 fn with_sockets(
     config: &Config,
@@ -398,9 +406,9 @@ fn with_sockets(
         let streamer = Streamer::open(&lake, key, spec, micro, params)?;
         let mut rows = StatRows::default();
         for (day, arrivals) in days {
-            if let Some((bars, late)) = streamer.stream(*day, arrivals)? {
-                append(&mut rows, bars);
-                n_late += late;
+            if let Some(of_day) = streamer.stream(*day, arrivals)? {
+                rows.append(of_day.bars, of_day.sources);
+                n_late += of_day.n_late;
             }
         }
         streamed.push(rows);
@@ -457,7 +465,8 @@ fn recorded(
         for event in with_recorded(heard, others, streamer.micro) {
             live.push(event)?;
         }
-        append(&mut out, live.finish()?.0);
+        let sources = live.sources();
+        out.append(live.finish()?.0, sources);
     }
     Ok(out)
 }

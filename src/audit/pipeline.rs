@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, Float64Array};
-use quant_core::bars::{MinuteRow, STAT_COLUMNS};
+use quant_core::bars::{MinuteRow, STAT_COLUMNS, StatSources};
 use quant_core::features::{FeatureSet, N_STAT_COLUMNS};
 use quant_core::time::{Day, MICROS_PER_MINUTE};
 use quant_lake::bars::{StatRows, read_stat_bars};
@@ -212,8 +212,14 @@ fn feature_table(config: &Config, bars: &[StatRows]) -> CommandResult<Table> {
     let mut minute: Vec<Option<MinuteRow>> = vec![None; bars.len()];
     let mut stats = vec![f64::NAN; bars.len() * N_STAT_COLUMNS];
     let range = config.read_range();
+    let mut sources: Vec<StatSources> = Vec::new();
     let mut ts_open = range.start;
     while ts_open < range.end {
+        let day = ts_open.day();
+        if ts_open == day.start() {
+            sources.clear();
+            sources.extend(bars.iter().map(|b| b.sources_of(day)));
+        }
         for (i, bars) in bars.iter().enumerate() {
             let at = cursors[i];
             let row = bars.rows.get(at).filter(|row| row.ts_open == ts_open);
@@ -231,7 +237,7 @@ fn feature_table(config: &Config, bars: &[StatRows]) -> CommandResult<Table> {
             }
         }
         let row = set
-            .push_with_stats(ts_open, &minute, &stats)
+            .push_with_stats(ts_open, &minute, &stats, &sources)
             .internal_error()?;
         if config.range.contains(ts_open) && days.contains(&ts_open.day()) {
             table.ts_open.push(ts_open.0);

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use quant_core::bars::stats::STATS;
-use quant_core::bars::{MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS, Segmenter, stat_column};
+use quant_core::bars::{
+    MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS, Segmenter, StatSources, stat_column,
+};
 use quant_core::features::FeatureSet;
 use quant_core::regime::{RegimeModel as _, RuleRegime};
 use quant_core::stats::ln;
@@ -140,6 +142,8 @@ pub(super) struct DayInput {
     rows: Vec<Vec<MinuteRow>>,
     /// Statistics, `minutes x instruments x N_STAT_COLUMNS` from 00:00 UTC with NaN for null, or empty.
     stats: Vec<f64>,
+    /// What those of each instrument are made of.
+    sources: Vec<StatSources>,
 }
 
 /// Bars of every instrument of the run.
@@ -170,6 +174,7 @@ impl<'a> BarSets<'a> {
         let mut out = DayInput {
             rows: Vec::with_capacity(width),
             stats: Vec::new(),
+            sources: Vec::with_capacity(width),
         };
         for (i, (set, report)) in self.sets.iter().zip(self.reports).enumerate() {
             let bars = match set {
@@ -191,6 +196,7 @@ impl<'a> BarSets<'a> {
                 let at = usize::try_from(minute).unwrap_or(0) * width + i;
                 out.stats[at * N_STAT_COLUMNS..(at + 1) * N_STAT_COLUMNS].copy_from_slice(stats);
             }
+            out.sources.push(bars.sources_of(day));
             out.rows.push(bars.rows);
         }
         Ok(out)
@@ -314,7 +320,7 @@ impl<'a> Collector<'a> {
                     stats[i * N_STAT_COLUMNS..(i + 1) * N_STAT_COLUMNS].fill(f64::NAN);
                 }
             }
-            self.push_minute(ts_open, &minute, &stats)?;
+            self.push_minute(ts_open, &minute, &stats, &input.sources)?;
             ts_open = ts_open.plus(MICROS_PER_MINUTE);
         }
         Ok(())
@@ -325,9 +331,10 @@ impl<'a> Collector<'a> {
         ts_open: quant_core::time::UnixMicros,
         minute: &[Option<MinuteRow>],
         stats: &[f64],
+        sources: &[StatSources],
     ) -> CommandResult<()> {
         self.features
-            .push_with_stats(ts_open, minute, stats)
+            .push_with_stats(ts_open, minute, stats, sources)
             .internal_error()?;
         let row = self.features.row();
         if let Some(bar) = self.features.frame().and_then(|f| f.traded().bar_5m) {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use quant_core::bars::{MinuteRow, N_STAT_COLUMNS};
+use quant_core::bars::{MinuteRow, N_STAT_COLUMNS, StatSources};
 use quant_core::features::{FeatureError, FeatureSet, FeatureSetParams};
 use quant_core::market::{Bar, Event, Funding, Instrument};
 use quant_core::regime::{
@@ -314,6 +314,7 @@ impl Engine {
         let mut minute: Vec<Option<MinuteRow>> = vec![None; days.len()];
         let mut masked = vec![false; days.len()];
         let has_stats = days.iter().any(|d| !d.stats.is_empty());
+        let sources: Vec<StatSources> = days.iter().map(|d| d.sources_of(day)).collect();
         let n_stats = if has_stats { N_STAT_COLUMNS } else { 0 };
         let mut stats = vec![f64::NAN; days.len() * n_stats];
         let mut ts_open = day.start();
@@ -339,7 +340,7 @@ impl Engine {
                     stats[i * n_stats..(i + 1) * n_stats].fill(f64::NAN);
                 }
             }
-            self.push_minute(ts_open, &minute, &stats, &masked)?;
+            self.push_minute(ts_open, &minute, &stats, &sources, &masked)?;
             ts_open = ts_open.plus(MICROS_PER_MINUTE);
         }
         Ok(())
@@ -350,11 +351,13 @@ impl Engine {
         ts_open: UnixMicros,
         minute: &[Option<MinuteRow>],
         stats: &[f64],
+        sources: &[StatSources],
         masked: &[bool],
     ) -> Result<(), EngineError> {
         let ts_close = ts_open.plus(MICROS_PER_MINUTE);
         let in_range = self.params.range.contains(ts_open);
-        self.features.push_with_stats(ts_open, minute, stats)?;
+        self.features
+            .push_with_stats(ts_open, minute, stats, sources)?;
         if in_range {
             self.count_coverage(ts_open, minute, masked);
             self.deliver(ts_close, minute);

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use quant_core::bars::{MinuteRow, N_STAT_COLUMNS};
+use quant_core::bars::{MinuteRow, N_STAT_COLUMNS, StatSources};
 use quant_core::features::{FeatureSet, FeatureSetParams};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
@@ -30,7 +30,7 @@ use crate::config::{Config, Role, core_params};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 
 /// Version of the code that makes feature rows; what features mean has its own, in the id of the set.
-pub const FEATURES_VERSION: &str = "row-features-1";
+pub const FEATURES_VERSION: &str = "row-features-2";
 
 /// How a feature job runs; nothing here changes a number.
 pub struct FeatureOptions<'a> {
@@ -379,6 +379,7 @@ impl Job {
             });
         }
         let has_stats = minutes.iter().any(|m| !m.stats.is_empty());
+        let sources: Vec<StatSources> = minutes.iter().map(|m| m.sources_of(day)).collect();
         let mut cursors = vec![0; minutes.len()];
         let mut frame: Vec<Option<MinuteRow>> = vec![None; minutes.len()];
         let mut frame_stats = Vec::new();
@@ -388,7 +389,7 @@ impl Job {
                 frame_stats.clear();
                 frame_stats.resize(minutes.len() * N_STAT_COLUMNS, f64::NAN);
             }
-            for (i, StatRows { rows, stats }) in minutes.iter().enumerate() {
+            for (i, StatRows { rows, stats, .. }) in minutes.iter().enumerate() {
                 let at = cursors[i];
                 frame[i] = rows.get(at).copied().filter(|row| row.ts_open == ts_open);
                 if frame[i].is_none() {
@@ -402,7 +403,7 @@ impl Job {
                 }
             }
             let row = set
-                .push_with_stats(ts_open, &frame, &frame_stats)
+                .push_with_stats(ts_open, &frame, &frame_stats, &sources)
                 .internal_error()?;
             show(ts_open, row.ts_avail, &row.values)?;
             ts_open = ts_open.plus(MICROS_PER_MINUTE);

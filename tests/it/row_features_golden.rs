@@ -302,7 +302,7 @@ fn row_features_equal_the_golden_vector() {
     for (t, (traded, other)) in (0..).zip(instruments[0].iter().zip(&instruments[1])) {
         let stats = [traded.stats.as_slice(), other.stats.as_slice()].concat();
         let row = set
-            .push_with_stats(ts_open(t), &[traded.row, other.row], &stats)
+            .push_with_stats(ts_open(t), &[traded.row, other.row], &stats, &[])
             .unwrap();
         table.push(row.values.clone());
     }

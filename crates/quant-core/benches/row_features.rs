@@ -264,7 +264,7 @@ fn run(features: Vec<FeatureParams>, n_days: u16) -> Result<Outcome, Failure> {
         let watch = Stopwatch::start();
         let stats = market.stats.chunks_exact(n_instruments * N_STAT_COLUMNS);
         for (rows, stats) in market.rows.chunks_exact(n_instruments).zip(stats) {
-            let row = set.push_with_stats(ts_open, rows, stats)?;
+            let row = set.push_with_stats(ts_open, rows, stats, &[])?;
             values.extend_from_slice(&row.values);
             ts_open = ts_open.plus(MICROS_PER_MINUTE);
         }

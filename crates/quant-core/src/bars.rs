@@ -8,6 +8,7 @@ mod five;
 mod market_state;
 mod ohlcv;
 mod segment;
+mod sources;
 mod stat;
 pub mod stats;
 
@@ -17,6 +18,7 @@ pub use five::{BarN, Resampler};
 pub use market_state::{GRID_US, MarketInputs, QuoteSource};
 pub use ohlcv::Ohlcv;
 pub use segment::{SegmentState, Segmenter};
+pub use sources::{BookSource, ImageCadence, MadeOf, STAT_MADE_OF, StatSources, UnknownSource};
 pub use stat::{
     GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSet, StatSpec,
     StateUse, StateValues,

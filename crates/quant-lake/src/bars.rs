@@ -10,7 +10,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use quant_core::bars::{BarSource, DayBars, MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS};
+use quant_core::bars::{BarSource, DayBars, MinuteRow, N_STAT_COLUMNS, STAT_COLUMNS, StatSources};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, MICROS_PER_MINUTE, TimeRange, UnixMicros};
 
@@ -122,17 +122,8 @@ pub fn micro_bar_set_spec(
 
 /// Columns of a bar set without microstructure.
 const N_BAR_COLUMNS: usize = 13;
-/// What the statistics were made of: `book_ticker`, `book` or `none`; `l2_deltas`, `l2_snapshots` or `none`.
+/// What the statistics were made of: names of `QuoteSource` and of `BookSource`.
 const SOURCE_COLUMNS: [&str; 2] = ["quote_source", "book_source"];
-
-/// What the statistics of a day were made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MicroSources {
-    /// Where touches came from.
-    pub quotes: &'static str,
-    /// Where books came from.
-    pub book: &'static str,
-}
 
 /// Minute rows with their statistics.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -141,6 +132,23 @@ pub struct StatRows {
     pub rows: Vec<MinuteRow>,
     /// `rows.len() x N_STAT_COLUMNS`, row-major, NaN for null; empty if the set has no microstructure.
     pub stats: Vec<f64>,
+    /// What the statistics of each day are made of, ascending; empty if there are none.
+    pub sources: Vec<(Day, StatSources)>,
+}
+
+impl StatRows {
+    /// Returns what the statistics of a day are made of: nothing where the day is not there.
+    pub fn sources_of(&self, day: Day) -> StatSources {
+        let found = self.sources.binary_search_by_key(&day, |(day, _)| *day);
+        found.map_or_else(|_| StatSources::default(), |at| self.sources[at].1)
+    }
+
+    /// Appends a day after those before it.
+    pub fn append(&mut self, day: DayBars, sources: StatSources) {
+        self.rows.extend(day.rows);
+        self.stats.extend(day.stat_values);
+        self.sources.push((day.day, sources));
+    }
 }
 
 /// Returns the rows as a batch of the bar set's schema.
@@ -156,7 +164,7 @@ pub fn to_batch(spec: &PartitionSetSpec, rows: &[MinuteRow]) -> Result<RecordBat
 fn to_stat_batch(
     spec: &PartitionSetSpec,
     day: &DayBars,
-    sources: MicroSources,
+    sources: StatSources,
 ) -> Result<RecordBatch, BarError> {
     let mut columns = bar_columns(&day.rows)?;
     let n = day.rows.len();
@@ -165,7 +173,7 @@ fn to_stat_batch(
         let values = values.map(|v| v.is_finite().then_some(*v));
         columns.push(Arc::new(values.collect::<Float64Array>()));
     }
-    for name in [sources.quotes, sources.book] {
+    for name in [sources.quotes.name(), &sources.book.to_string()] {
         columns.push(Arc::new(StringArray::from_iter_values(
             std::iter::repeat_n(name, n),
         )));
@@ -287,7 +295,7 @@ pub fn write_bar_day(
 pub fn write_stat_day(
     writer: &DatasetWriter,
     day: &DayBars,
-    made_of: MicroSources,
+    made_of: StatSources,
     sources: Vec<Source>,
     gaps: u64,
 ) -> Result<Partition, BarError> {
@@ -347,16 +355,21 @@ pub fn read_stat_bars(
     let mut out = StatRows::default();
     let columns = &set.spec().columns;
     let has_stats = columns.len() >= N_BAR_COLUMNS + N_STAT_COLUMNS;
-    let n = if has_stats {
-        N_BAR_COLUMNS + N_STAT_COLUMNS
-    } else {
-        N_BAR_COLUMNS
-    };
-    let columns: Vec<&str> = columns[..n].iter().map(|c| c.name.as_str()).collect();
+    let columns = columns.iter().map(|c| c.name.as_str());
+    let mut columns: Vec<&str> = columns.take(N_BAR_COLUMNS).collect();
+    if has_stats {
+        columns.extend(STAT_COLUMNS.iter().chain(&SOURCE_COLUMNS));
+    }
     for batch in set.read(range, Some(&columns), 1 << 14, memo)? {
         let batch = batch?;
+        let first = out.rows.len();
         from_batch(&batch, &mut out.rows)?;
-        let stats: Vec<&Float64Array> = batch.columns()[N_BAR_COLUMNS..]
+        if !has_stats {
+            continue;
+        }
+        add_sources(&batch, &out.rows[first..], &mut out.sources)?;
+        let stats: Vec<&Float64Array> = batch.columns()
+            [N_BAR_COLUMNS..N_BAR_COLUMNS + N_STAT_COLUMNS]
             .iter()
             .map(AsArray::as_primitive::<Float64Type>)
             .collect();
@@ -371,6 +384,53 @@ pub fn read_stat_bars(
         }
     }
     Ok(out)
+}
+
+/// Notes what the statistics of each day of a batch were made of; `rows` are those of the batch.
+fn add_sources(
+    batch: &RecordBatch,
+    rows: &[MinuteRow],
+    out: &mut Vec<(Day, StatSources)>,
+) -> Result<(), BarError> {
+    let [quotes, book] = [0, 1].map(|i| {
+        batch
+            .column(N_BAR_COLUMNS + N_STAT_COLUMNS + i)
+            .as_string::<i32>()
+    });
+    let mut names = None;
+    for (i, row) in rows.iter().enumerate() {
+        let now = (
+            row.ts_open.day(),
+            row.bar_source,
+            quotes.value(i),
+            book.value(i),
+        );
+        if names == Some(now) {
+            continue;
+        }
+        names = Some(now);
+        let (day, bar_source, quotes, book) = now;
+        let bad = |column, found: &str| BarError::BadRow {
+            at: row.ts_open,
+            column,
+            found: format!("`{}`", found.escape_debug()),
+        };
+        let sources = StatSources {
+            quotes: quotes.parse().map_err(|_| bad(SOURCE_COLUMNS[0], quotes))?,
+            book: book.parse().map_err(|_| bad(SOURCE_COLUMNS[1], book))?,
+            has_trades: bar_source.is_trades(),
+        };
+        match out.last() {
+            Some((last, of_day)) if *last == day => {
+                if *of_day != sources {
+                    // A day has one source of each kind.
+                    return Err(bad(SOURCE_COLUMNS[1], book));
+                }
+            }
+            _ => out.push((day, sources)),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -125,7 +125,8 @@ def zmad_cells(x, m, share, size=None, n=1):
 class Minutes:
     """Consecutive minutes of one instrument: columns as arrays, null where there is no row."""
 
-    def __init__(self, columns, present, filled):
+    def __init__(self, columns, present, filled, sources=None):
+        self.sources = sources  # of a day: what its statistics are made of, if it has any
         self.columns = columns
         self.present = present
         self.filled = filled

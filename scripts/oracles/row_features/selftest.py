@@ -605,6 +605,43 @@ def the_comparison_finds_what_differs():
         assert not outcome(columns | {"oi_change_7d": np.ones(1440)})[0], "null all day: a day before has no rows"
 
 
+@check
+def days_of_other_sources_do_not_mix():
+    from __main__ import History
+    from .sources import Sources
+
+    ones = np.ones(DAY_MINUTES)
+    rows = {k: 100 * ones for k in ("open", "high", "low", "close")} | {"volume": ones, "quote_volume": 100 * ones, "buy_volume": ones}
+
+    def ofi_of(*sources):
+        """ofi_60 at 00:28 and 00:29 of the last day; 3 a minute on the days before, 2 on the last. And tfi_60, which is of trades."""
+        last = len(sources) - 1
+        days = [Minutes(rows | {"ofi": (2 if d == last else 3) * ones}, ones > 0, ones < 0, s) for d, s in enumerate(sources)]
+        history = History(lambda i, d: days[d] if 0 <= d <= last else None, 0, 1, 10)
+        p = {"kind": "ofi", "minutes": 60, "min_valid_share": 0.5, "days_back": last}
+        tfi = history.compute(last, {"kind": "tfi", "minutes": 60, "days_back": 1})["tfi_60"][0][0]
+        assert tfi == 1.0, "trades reach over midnight whatever touches are made of"
+        return history.compute(last, p)["ofi_60"][0][28:30]
+
+    def events():
+        return Sources("book_ticker", "l2_deltas", "trades")
+
+    def images(every):
+        return Sources("book", f"l2_snapshots@{every}", "trades")
+
+    near(ofi_of(events(), events()), [31 * 3 + 29 * 2, 30 * 3 + 30 * 2])
+    near(ofi_of(events(), Sources("book_ticker", "l2_snapshots@1s", "trades")), [31 * 3 + 29 * 2, 30 * 3 + 30 * 2])
+    near(ofi_of(images("1s"), images("1s")), [31 * 3 + 29 * 2, 30 * 3 + 30 * 2])
+    for before in (events(), images("10s"), Sources("none", "none", "trades"), None):
+        near(ofi_of(before, images("1s")), [np.nan, 30 * 2])
+    # The day between is hidden, not the one before it; the sum of W_60 has none of it.
+    near(ofi_of(events(), images("1s"), events()), [np.nan, 30 * 2])
+    # Prices of the grid are those of trades where nothing else is.
+    assert Sources("none", "none", "trades").of("rv") != Sources("none", "none", "klines").of("rv") != events().of("rv")
+    assert events().of("n_buys") == images("1s").of("n_buys"), "made of trades"
+    assert events().of("flow_n") == Sources("book_ticker", "none", "klines").of("flow_n")
+
+
 def table_of(m, day):
     opens = (day * 1440 + np.arange(1440)) * 60_000_000
     data = {"ts_open": pa.array(opens, pa.timestamp("us", "UTC")), "is_filled": pa.array(m.filled)}

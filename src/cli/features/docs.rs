@@ -31,6 +31,8 @@ low, close, volume.
 - **Days.** At 00:00 UTC every feature is reset and replayed over its own whole days before (`days_back`, or its days). If one of
   these days has no real minute, the feature is null all day. So recursive features start from the first bar of the oldest of these
   days, whatever came earlier, and a single rebuilt day has the bits of an unbroken run.
+- **Sources.** Statistics of a day before that are made of touches or books of another source than the day's own (events, images, images
+  of another cadence) are null to it: they are never in one window (`docs/row_features.md`).
 - **When known.** A value of minute `t` may be used from `ts_close` + decision lag on (ADR 0007).
 - **Other instruments.** `other` is the position of an instrument in the run (`instruments` of the config), counted from 0; it must be
   there and not be the traded one.

@@ -4,7 +4,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use quant_core::bars::{DayBars, Microstructure, MinuteBuilder, MinuteRow, Opening, StatInputs};
 use quant_core::time::{TimeRange, UnixMicros};
-use quant_lake::bars::{MicroSources, write_bar_day, write_stat_day};
+use quant_lake::bars::{write_bar_day, write_stat_day};
 use quant_lake::commit::DatasetWriter;
 use quant_lake::layout::Lake;
 use quant_lake::manifest::{Partition, Source};
@@ -89,11 +89,7 @@ impl Shared<'_> {
         };
         let day = self.drive(plan, micro, &opening)?;
         let gaps = quiet_stretches(&day.rows);
-        let made_of = MicroSources {
-            quotes: plan.quote_source(),
-            book: plan.book_source(),
-        };
-        write_stat_day(self.bars, &day, made_of, sources, gaps).data_error()?;
+        write_stat_day(self.bars, &day, plan.stat_sources(), sources, gaps).data_error()?;
         Ok(true)
     }
 

@@ -17,7 +17,7 @@ use crate::run::identity::sha256_hex;
 /// Version of the tier-1 kernels; part of every bar set id, raised when their numbers change.
 pub const BUILDER_VERSION: &str = "minute-builder-1";
 /// Version of the event stream and of the statistics fed from it; part of the id of every bar set that has them.
-pub const MICRO_VERSION: &str = "microstructure-2";
+pub const MICRO_VERSION: &str = "microstructure-3";
 
 /// What a bar set is, and thereby its folder.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::bars::MadeOf;
 use crate::market::book::TopBook;
 use crate::market::{Liquidation, Touch, Trade};
 use crate::time::UnixMicros;
@@ -31,6 +32,8 @@ pub struct StatSpec {
     pub columns: &'static [StatColumn],
     /// Which events it reads.
     pub inputs: &'static str,
+    /// What it is made of, as far as days differ in it: values of days that do are not in one window.
+    pub made_of: MadeOf,
     /// When a value is null.
     pub nan_policy: &'static str,
     /// Where the definition comes from.

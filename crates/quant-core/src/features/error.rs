@@ -119,6 +119,15 @@ pub enum FeatureError {
         /// Start of the row.
         found: UnixMicros,
     },
+    /// What statistics are made of is settled when a day begins.
+    #[error(
+        "the minute `{found}` has other sources of statistics than those its day began with\n\
+         hint: push every minute of a day with the sources of that day"
+    )]
+    OtherSources {
+        /// Start of the refused minute.
+        found: UnixMicros,
+    },
     /// A frame has too many or too few instruments.
     #[error("a frame of {found} instruments; the set was made for {expected}")]
     WrongWidth {

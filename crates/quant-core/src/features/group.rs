@@ -4,8 +4,8 @@ use core::cmp::Reverse;
 use core::ops::Range;
 use std::collections::VecDeque;
 
-use crate::bars::Segmenter;
-use crate::features::history::{DayMinutes, Run, replay_start};
+use crate::bars::{Segmenter, StatSources};
+use crate::features::history::{DayMinutes, Mask, Run, replay_start};
 use crate::features::{
     FeatureError, FeatureParams, FeatureSetParams, FeatureSpec, InstrumentMinute, MinuteFrame,
     RowFeature,
@@ -91,12 +91,14 @@ impl Group {
         }
     }
 
-    /// Takes every minute of `past[skipped..]`; a feature only those its state, or that of a reader, depends on.
+    /// Takes every minute of `past[skipped..]` as a day with these sources sees it: without statistics that are made of
+    /// something else than its own. A feature takes only the minutes its state, or that of a reader, depends on.
     pub(super) fn replay(
         &mut self,
         run: &Run,
         past: &mut VecDeque<DayMinutes>,
         skipped: usize,
+        sources: &[StatSources],
         values: &mut [Option<f64>],
     ) {
         let starts = self.replay_starts(run, past, skipped);
@@ -110,14 +112,16 @@ impl Group {
         waiting.sort_by_key(|(start, ..)| Reverse(*start));
         let mut running: Vec<(usize, &mut Slot)> = Vec::with_capacity(waiting.len());
         let mut minute = 0;
+        let mut mask = Mask::default();
         for day in past.iter_mut().skip(skipped) {
+            day.mask_for(sources, &mut mask);
             for i in 0..day.len() {
                 assign(&mut self.segmenters, day.minute_mut(run, i));
                 while let Some((_, at, slot)) = waiting.pop_if(|(start, ..)| *start <= minute) {
                     let after = running.partition_point(|(other, _)| *other < at);
                     running.insert(after, (at, slot));
                 }
-                let frame = day.frame(run, i);
+                let frame = day.masked_frame(run, i, &mut mask);
                 for (_, slot) in &mut running {
                     let is_read = slot.is_read;
                     slot.step(&frame, values, &mut self.parts, |feature, frame, out| {

@@ -1,6 +1,6 @@
 //! The days a feature set remembers: rows, the bars they complete and their statistics, and where in them a replay begins.
 
-use crate::bars::{MinuteRow, N_STAT_COLUMNS, Resampler};
+use crate::bars::{MinuteRow, N_STAT_COLUMNS, Resampler, STAT_MADE_OF, StatSources};
 use crate::features::kernels::returns::LastClose;
 use crate::features::traits::{CloseMove, InstrumentMinute, MinuteFrame, Replay};
 use crate::time::{Day, MICROS_PER_MINUTE, MINUTES_PER_DAY, UnixMicros};
@@ -39,6 +39,8 @@ pub(super) struct DayMinutes {
     minutes: Vec<InstrumentMinute>,
     /// Statistics of the minutes; empty while no minute of the day had any.
     stats: Vec<f64>,
+    /// What those of each instrument are made of.
+    sources: Vec<StatSources>,
     n_minutes: usize,
     /// Of each instrument.
     last_closes: Vec<LastClose>,
@@ -52,15 +54,20 @@ impl DayMinutes {
             day: Day(0),
             minutes: Vec::new(),
             stats: Vec::new(),
+            sources: Vec::new(),
             n_minutes: 0,
             last_closes: Vec::new(),
             exists: false,
         }
     }
 
-    /// Forgets everything but the memory, which the next day needs as well.
-    pub(super) fn restart(&mut self, day: Day) {
+    /// Forgets everything but the memory, which the next day needs as well; `sources` are those of the new day, by
+    /// instrument, or empty.
+    pub(super) fn restart(&mut self, run: &Run, day: Day, sources: &[StatSources]) {
         self.day = day;
+        sources.clone_into(&mut self.sources);
+        self.sources
+            .resize(run.n_instruments, StatSources::default());
         self.minutes.clear();
         self.stats.clear();
         self.n_minutes = 0;
@@ -74,6 +81,11 @@ impl DayMinutes {
 
     pub(super) const fn len(&self) -> usize {
         self.n_minutes
+    }
+
+    /// Returns what the statistics of each instrument are made of.
+    pub(super) fn sources(&self) -> &[StatSources] {
+        &self.sources
     }
 
     /// Appends the next minute; `stats` is empty or of the width of the run.
@@ -142,6 +154,40 @@ impl DayMinutes {
         }
     }
 
+    /// Settles which statistics of this day can be in one window with those of a day with these sources.
+    pub(super) fn mask_for(&self, sources: &[StatSources], mask: &mut Mask) {
+        mask.hidden.clear();
+        mask.is_any = self.sources != sources && !self.stats.is_empty();
+        if !mask.is_any {
+            return;
+        }
+        for (own, other) in self.sources.iter().zip(sources) {
+            let hidden = STAT_MADE_OF.iter().map(|of| !own.agree(*other, *of));
+            mask.hidden.extend(hidden);
+        }
+    }
+
+    /// Returns minute `i` as [`Self::frame`] does, statistics that the mask hides being null.
+    pub(super) fn masked_frame<'a>(
+        &'a self,
+        run: &'a Run,
+        i: usize,
+        mask: &'a mut Mask,
+    ) -> MinuteFrame<'a> {
+        let frame = self.frame(run, i);
+        if !mask.is_any {
+            return frame;
+        }
+        mask.shown.clear();
+        let stats = frame.stats.iter().zip(&mask.hidden);
+        mask.shown
+            .extend(stats.map(|(x, is_hidden)| if *is_hidden { f64::NAN } else { *x }));
+        MinuteFrame {
+            stats: &mask.shown,
+            ..frame
+        }
+    }
+
     /// Returns when the minute after the last one begins.
     pub(super) fn next_open(&self) -> UnixMicros {
         let offset = i64::try_from(self.n_minutes).unwrap_or(i64::MAX);
@@ -151,6 +197,16 @@ impl DayMinutes {
     fn traded(&self, run: &Run, i: usize) -> &InstrumentMinute {
         &self.minutes[i * run.n_instruments + run.traded_idx]
     }
+}
+
+/// Which statistics of a day before are hidden from today: those made of something else than today's.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mask {
+    is_any: bool,
+    /// By instrument and column.
+    hidden: Vec<bool>,
+    /// The statistics of one minute, without them; kept to allocate nothing.
+    shown: Vec<f64>,
 }
 
 /// Returns the minute, counted from the first of `days`, that a replay has to begin with: 0 for all of them.

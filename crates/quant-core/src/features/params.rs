@@ -355,7 +355,7 @@ impl FeatureSetParams {
 }
 
 /// Version of the meaning of all features: raised whenever any value changes for the same rows.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Returns the first 16 hex digits of the sha256 over the full specification.
 pub(crate) fn set_id(params: &FeatureSetParams, features: &[Box<dyn RowFeature>]) -> String {

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::bars::{MinuteRow, Resampler, Segmenter};
+use crate::bars::{MinuteRow, Resampler, Segmenter, StatSources};
 use crate::features::group::{Group, assign, groups_of};
 use crate::features::history::{DayMinutes, Run};
 use crate::features::params::set_id;
@@ -34,6 +34,7 @@ pub struct FeatureRow {
 /// Values on day D are a pure function of the rows of D and of the feature's own `days_back` whole days before: at
 /// each UTC midnight every feature is reset and replayed over exactly those days, bars and segments included. A day
 /// exists if the traded instrument has a real row on it; a feature one of whose days does not exist is null all day.
+/// Of the days before, statistics made of something else than those of D ([`StatSources::agree`]) are null to D.
 ///
 /// # Complexity
 /// Per minute O(sum of windows); at midnight each feature is replayed over as much of its days as its state depends on
@@ -173,19 +174,21 @@ impl FeatureSet {
         ts_open: UnixMicros,
         rows: &[Option<MinuteRow>],
     ) -> Result<&FeatureRow, FeatureError> {
-        self.push_with_stats(ts_open, rows, &[])
+        self.push_with_stats(ts_open, rows, &[], &[])
     }
 
     /// Takes the rows of the next minute with their statistics, `n_instruments x N_STAT_COLUMNS` with NaN for null,
-    /// or empty if no instrument has any.
+    /// or empty if no instrument has any, and what those of each instrument are made of: the same all day, or empty if
+    /// that is the same every day.
     ///
     /// # Errors
-    /// As [`Self::push`]; `WrongWidth` also for statistics of another width.
+    /// As [`Self::push`]; `WrongWidth` also for statistics or sources of another width, `OtherSources` within a day.
     pub fn push_with_stats(
         &mut self,
         ts_open: UnixMicros,
         rows: &[Option<MinuteRow>],
         stats: &[f64],
+        sources: &[StatSources],
     ) -> Result<&FeatureRow, FeatureError> {
         self.check_frame(ts_open, rows)?;
         if !stats.is_empty() && stats.len() != self.run.n_stats() {
@@ -195,8 +198,9 @@ impl FeatureSet {
             });
         }
         let day = ts_open.day();
+        self.check_sources(ts_open, sources)?;
         if ts_open == day.start() {
-            self.start_day(day);
+            self.start_day(day, sources);
         }
         let (run, today) = (&self.run, &mut self.today);
         let at = today.len();
@@ -212,6 +216,29 @@ impl FeatureSet {
             *out = value.filter(|v| v.is_finite());
         }
         Ok(&self.row)
+    }
+
+    fn check_sources(
+        &self,
+        ts_open: UnixMicros,
+        sources: &[StatSources],
+    ) -> Result<(), FeatureError> {
+        if !sources.is_empty() && sources.len() != self.run.n_instruments {
+            return Err(FeatureError::WrongWidth {
+                expected: self.run.n_instruments,
+                found: sources.len(),
+            });
+        }
+        let of_day = self.today.sources();
+        let is_same = if sources.is_empty() {
+            of_day.iter().all(|s| *s == StatSources::default())
+        } else {
+            of_day == sources
+        };
+        if is_same || ts_open == ts_open.day().start() {
+            return Ok(());
+        }
+        Err(FeatureError::OtherSources { found: ts_open })
     }
 
     fn check_frame(
@@ -252,7 +279,7 @@ impl FeatureSet {
     }
 
     /// Rebuilds every feature from its own days and opens the record of the new day.
-    fn start_day(&mut self, day: Day) {
+    fn start_day(&mut self, day: Day, sources: &[StatSources]) {
         // The oldest day's memory serves the new one.
         let mut new = DayMinutes::new();
         if self.today.len() > 0 {
@@ -264,7 +291,7 @@ impl FeatureSet {
                 new = old;
             }
         }
-        new.restart(day);
+        new.restart(&self.run, day, sources);
         self.today = new;
         let fresh = vec![Segmenter::new(self.segment_gap_minutes); self.run.n_instruments];
         // A group that is not ready writes nothing all day.
@@ -278,7 +305,13 @@ impl FeatureSet {
             };
             group.is_ready = self.past.iter().skip(skipped).all(DayMinutes::exists);
             if group.is_ready {
-                group.replay(&self.run, &mut self.past, skipped, &mut self.values);
+                group.replay(
+                    &self.run,
+                    &mut self.past,
+                    skipped,
+                    self.today.sources(),
+                    &mut self.values,
+                );
             }
         }
         self.segmenters = fresh;

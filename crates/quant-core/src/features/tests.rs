@@ -5,6 +5,7 @@ mod flow;
 mod golden;
 mod price;
 mod replay;
+mod sources;
 
 use proptest::prelude::*;
 
@@ -220,7 +221,7 @@ fn run_with(
         .enumerate()
         .skip(from)
         .map(|(m, row)| {
-            set.push_with_stats(minute_at(m), &[*row], &stats(m, row.as_ref()))
+            set.push_with_stats(minute_at(m), &[*row], &stats(m, row.as_ref()), &[])
                 .unwrap()
                 .clone()
         })
@@ -425,7 +426,7 @@ fn a_reference_instrument_does_not_leak_into_the_traded_one() {
         let ts_open = minute_at(m);
         let pair = [reference[m], rows[m]];
         let stats = pair.map(|row| random_stats(m, row.as_ref())).concat();
-        let both = set.push_with_stats(ts_open, &pair, &stats).unwrap();
+        let both = set.push_with_stats(ts_open, &pair, &stats, &[]).unwrap();
         assert_eq!(
             bits(std::slice::from_ref(both)),
             bits(std::slice::from_ref(out))

@@ -89,6 +89,19 @@ impl Bench {
         commit_day(&writer, day, &[batch], source('a')).unwrap();
     }
 
+    /// Lists a day of images without rows, made with these ingest parameters.
+    pub(crate) fn list_images(&self, day: Day, params: IngestParams) {
+        let key = DatasetKey {
+            instrument: self.instrument.clone(),
+            dataset: Dataset::L2Snapshots,
+        };
+        let spec = PartitionSetSpec::raw(&key, DEFAULT_BOOK_LEVELS);
+        let options = WriterOptions::new("test-1", params, UnixMicros(1));
+        let writer = DatasetWriter::open(&self.lake, spec.clone(), options).unwrap();
+        let batch = arrow_array::RecordBatch::new_empty(spec.arrow_schema());
+        commit_day(&writer, day, &[batch], source('a')).unwrap();
+    }
+
     pub(crate) fn sets(&self, spec: &MicroSpec) -> StreamSets {
         let bars = [Dataset::Trades, Dataset::AggTrades, Dataset::Klines1m];
         StreamSets::open(&self.lake, &self.instrument, &spec.datasets(&bars)).unwrap()

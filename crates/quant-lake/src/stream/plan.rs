@@ -1,6 +1,8 @@
 //! Which partitions a day reads: the choice of its sources, and their names for the lineage of its bars.
 
-use quant_core::bars::{BarSource, MarketInputs, QuoteSource};
+use quant_core::bars::{
+    BarSource, BookSource, ImageCadence, MarketInputs, QuoteSource, StatSources,
+};
 use quant_core::market::InstrumentKey;
 use quant_core::time::{Day, TimeRange};
 
@@ -11,6 +13,7 @@ use crate::manifest::{Partition, Source};
 use crate::openings::derived_source;
 use crate::read::{PartitionSet, ReadError};
 use crate::schema::{DEFAULT_BOOK_LEVELS, Dataset};
+use crate::venues::book_flow::image_cadence;
 
 /// The raw partition sets of an instrument that a stream may read, as their manifests stood when they were opened.
 #[derive(Clone, Debug)]
@@ -120,6 +123,16 @@ impl StreamSets {
             .collect()
     }
 
+    /// Returns when the images of a day were taken, as its partition was made.
+    fn cadence(&self, day: Day) -> ImageCadence {
+        let set = self.get(Dataset::L2Snapshots);
+        let params = set.and_then(|set| {
+            let partition = set.manifest().partition(day)?;
+            set.manifest().params_of(partition)
+        });
+        params.map_or(ImageCadence::Unknown, image_cadence)
+    }
+
     /// Settles what a day with this bar source reads.
     pub fn plan(&self, day: Day, bars: Dataset, micro: Option<&MicroSpec>) -> DayPlan {
         let has_trades = bars != Dataset::Klines1m;
@@ -133,20 +146,26 @@ impl StreamSets {
                 bars,
                 quotes: None,
                 book: None,
+                book_source: BookSource::None,
                 inputs,
             };
         };
         let book = self.listed(&spec.book, day);
         let quotes = self.listed(&spec.quotes, day);
         let from_ticker = quotes == Some(Dataset::BookTicker);
+        let book_kind = book.map(|dataset| match dataset {
+            Dataset::L2Deltas => BookKind::Deltas,
+            _ => BookKind::Images,
+        });
         DayPlan {
             day,
             bars,
             quotes: quotes.filter(|_| from_ticker),
-            book: match book {
-                Some(Dataset::L2Deltas) => Some(BookKind::Deltas),
-                Some(_) => Some(BookKind::Images),
-                None => None,
+            book: book_kind,
+            book_source: match book_kind {
+                Some(BookKind::Deltas) => BookSource::Deltas,
+                Some(BookKind::Images) => BookSource::Images(self.cadence(day)),
+                None => BookSource::None,
             },
             inputs: MarketInputs {
                 quotes: match (from_ticker, book) {
@@ -193,6 +212,8 @@ pub struct DayPlan {
     pub quotes: Option<Dataset>,
     /// Source of the book.
     pub book: Option<BookKind>,
+    /// The same with the cadence of images.
+    pub book_source: BookSource,
     /// The same for tier 1.
     pub inputs: MarketInputs,
 }
@@ -222,20 +243,12 @@ impl DayPlan {
         }
     }
 
-    /// Returns the name of the quote source, as written to the lake.
-    pub const fn quote_source(&self) -> &'static str {
-        match self.inputs.quotes {
-            QuoteSource::BookTicker => "book_ticker",
-            QuoteSource::Book => "book",
-            QuoteSource::None => "none",
-        }
-    }
-
-    /// Returns the name of the book source, as written to the lake.
-    pub const fn book_source(&self) -> &'static str {
-        match self.book {
-            Some(kind) => kind.dataset().name(),
-            None => "none",
+    /// Returns what the statistics are made of, as written to the lake.
+    pub const fn stat_sources(&self) -> StatSources {
+        StatSources {
+            quotes: self.inputs.quotes,
+            book: self.book_source,
+            has_trades: self.inputs.has_trades,
         }
     }
 }

@@ -2,8 +2,13 @@
 
 use super::fixture::*;
 use super::*;
+use quant_core::bars::{BookSource, QuoteSource, StatSources};
+
+use crate::manifest::IngestParams;
 use crate::openings::DayOpening;
 use crate::schema::Dataset;
+use crate::venues::book_flow::{BookOptions, Cadence, DEFAULT_CADENCE};
+use crate::venues::contracts::QtyUnit;
 use crate::venues::records::{
     DepthBandRow, Kline, L2DeltaRow, LiquidationRow, MetricsRow, OpenInterestRow, Ts,
 };
@@ -409,8 +414,12 @@ fn a_plan_chooses_what_is_listed_and_names_what_it_reads() {
     let sets = bench.sets(&spec);
     let plan = sets.plan(day(), Dataset::Trades, Some(&spec));
     assert_eq!(
-        (plan.quote_source(), plan.book_source()),
-        ("book", "l2_deltas")
+        plan.stat_sources(),
+        StatSources {
+            quotes: QuoteSource::Book,
+            book: BookSource::Deltas,
+            has_trades: true,
+        }
     );
     let names: Vec<String> = plan
         .sources(&sets, Some(&spec))
@@ -430,10 +439,50 @@ fn a_plan_chooses_what_is_listed_and_names_what_it_reads() {
     bench.put::<crate::venues::records::BookTickerRow>(day(), &[]);
     let sets = bench.sets(&spec);
     let plan = sets.plan(day(), Dataset::Trades, Some(&spec));
-    assert_eq!(plan.quote_source(), "book_ticker");
+    assert_eq!(plan.stat_sources().quotes, QuoteSource::BookTicker);
     let plain = sets.plan(day(), Dataset::Trades, None);
-    assert_eq!(
-        (plain.quote_source(), plain.sources(&sets, None).len()),
-        ("none", 1)
-    );
+    assert_eq!(plain.stat_sources().quotes, QuoteSource::None);
+    assert_eq!(plain.sources(&sets, None).len(), 1);
+}
+
+#[test]
+fn a_plan_tells_the_cadence_its_images_were_taken_at() {
+    let bench = Bench::new(um());
+    let spec = micro(&[]);
+    let options = |cadence| BookOptions {
+        levels: 50,
+        cadence,
+        unit: QtyUnit::Base,
+    };
+    let every = |us| Cadence::Every {
+        us,
+        max_stale_us: 10_000_000,
+    };
+    let cases = [
+        (options(DEFAULT_CADENCE).params(), "l2_snapshots@1s"),
+        (options(every(100_000)).params(), "l2_snapshots@100ms"),
+        (
+            options(Cadence::EveryMessage).params(),
+            "l2_snapshots@message",
+        ),
+        (
+            options(Cadence::EverySnapshot).params(),
+            "l2_snapshots@snapshot",
+        ),
+        (IngestParams::new(), "l2_snapshots"),
+    ];
+    let days = || (0..).map(|k| day().plus(k));
+    for ((params, _), of) in cases.iter().zip(days()) {
+        bench.list_images(of, params.clone());
+    }
+    // Each partition has the parameters it was made with, not those of the newest.
+    let sets = bench.sets(&spec);
+    for ((_, name), of) in cases.iter().zip(days()) {
+        let found = sets.plan(of, Dataset::Klines1m, Some(&spec)).stat_sources();
+        assert_eq!(found.book.to_string(), *name);
+        assert_eq!((found.quotes, found.has_trades), (QuoteSource::Book, false));
+    }
+    let after = day().plus(cases.len() as i32);
+    let nothing = sets.plan(after, Dataset::Trades, Some(&spec));
+    assert_eq!(nothing.stat_sources().book, BookSource::None);
 }

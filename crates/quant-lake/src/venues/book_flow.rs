@@ -12,6 +12,7 @@
 //! A lost book ends in the rows with one of its own: a snapshot message of one level without quantity, which leaves any
 //! book empty. Rows that follow at its time or with an earlier one are put behind it; images know nothing of it.
 
+use quant_core::bars::ImageCadence;
 use quant_core::market::book::LocalBook;
 use quant_core::market::{BookLevel, Side};
 
@@ -47,6 +48,9 @@ pub const DEFAULT_CADENCE: Cadence = Cadence::Every {
     max_stale_us: 10_000_000,
 };
 
+/// Ingest parameter that says when images are taken.
+const CADENCE_PARAM: &str = "book_cadence";
+
 /// How books become rows.
 #[derive(Clone, Copy, Debug)]
 pub struct BookOptions {
@@ -61,6 +65,7 @@ pub struct BookOptions {
 impl BookOptions {
     /// Returns everything about books that decides rows, for the manifest.
     pub fn params(&self) -> IngestParams {
+        // [`image_cadence`] reads it.
         let cadence = match self.cadence {
             Cadence::Every { us, max_stale_us } => {
                 serde_json::json!({"every_us": us, "max_stale_us": max_stale_us})
@@ -74,10 +79,25 @@ impl BookOptions {
             QtyUnit::Inverse { usd } => serde_json::json!({"quote_per_contract": usd}),
         };
         IngestParams::from([
-            ("book_cadence".to_owned(), cadence),
+            (CADENCE_PARAM.to_owned(), cadence),
             ("book_levels".to_owned(), self.levels.into()),
             ("unit".to_owned(), unit),
         ])
+    }
+}
+
+/// Returns when the images of a partition with these parameters were taken.
+pub fn image_cadence(params: &IngestParams) -> ImageCadence {
+    let Some(cadence) = params.get(CADENCE_PARAM) else {
+        return ImageCadence::Unknown;
+    };
+    if let Some(us) = cadence.get("every_us").and_then(serde_json::Value::as_u64) {
+        return ImageCadence::EveryUs(us);
+    }
+    match cadence.as_str() {
+        Some("message") => ImageCadence::Message,
+        Some("snapshot") => ImageCadence::Snapshot,
+        _ => ImageCadence::Unknown,
     }
 }
 

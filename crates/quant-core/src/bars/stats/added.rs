@@ -1,6 +1,6 @@
 //! Sizes added to and removed from visible prices.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::book::TopBook;
 use crate::market::{BookLevel, Side};
 use crate::time::UnixMicros;
@@ -97,6 +97,7 @@ impl MinuteStat for Added {
             },
         ],
         inputs: "changes of the book with a known state before",
+        made_of: MadeOf::Books,
         nan_policy: "null without changes and without a book in force",
         reference: "per price visible before and after; cancellation proxies are made of it",
     };

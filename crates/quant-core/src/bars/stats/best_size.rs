@@ -1,7 +1,7 @@
 //! Sizes of the best bid and ask.
 
 use crate::bars::stats::held::Held;
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Touch;
 
 /// Time integrals of the best sizes.
@@ -33,6 +33,7 @@ impl MinuteStat for BestSize {
             },
         ],
         inputs: "touches",
+        made_of: MadeOf::Touches,
         nan_policy: "null without a fresh valid touch",
         reference: "-",
     };

@@ -1,6 +1,6 @@
 //! How much of the minute has a usable book.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::time::{MICROS_PER_MINUTE, MICROS_PER_SECOND};
 
 /// Keeps nothing: the driver counts.
@@ -35,6 +35,7 @@ impl MinuteStat for BookUpdates {
             },
         ],
         inputs: "books",
+        made_of: MadeOf::Books,
         nan_policy: "null without a book source; book_age also while nothing is in force",
         reference: "-",
     };

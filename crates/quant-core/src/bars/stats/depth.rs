@@ -1,7 +1,7 @@
 //! Sum of the first ten levels.
 
 use crate::bars::stats::held::Held;
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::BookLevel;
 use crate::market::book::TopBook;
 
@@ -50,6 +50,7 @@ impl MinuteStat for Depth {
             },
         ],
         inputs: "books",
+        made_of: MadeOf::Books,
         nan_policy: "null without a fresh valid book",
         reference: "-",
     };

@@ -1,7 +1,7 @@
 //! Imbalance of the best sizes (TOBI).
 
 use crate::bars::stats::held::Held;
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Touch;
 
 /// Time integral of the share of the bid.
@@ -38,6 +38,7 @@ impl MinuteStat for Imbalance {
             },
         ],
         inputs: "touches",
+        made_of: MadeOf::Touches,
         nan_policy: "null without a fresh valid touch",
         reference: "Stoikov (2018), The Micro-Price: the state (I, S)",
     };

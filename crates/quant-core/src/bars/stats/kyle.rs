@@ -1,7 +1,7 @@
 //! Sums of the regression of price changes on signed volume.
 
 use crate::bars::{
-    GRID_US, GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+    GRID_US, GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
 };
 use crate::market::Trade;
 use crate::time::UnixMicros;
@@ -72,6 +72,7 @@ impl MinuteStat for Kyle {
             },
         ],
         inputs: "trades and the price grid, intervals of 10 s with a price at both ends",
+        made_of: MadeOf::GridPrices,
         nan_policy: "null without trades as a source",
         reference: "Kyle (1985), Econometrica 53(6), as a regression within the same interval",
     };

@@ -1,6 +1,6 @@
 //! Notional of forced orders.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::{Liquidation, Side};
 
 /// Running sums of the minute.
@@ -33,6 +33,7 @@ impl MinuteStat for Liquidations {
             },
         ],
         inputs: "forced orders",
+        made_of: MadeOf::Other,
         nan_policy: "null where the day has no such dataset",
         reference: "forceOrder streams and their archives",
     };

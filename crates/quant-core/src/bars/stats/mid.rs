@@ -1,6 +1,6 @@
 //! Open, high, low and close of the mid.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Touch;
 use crate::time::UnixMicros;
 
@@ -55,6 +55,7 @@ impl MinuteStat for Mid {
             },
         ],
         inputs: "touches",
+        made_of: MadeOf::Touches,
         nan_policy: "null without a valid touch in force; mid_close null when stale",
         reference: "bid-ask midpoint",
     };

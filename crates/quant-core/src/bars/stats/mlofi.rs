@@ -2,7 +2,7 @@
 
 use crate::bars::stats::obi::WEIGHTS;
 use crate::bars::stats::ofi::{ask_flow, bid_flow};
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::book::{TOP_LEVELS, TopBook};
 use crate::time::UnixMicros;
 
@@ -92,6 +92,7 @@ impl MinuteStat for Mlofi {
             },
         ],
         inputs: "changes of the book with a known state before",
+        made_of: MadeOf::Books,
         nan_policy: "null if the rank is missing in a change of the minute, or without changes and without a book in force",
         reference: "Xu, Gould and Howison (2018), Multi-Level Order-Flow Imbalance; weights 1/m",
     };

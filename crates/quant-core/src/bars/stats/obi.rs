@@ -1,7 +1,7 @@
 //! Weighted order book imbalance.
 
 use crate::bars::stats::held::Held;
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::BookLevel;
 use crate::market::book::{TOP_LEVELS, TopBook};
 
@@ -59,6 +59,7 @@ impl MinuteStat for Obi {
             },
         ],
         inputs: "books",
+        made_of: MadeOf::Books,
         nan_policy: "null without a fresh valid book",
         reference: "weights 1/k over the first ten ranks",
     };

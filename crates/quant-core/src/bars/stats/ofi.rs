@@ -1,6 +1,6 @@
 //! Order flow imbalance of the best level.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::{BookLevel, Touch};
 use crate::time::UnixMicros;
 
@@ -102,6 +102,7 @@ impl MinuteStat for Ofi {
             },
         ],
         inputs: "changes of the touch with a known state before",
+        made_of: MadeOf::Touches,
         nan_policy: "ofi: null without any touch in force; ofi_events: null without a quote source; ofi_depth: null without changes",
         reference: "Cont, Kukanov and Stoikov (2014), J. Financial Econometrics 12(1), eq. 4",
     };

@@ -1,6 +1,6 @@
 //! Numbers and sizes of prints.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::{Side, Trade};
 
 /// Moments of the sizes of the minute; the squared deviations are updated, not differences of sums (Welford).
@@ -58,6 +58,7 @@ impl MinuteStat for Prints {
             },
         ],
         inputs: "trades",
+        made_of: MadeOf::Other,
         nan_policy: "counts and size_sq null without trades as a source; the others also without a print (size_std below two)",
         reference: "-",
     };

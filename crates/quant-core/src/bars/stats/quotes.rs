@@ -1,6 +1,6 @@
 //! How much of the minute has a usable touch.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::time::{MICROS_PER_MINUTE, MICROS_PER_SECOND};
 
 /// Keeps nothing: the driver counts.
@@ -40,6 +40,7 @@ impl MinuteStat for Quotes {
             },
         ],
         inputs: "touches",
+        made_of: MadeOf::Touches,
         nan_policy: "null without a quote source; quote_age also while nothing is in force",
         reference: "-",
     };

@@ -1,6 +1,8 @@
 //! How often and how fast the best price comes back.
 
-use crate::bars::{GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{
+    GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+};
 use crate::market::Touch;
 use crate::time::{MICROS_PER_SECOND, UnixMicros};
 
@@ -72,6 +74,7 @@ impl MinuteStat for Resilience {
             },
         ],
         inputs: "touches",
+        made_of: MadeOf::Touches,
         nan_policy: "null without a quote source",
         reference: "resilience as time to refill after a depletion of the best price",
     };

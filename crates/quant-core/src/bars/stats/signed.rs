@@ -1,6 +1,6 @@
 //! Signed volume and signed root of quote volume.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Trade;
 
 /// Running sums of the minute.
@@ -33,6 +33,7 @@ impl MinuteStat for Signed {
             },
         ],
         inputs: "trades",
+        made_of: MadeOf::Other,
         nan_policy: "null without trades as a source",
         reference: "Hasbrouck (2009), J. Finance 64(3), for the root",
     };

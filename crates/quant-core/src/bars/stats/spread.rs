@@ -1,7 +1,7 @@
 //! Quoted spread.
 
 use crate::bars::stats::held::Held;
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Touch;
 
 /// Time integrals of the spread and of the spread over the mid.
@@ -38,6 +38,7 @@ impl MinuteStat for Spread {
             },
         ],
         inputs: "touches",
+        made_of: MadeOf::Touches,
         nan_policy: "null without a fresh valid touch",
         reference: "quoted spread",
     };

@@ -1,6 +1,6 @@
 //! Last known mark, index, premium, funding, open interest and depth bands.
 
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 
 /// Has nothing to remember: the driver knows the records and their ages.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +59,7 @@ impl MinuteStat for State {
             },
         ],
         inputs: "state records known at ts_avail of the row",
+        made_of: MadeOf::Other,
         nan_policy: "null before the first record and when too old (docs/minute_rows.md)",
         reference: "-",
     };

@@ -1,6 +1,8 @@
 //! Sums of powers of 5 s returns.
 
-use crate::bars::{GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{
+    GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+};
 use crate::time::UnixMicros;
 
 /// Sums over the returns that ended in the minute.
@@ -113,6 +115,7 @@ impl MinuteStat for Variance {
             },
         ],
         inputs: "the price grid",
+        made_of: MadeOf::GridPrices,
         nan_policy: "null where the day has neither touches nor trades; else sums are 0 without returns, and rv_n says how many there were",
         reference: "Barndorff-Nielsen and Shephard (2004, 2006); Andersen, Dobrev and Schaumburg (2012)",
     };

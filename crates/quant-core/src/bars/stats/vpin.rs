@@ -1,6 +1,8 @@
 //! Volume buckets closed in the minute and their imbalance.
 
-use crate::bars::{GapScope, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{
+    GapScope, MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec,
+};
 use crate::market::Trade;
 
 /// Missing share of a bucket that counts as nothing, so that decimal quantities fill a decimal bucket exactly.
@@ -67,6 +69,7 @@ impl MinuteStat for Vpin {
             },
         ],
         inputs: "trades",
+        made_of: MadeOf::Other,
         nan_policy: "null without a bucket size and without trades as a source",
         reference: "Easley, Lopez de Prado and O'Hara (2012), RFS 25(5); prints are split across buckets",
     };

@@ -1,7 +1,7 @@
 //! Largest level over the sum of levels.
 
 use crate::bars::stats::depth::sum;
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::BookLevel;
 
 /// Keeps nothing: only the book at the close counts.
@@ -40,6 +40,7 @@ impl MinuteStat for Wall {
             },
         ],
         inputs: "books",
+        made_of: MadeOf::Books,
         nan_policy: "null without a fresh valid book",
         reference: "largest level / total size within the first ten levels",
     };

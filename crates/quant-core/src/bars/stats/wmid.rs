@@ -1,7 +1,7 @@
 //! Size-weighted mid; not the microprice of Stoikov.
 
 use crate::bars::stats::held::Held;
-use crate::bars::{MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
+use crate::bars::{MadeOf, MinuteClose, MinuteStat, RowWriter, StatColumn, StatInputs, StatSpec};
 use crate::market::Touch;
 
 /// Time integral of the size-weighted mid.
@@ -33,6 +33,7 @@ impl MinuteStat for Wmid {
             },
         ],
         inputs: "touches",
+        made_of: MadeOf::Touches,
         nan_policy: "null without a fresh valid touch",
         reference: "size-weighted mid",
     };

@@ -119,7 +119,7 @@ impl World {
         (from..until)
             .map(|m| {
                 let rows = [self.rows[0][m], self.rows[1][m]];
-                set.push_with_stats(minute_at(m), &rows, &self.stats[m])
+                set.push_with_stats(minute_at(m), &rows, &self.stats[m], &[])
                     .unwrap()
                     .clone()
             })
@@ -388,7 +388,9 @@ fn drive(
             for (column, value) in known {
                 stats[TRADED * N_STAT_COLUMNS + column] = value;
             }
-            let row = set.push_with_stats(minute_at(m), &rows, &stats).unwrap();
+            let row = set
+                .push_with_stats(minute_at(m), &rows, &stats, &[])
+                .unwrap();
             row.values.clone()
         })
         .collect()

@@ -276,7 +276,7 @@ impl World {
         let mut set = FeatureSet::new(&params(features.to_vec()), 1, 0).unwrap();
         (from..until)
             .map(|m| {
-                set.push_with_stats(minute_at(m), &[self.rows[m]], &self.stats[m])
+                set.push_with_stats(minute_at(m), &[self.rows[m]], &self.stats[m], &[])
                     .unwrap()
                     .clone()
             })

@@ -272,7 +272,11 @@ fn a_spread_twice_the_usual_is_a_stress_of_two_and_half_the_depth_as_well() {
         stats[stat_column("depth_ask_tw")] = if m == 2 * DAY { f64::NAN } else { 1.0 };
         stats[stat_column("ask_qty_tw")] = 900.0;
         let row = Some(MinuteRow { ts_open, ..row });
-        last.clone_from(&set.push_with_stats(ts_open, &[row], &stats).unwrap().values);
+        last.clone_from(
+            &set.push_with_stats(ts_open, &[row], &stats, &[])
+                .unwrap()
+                .values,
+        );
     }
     assert_eq!(last, [Some(2.0), Some(2.0)]);
 }

@@ -1,7 +1,7 @@
 //! A feature may declare that it needs less of its days than all: nothing may depend on what it leaves out.
 
 use super::*;
-use crate::bars::stat_column;
+use crate::bars::{BookSource, QuoteSource, StatSources, stat_column};
 
 /// Two midnights with two whole days before them, and the hours after in which a window that is too short shows.
 const N_MINUTES: usize = 3 * MINUTES_PER_DAY + 400;
@@ -42,7 +42,7 @@ impl RowFeature for Declares {
 }
 
 /// The registry's examples, rebuilt from two days wherever the days are a parameter.
-fn two_days() -> Vec<FeatureParams> {
+pub(super) fn two_days() -> Vec<FeatureParams> {
     kinds()
         .iter()
         .map(|kind| {
@@ -131,6 +131,23 @@ fn values(
     is_full: bool,
     declared: impl Fn(Replay) -> Replay,
 ) -> (FeatureSet, Vec<Vec<Option<u64>>>) {
+    values_of_days(
+        seed,
+        features,
+        is_full,
+        [StatSources::default(); 4],
+        declared,
+    )
+}
+
+/// The same with the sources of each day's statistics.
+fn values_of_days(
+    seed: u64,
+    features: &[FeatureParams],
+    is_full: bool,
+    sources: [StatSources; 4],
+    declared: impl Fn(Replay) -> Replay,
+) -> (FeatureSet, Vec<Vec<Option<u64>>>) {
     let params = params(features.to_vec());
     let built = params.build(2, 0).unwrap();
     let built = built
@@ -150,7 +167,10 @@ fn values(
     for (m, pair) in traded.into_iter().zip(other).enumerate() {
         let pair = [pair.0, pair.1];
         let stats = pair.map(|row| stats(m, row.as_ref())).concat();
-        let row = set.push_with_stats(minute_at(m), &pair, &stats).unwrap();
+        let of_day = [sources[m / MINUTES_PER_DAY]; 2];
+        let row = set
+            .push_with_stats(minute_at(m), &pair, &stats, &of_day)
+            .unwrap();
         // What differs does so in the first hours: a window that is full of its own day agrees again.
         if m >= 2 * MINUTES_PER_DAY && m % MINUTES_PER_DAY < 400 {
             out.push(row.values.iter().map(|v| v.map(f64::to_bits)).collect());
@@ -199,6 +219,28 @@ fn a_declared_replay_gives_the_bits_of_the_full_one() {
         .map(|i| &set.columns()[i])
         .collect();
     assert_eq!(names, Vec::<&String>::new());
+}
+
+#[test]
+fn a_declared_replay_gives_the_bits_of_the_full_one_where_sources_change() {
+    let all = two_days();
+    let of = |quotes| StatSources {
+        quotes,
+        book: BookSource::Deltas,
+        has_trades: true,
+    };
+    let (a, b) = (of(QuoteSource::BookTicker), of(QuoteSource::Book));
+    let sources = [a, b, a, b];
+    let (set, full) = values_of_days(3, &all, true, sources, |_| Replay::All);
+    let (_, declared) = values_of_days(3, &all, false, sources, |replay| replay);
+    let names: Vec<&String> = differing(&full, &declared)
+        .into_iter()
+        .map(|i| &set.columns()[i])
+        .collect();
+    assert_eq!(names, Vec::<&String>::new());
+    // Each day sees one of its days and not the other.
+    let (_, plain) = values(3, &all, true, |_| Replay::All);
+    assert!(!differing(&full, &plain).is_empty());
 }
 
 #[test]

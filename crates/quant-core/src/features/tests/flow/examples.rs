@@ -43,7 +43,9 @@ fn drive(
             for (name, value) in known {
                 stats[stat_column(name)] = value;
             }
-            let row = set.push_with_stats(minute_at(m), &[row], &stats).unwrap();
+            let row = set
+                .push_with_stats(minute_at(m), &[row], &stats, &[])
+                .unwrap();
             row.values.clone()
         })
         .collect()

@@ -274,7 +274,8 @@ fn jump_of(minutes: u32, sums: [f64; 6]) -> Vec<Option<f64>> {
         for (name, sum) in names.into_iter().zip(sums) {
             stats[stat_column(name)] = sum / f64::from(minutes);
         }
-        set.push_with_stats(minute_at(m), &[*row], &stats).unwrap();
+        set.push_with_stats(minute_at(m), &[*row], &stats, &[])
+            .unwrap();
     }
     set.row().values.clone()
 }
