@@ -75,7 +75,8 @@ pub fn vision(
         let timeout = Duration::from_secs(source.timeout_s);
         let host = HttpHost::new(&source.base_url, source.retries, timeout).config_error()?;
         // A simulated archive may be served as well; a host that does not answer is dealt with by the ingest itself.
-        let serves_simulated = matches!(host.text(synth::MARKER_FILE, context.stop), Ok(Some(_)));
+        // Some hosts answer 200 with a page of their own to whatever is asked: only the simulator's marker counts.
+        let serves_simulated = matches!(host.text(synth::MARKER_FILE, context.stop), Ok(Some(text)) if synth::is_marker(&text));
         if serves_simulated && !key.exchange.simulated {
             return Err(simulated_as_real(&source.base_url, key));
         }
