@@ -10,7 +10,7 @@ use crate::rest::venues::Job;
 /// Ids of one venue that are not consecutive make every pause between two fetches such a stretch: rows may be missing there, and
 /// nothing tells that they are not.
 pub(super) fn hole(job: &Job, fetched: &FetchedPages, day: Day) -> Option<String> {
-    let route = &job.source.params.get("route");
+    let route = job.source.params.get("route");
     let route = route.and_then(|v| v.as_str()).unwrap_or("the venue");
     match (job.after, fetched.first_id) {
         (Some(held), Some(first)) => (first > held.saturating_add(1)).then(|| {
