@@ -179,11 +179,15 @@ fn a_page_of_a_portal_is_no_marker_of_the_simulator() {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            while lines.next().is_some_and(|line| line.is_ok_and(|l| !l.is_empty())) {}
+            while lines
+                .next()
+                .is_some_and(|line| line.is_ok_and(|l| !l.is_empty()))
+            {}
             let body = "<html>please log in</html>";
             let n = body.len();
-            let answer =
-                format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {n}\r\n\r\n{body}");
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {n}\r\n\r\n{body}"
+            );
             drop(stream.write_all(answer.as_bytes()));
         }
     });

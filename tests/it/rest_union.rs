@@ -68,8 +68,7 @@ fn step(mock: &Mock, ms: i64) {
 
 /// The latest trades as the venue shows them: id, time and price.
 fn latest(mock: &Mock) -> BTreeMap<i64, (i64, f64)> {
-    let path =
-        "/deepcoin/market/trades?instId=SOL-USDT-SWAP&productGroup=SwapU&limit=500";
+    let path = "/deepcoin/market/trades?instId=SOL-USDT-SWAP&productGroup=SwapU&limit=500";
     let answer = mock.get(path).json();
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let rows = answer["data"].as_array().unwrap().iter();
@@ -119,7 +118,9 @@ fn the_latest_trades_add_up_and_no_history_without_sizes_takes_their_place() {
             held.len() as u64 + q("duplicates") + q("filtered") + q("quarantined")
         );
         // The same answer changes nothing.
-        let again = build(cwd, &mock, DEEPCOIN, (today, tomorrow)).code(0).json();
+        let again = build(cwd, &mock, DEEPCOIN, (today, tomorrow))
+            .code(0)
+            .json();
         assert_eq!(again["files"][0]["status"], "current", "{again}");
         assert_eq!(partition(cwd, DEEPCOIN, today), now);
     }
@@ -132,7 +133,10 @@ fn the_latest_trades_add_up_and_no_history_without_sizes_takes_their_place() {
     let now_ms = mock.status()["clock"]["now_us"].as_i64().unwrap() / 1_000;
     step(&mock, NEXT_MS + 86_400_000 + 5_000 - now_ms);
     let (ended, gaps) = add(&mock);
-    assert!(ended.len() > held.len(), "some of them are of the day before");
+    assert!(
+        ended.len() > held.len(),
+        "some of them are of the day before"
+    );
     let told = build(cwd, &mock, DEEPCOIN, (today, tomorrow)).code(0);
     assert!(told.stdout.contains("have sizes and are kept"), "{told:?}");
     assert_eq!(ids(cwd, DEEPCOIN, today), ended);
@@ -180,7 +184,11 @@ fn a_day_of_aggregates_goes_on_by_id_until_it_is_whole() {
     // From the moment on that is surely in reach when the request arrives.
     let held = ids(cwd, UM, yesterday);
     let late = first_id(&mock, DAY_MS + 3_600_000 + 120_000);
-    assert!((in_reach..late).contains(&held[0]), "{in_reach} {late} {}", held[0]);
+    assert!(
+        (in_reach..late).contains(&held[0]),
+        "{in_reach} {late} {}",
+        held[0]
+    );
     assert_eq!(held, all(held[0], first_today));
     assert_eq!(partition(cwd, UM, yesterday)["quality"]["gaps"], 1);
     assert_eq!(ids(cwd, UM, today), all(first_today, last_id(&mock) + 1));
@@ -189,7 +197,13 @@ fn a_day_of_aggregates_goes_on_by_id_until_it_is_whole() {
     let n = asked(&mock, route);
     let again = build(cwd, &mock, UM, (yesterday, tomorrow)).code(0).json();
     assert_eq!(asked(&mock, route), n + 1, "{again}");
-    assert!(again["files"].as_array().unwrap().iter().all(|f| f["status"] == "current"));
+    assert!(
+        again["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|f| f["status"] == "current")
+    );
     assert_eq!(partition(cwd, UM, today), before);
     step(&mock, 60_000);
     let n = asked(&mock, route);
@@ -204,7 +218,10 @@ fn a_day_of_aggregates_goes_on_by_id_until_it_is_whole() {
     build(cwd, &mock, UM, (today, tomorrow)).code(0);
     assert_eq!(ids(cwd, UM, today), all(first_today, end));
     let rest = (end - first_today).unsigned_abs() - held;
-    assert!(asked(&mock, route) - n <= rest / 1_000 + 2, "{rest} more rows");
+    assert!(
+        asked(&mock, route) - n <= rest / 1_000 + 2,
+        "{rest} more rows"
+    );
     let whole = partition(cwd, UM, today);
     assert_eq!(whole["quality"]["gaps"], 0);
     assert_eq!(whole["sources"].as_array().unwrap().len(), 3);
@@ -218,7 +235,10 @@ fn a_day_of_aggregates_goes_on_by_id_until_it_is_whole() {
     let part = partition(cwd, UM, day);
     step(&mock, 2 * 86_400_000);
     let told = build(cwd, &mock, UM, (day, after)).code(0);
-    assert!(told.stdout.contains("a gap: the rest of the day"), "{told:?}");
+    assert!(
+        told.stdout.contains("a gap: the rest of the day"),
+        "{told:?}"
+    );
     let closed = partition(cwd, UM, day);
     for same in ["rows", "content_sha256", "sources", "rows_in"] {
         assert_eq!(closed[same], part[same], "{same}");

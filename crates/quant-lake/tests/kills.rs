@@ -24,8 +24,8 @@ use quant_core::time::{Day, TimeRange, UnixMicros};
 use quant_lake::commit::Failpoints;
 use quant_lake::ingest::container::Container;
 use quant_lake::ingest::{
-    FileOutcome, FileStatus, FilesRequest, IngestOptions, IngestReport, IngestRequest, Slice,
-    LocalArchive, NoProgress, VendorFile, ingest_files, ingest_vision,
+    FileOutcome, FileStatus, FilesRequest, IngestOptions, IngestReport, IngestRequest,
+    LocalArchive, NoProgress, Slice, VendorFile, ingest_files, ingest_vision,
 };
 use quant_lake::layout::Lake;
 use quant_lake::manifest::{IngestParams, SourceKind};

@@ -15,8 +15,7 @@ use quant_lake::ingest::discover::{
 };
 use quant_lake::ingest::{
     FileOutcome, FileStatus, FilesRequest, IngestReport, MakeFileParser, RowCounts, Slice,
-    VendorFile,
-    ingest_files, with_names_that_differ,
+    VendorFile, ingest_files, with_names_that_differ,
 };
 use quant_lake::manifest::{IngestParams, SourceKind};
 use quant_lake::schema::Dataset;

@@ -421,10 +421,7 @@ impl Work<'_> {
             self.context.stop,
         )?;
         let gaps: Vec<String> = hole(&job, &fetched, day).into_iter().collect();
-        let sent = format!(
-            "{} page(s), {} request(s)",
-            fetched.pages, fetched.attempts
-        );
+        let sent = format!("{} page(s), {} request(s)", fetched.pages, fetched.attempts);
         if fetched.wanted == 0 && job.after.is_some() {
             drop(std::fs::remove_file(&path));
             outcome.notes.push(sent);
@@ -509,11 +506,13 @@ impl Work<'_> {
         let has = has_pages(self.context.lake, &job.source, day)
             .map_err(|e| CommandError::new(ErrorKind::Data, &e))?;
         // How whole days are asked for again need not be told of one that is there.
-        Ok((job.complete && has).then_some(if held.is_some() && job.adds {
-            job.notes
-        } else {
-            Vec::new()
-        }))
+        Ok(
+            (job.complete && has).then_some(if held.is_some() && job.adds {
+                job.notes
+            } else {
+                Vec::new()
+            }),
+        )
     }
 
     /// Tells why a day is not asked for. What is held of one that cannot be had any more stays, and its rest is a gap.

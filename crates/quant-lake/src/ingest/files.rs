@@ -17,9 +17,7 @@ use super::container::ContainerSpec;
 use super::receipt;
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::run::{IngestError, IngestOptions};
-use super::unit::{
-    AtHand, Context, Done, FileError, LocalFile, Slice, Target, Wanted, process,
-};
+use super::unit::{AtHand, Context, Done, FileError, LocalFile, Slice, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
 use crate::content::hex;
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};

@@ -133,11 +133,7 @@ impl HeldDay {
 ///
 /// # Errors
 /// A manifest or partition that cannot be read.
-pub fn held_day(
-    lake: &Lake,
-    source: &PageSource,
-    day: Day,
-) -> Result<Option<HeldDay>, ReadError> {
+pub fn held_day(lake: &Lake, source: &PageSource, day: Day) -> Result<Option<HeldDay>, ReadError> {
     let Some(set) = PartitionSet::open_if_present(lake, &spec_of(source))? else {
         return Ok(None);
     };

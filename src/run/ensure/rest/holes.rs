@@ -21,7 +21,9 @@ pub(super) fn hole(job: &Job, fetched: &FetchedPages, day: Day) -> Option<String
             )
         }),
         (Some(held), None) => job.lost_before.map(|edge| {
-            format!("a gap: what came after trade {held} and before {edge} is out of reach of `{route}`")
+            format!(
+                "a gap: what came after trade {held} and before {edge} is out of reach of `{route}`"
+            )
         }),
         (None, _) => {
             let shown = fetched.first_ts.map(UnixMicros);

@@ -39,7 +39,7 @@ fn answer(of: Day, ids: core::ops::Range<i64>) -> String {
 impl Lab {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let lake = Lake::open(dir.path().join("lake"));
+        let lake = Lake::new(dir.path().join("lake"));
         let key = InstrumentKey {
             exchange: "deepcoin".parse().unwrap(),
             market: Market::Swap,
@@ -96,7 +96,9 @@ impl Lab {
             dataset: Dataset::Trades,
         };
         let spec = PartitionSetSpec::raw(&key, 0);
-        let manifest = Manifest::load(&self.lake.set_dir(&spec), &spec).unwrap().unwrap();
+        let manifest = Manifest::load(&self.lake.set_dir(&spec), &spec)
+            .unwrap()
+            .unwrap();
         let partition = manifest.partition(day(DAY)).unwrap().clone();
         (manifest, partition)
     }
@@ -113,7 +115,11 @@ fn answers_add_up_whatever_their_order_and_the_same_one_changes_nothing() {
             // The last one is of the time after the day: that is no other thing than the others.
             let gaps: &[&str] = if i == 2 { &["a gap: 80 to 99"] } else { &[] };
             let done = lab.take(lab.source(n == 3, 0.5), &answers[i], true, gaps);
-            assert!(matches!(done.status, FileStatus::Written { .. }), "{:?}", done.status);
+            assert!(
+                matches!(done.status, FileStatus::Written { .. }),
+                "{:?}",
+                done.status
+            );
             assert!(done.counts.balanced());
             assert_eq!(done.notes.iter().any(|n| n.starts_with("a gap")), i == 2);
             let (_, held) = lab.held();
@@ -121,14 +127,26 @@ fn answers_add_up_whatever_their_order_and_the_same_one_changes_nothing() {
             assert!(held.quality.rows_accounted(held.rows) == u128::from(held.rows_in));
         }
         let (manifest, held) = lab.held();
-        assert_eq!((held.rows, held.rows_in, held.quality.duplicates), (100, 120, 20));
+        assert_eq!(
+            (held.rows, held.rows_in, held.quality.duplicates),
+            (100, 120, 20)
+        );
         assert_eq!(held.quality.gaps, 1);
         assert_eq!(manifest.params_of(&held).unwrap()["complete"], true);
-        let seen = held_day(&lab.lake, &lab.source(false, 0.5), of).unwrap().unwrap();
-        assert_eq!((seen.rows, seen.last_id, seen.is_complete()), (100, Some(119), true));
+        let seen = held_day(&lab.lake, &lab.source(false, 0.5), of)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (seen.rows, seen.last_id, seen.is_complete()),
+            (100, Some(119), true)
+        );
         contents.push(held.content_sha256.clone());
         let again = lab.take(lab.source(true, 0.5), &answers[order[0]], true, &["again"]);
-        assert!(matches!(again.status, FileStatus::Current), "{:?}", again.status);
+        assert!(
+            matches!(again.status, FileStatus::Current),
+            "{:?}",
+            again.status
+        );
         assert_eq!(lab.held().1, held);
     }
     assert!(contents.iter().all(|c| *c == contents[0]), "{contents:?}");
@@ -141,7 +159,12 @@ fn what_is_of_other_parameters_is_refused_or_replaced_but_never_mixed() {
     let before = lab.held().1;
     let other = lab.take(lab.source(false, 0.25), &answer(of, 50..60), true, &[]);
     assert!(
-        matches!(other.status, FileStatus::Failed { error: FileError::OtherParser { .. } }),
+        matches!(
+            other.status,
+            FileStatus::Failed {
+                error: FileError::OtherParser { .. }
+            }
+        ),
         "{:?}",
         other.status
     );
@@ -161,7 +184,10 @@ fn a_day_that_cannot_be_added_to_is_closed_with_its_rows_and_sources() {
     let options = IngestOptions::default();
     let done = close_day(&lab.lake, &source, of, 1, &options, UnixMicros(1)).unwrap();
     let (manifest, after) = lab.held();
-    assert_eq!((done.rows, &done.content_sha256), (50, &before.content_sha256));
+    assert_eq!(
+        (done.rows, &done.content_sha256),
+        (50, &before.content_sha256)
+    );
     assert_eq!(after.sources, before.sources);
     assert_eq!((after.rows_in, after.quality.gaps), (before.rows_in, 2));
     assert_eq!(manifest.params_of(&after).unwrap()["complete"], true);

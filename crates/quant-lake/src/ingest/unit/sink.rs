@@ -98,7 +98,9 @@ fn union_with(
     if !of_another_parser && !was_corrected && !of_another_context {
         return Ok(Some(existing));
     }
+    // What was added to before is not there to be read again, whatever its name.
     if let Some(at_hand) = file.at_hand
+        && file.slice == Slice::OfName
         && others.clone().all(|s| at_hand.has(s))
     {
         at_hand.replaced.store(true, Ordering::Relaxed);
