@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 ORACLES = pathlib.Path(__file__).resolve().parent / "oracles"
 
@@ -250,8 +251,52 @@ def http(c):
             rows = c.build(name, f"{args} --last-hours 1 --datasets {dataset}")
             ran = c.oracle(name, "rest_rows.py", f"{url} {venue} {market} {symbol} --datasets {dataset} --start 2026-01-06 --end 2026-01-07")
             c.line(f"rest over HTTP, last hours: {venue} {market}", "rest", rows, "rest_rows.py", ran)
+    deepcoin_trades(c)
     vision_over_http(c)
     okx_hist(c)
+
+
+def fetch(url, body=None):
+    """The JSON at an address; with a body it is posted."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def deepcoin_trades(c):
+    """The venue shows its latest 500 trades only: those of two runs add up by id. Read by plain Python from the same answers."""
+    import pyarrow.parquet as pq
+
+    symbol, lake, mine = "BTC-USDT-SWAP", "http-trades-deepcoin", {}
+    with Mock(c.quant, "--instrument um:BTCUSDT:btc --history-minutes 120 --start 2026-01-05") as url:
+        infos = fetch(f"{url}/deepcoin/market/instruments?instType=SWAP")["data"]
+        worth = float(next(i for i in infos if i["instId"] == symbol)["ctVal"])
+        args = f"--exchange sim-deepcoin --market swap --symbol {symbol} --source deepcoin --base-url {url} --datasets trades --last-hours 1"
+        rows, holes, last = {}, 0, None
+        # Some of the second answer were in the first one; between the second and the third there is a hole.
+        for pause_ms in (0, 60_000, 3_600_000):
+            fetch(f"{url}/_mock/clock", {"step_ms": pause_ms})
+            page = fetch(f"{url}/deepcoin/market/trades?instId={symbol}&productGroup=SwapU&limit=500")["data"]
+            page = {int(r["tradeId"]): (int(r["ts"]) * 1000, float(r["px"]), float(r["sz"]) * worth, 1 if r["side"] == "buy" else -1) for r in page}
+            holes += last is None or min(page) > last + 1
+            last = max(page)
+            mine.update(page)
+            rows = c.build(lake, args)
+    held = {}
+    folder = c.lake(lake) / f"raw/sim-deepcoin/swap/{symbol}/trades"
+    listed = json.loads((folder / "manifest.json").read_text())["partitions"] if rows else []
+    for part in listed:
+        for r in pq.read_table(folder / f"date={part['date']}" / part["file"]).to_pylist():
+            us = int(r["ts_event"].timestamp() * 1_000_000 + 0.5)
+            held[r["trade_id"]] = (us, r["price"], r["qty"], r["aggressor"])
+    near = lambda a, b: a[0] == b[0] and a[1] == b[1] and a[3] == b[3] and abs(a[2] - b[2]) <= 1e-12 * abs(b[2])
+    equal = held.keys() == mine.keys() and all(near(held[i], mine[i]) for i in mine)
+    gaps = sum(part["quality"]["gaps"] for part in listed)
+    print(f"    three runs: {len(held):,} trades in the lake, {len(mine):,} shown, {gaps} gaps told of {holes}")
+    equal &= gaps == holes and holes >= 2
+    c.failed += not equal
+    c.line("deepcoin over HTTP, three runs", "deepcoin", rows, "plain Python", argparse.Namespace(returncode=0 if equal else 1))
 
 
 def synth(c, args):

@@ -9,5 +9,5 @@ pub mod okx;
 pub mod request;
 mod truth;
 
-pub use archive::{MARKER_FILE, SynthFile, SynthReport, is_simulated, write_archive};
+pub use archive::{MARKER_FILE, SynthFile, SynthReport, is_marker, is_simulated, write_archive};
 pub use request::{BookOptions, Look, SynthRequest};

@@ -54,12 +54,15 @@ pub enum FetchPagesError {
     },
 }
 
+/// What a venue's refusal of a name means.
+pub const UNLISTED: &str = "\nhint: the venue does not list this symbol; check `--symbol`";
+
 fn hint_of(error: &PageError) -> &'static str {
     let PageError::Venue { code, .. } = error else {
         return "";
     };
     match code.as_str() {
-        "-1121" | "51001" => "\nhint: the venue does not list this symbol; check `--symbol`",
+        "-1121" | "51001" => UNLISTED,
         "-1130" => {
             "\nhint: the venue does not show times that old; take the archive (`--source vision`)"
         }
@@ -83,6 +86,10 @@ pub struct FetchedPages {
     pub rows: usize,
     /// Those of the days asked for that are final, usable or not: what a partition could be made of.
     pub wanted: usize,
+    /// Smallest id on them.
+    pub first_id: Option<i64>,
+    /// Smallest time on them, microseconds.
+    pub first_ts: Option<i64>,
     /// Requests sent, retries included.
     pub attempts: u32,
 }
@@ -139,6 +146,9 @@ fn write_pages(
         }
         done.pages += 1;
         done.rows += page.span.rows;
+        let least = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
+        done.first_id = least(done.first_id, page.span.first_id);
+        done.first_ts = least(done.first_ts, page.span.first_ts);
         done.wanted += rows_inside(&page.rows, days) + page.bad.len();
         if let Some(ahead_us) = stamps {
             let stamp = answer.received.plus(ahead_us);

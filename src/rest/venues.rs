@@ -9,7 +9,7 @@ mod okx;
 
 use quant_core::market::{Instrument, InstrumentKey, Market, Venue};
 use quant_core::time::{Day, UnixMicros};
-use quant_lake::ingest::PageSource;
+use quant_lake::ingest::{HeldDay, PageSource};
 use quant_lake::manifest::{IngestParams, SourceKind};
 use quant_lake::schema::Dataset;
 use quant_lake::venues::contracts::QtyUnit;
@@ -31,6 +31,14 @@ pub struct Job {
     pub format: MakeFormat,
     /// Lines of the page file begin with the time of receipt: rows have no time of their own.
     pub stamped: bool,
+    /// The rows add to those the lake holds of the day; else they take their place.
+    pub adds: bool,
+    /// The largest id held of the day: rows go on from there, and a larger distance is a hole.
+    pub after: Option<i64>,
+    /// Part of the day, before this moment, cannot be asked for any more.
+    pub lost_before: Option<UnixMicros>,
+    /// The venue shows so many of its latest rows: if all of them are there, older ones may be missing.
+    pub latest: Option<usize>,
     /// The day is over and everything of it was asked for: it need not be asked for again.
     pub complete: bool,
     /// Remarks for the report.
@@ -93,6 +101,8 @@ pub struct VenueCx {
     pub key: InstrumentKey,
     /// The venue's clock when the work began.
     pub now: UnixMicros,
+    /// How long ago that was, microseconds: what was just within reach is out of it by now.
+    pub age_us: i64,
     /// What quantities count.
     pub unit: QtyUnit,
 }
@@ -251,18 +261,23 @@ pub fn needs_contract(key: &InstrumentKey) -> bool {
     }
 }
 
-/// Returns how a day of a dataset is fetched.
+/// Returns how a day of a dataset is fetched, of which the lake may hold a part.
 ///
 /// # Errors
 /// `Unavailable`: the venue does not have it, any more or yet.
-pub fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unavailable> {
+pub fn job(
+    cx: &VenueCx,
+    dataset: Dataset,
+    day: Day,
+    held: Option<&HeldDay>,
+) -> Result<Job, Unavailable> {
     if day.start() >= cx.now {
         return Err(Unavailable::NotYet { day, now: cx.now });
     }
     match cx.key.exchange.venue {
-        Venue::Binance => binance::job(cx, dataset, day),
+        Venue::Binance => binance::job(cx, dataset, day, held),
         Venue::Okx => okx::job(cx, dataset, day),
-        Venue::Deepcoin => deepcoin::job(cx, dataset, day),
+        Venue::Deepcoin => deepcoin::job(cx, dataset, day, held),
         Venue::Hyperliquid => hyperliquid::job(cx, dataset, day),
         _ => Err(cx.no_route(dataset, &[])),
     }

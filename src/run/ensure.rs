@@ -83,7 +83,9 @@ pub fn vision(
             Err(error @ FetchError::RateLimited { .. }) => return Err(error).data_error(),
             other => other,
         };
-        let serves_simulated = matches!(marker, Ok(Some(_)));
+        // Some hosts answer 200 with a page of their own to whatever is asked: only the simulator's marker counts.
+        let serves_simulated =
+            matches!(marker, Ok(Some(text)) if synth::is_marker(&text));
         if serves_simulated && !key.exchange.simulated {
             return Err(simulated_as_real(&source.base_url, key));
         }

@@ -117,6 +117,11 @@ pub fn write_archive(
     Ok(report)
 }
 
+/// Returns whether a text is the simulator's marker: a host may answer anything under its name.
+pub fn is_marker(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(text).is_ok_and(|v| v["simulated"] == true)
+}
+
 /// Returns whether `root`, or any folder it lies in or is reached through, was written by the simulator: an archive may be
 /// named by its root or by the `data` folder inside.
 pub fn is_simulated(root: &Path) -> bool {

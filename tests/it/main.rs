@@ -63,6 +63,7 @@ mod rest_faults;
 mod rest_hyperliquid;
 /// Terms of instruments out of several answers.
 mod rest_terms;
+mod rest_union;
 /// Row features against the golden vector of their Python oracle.
 mod row_features_golden;
 /// What a run leaves behind, its cache, its identity, its sums.

@@ -145,7 +145,9 @@ fn simulated_archives_are_known_over_http_too() {
             .read_line(&mut head)
             .unwrap();
         stream
-            .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+            .write_all(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 19\r\n\r\n{\"simulated\": true}",
+            )
             .unwrap();
         head
     });
@@ -165,6 +167,39 @@ fn simulated_archives_are_known_over_http_too() {
         .says(&["simulated", "--root DIR"]);
     assert!(server.join().unwrap().starts_with("GET /SIMULATED.json "));
     assert!(!dir.path().join("lake/raw").exists());
+}
+
+/// A portal answers 200 with a page of its own, whatever is asked for.
+#[test]
+fn a_page_of_a_portal_is_no_marker_of_the_simulator() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines
+                .next()
+                .is_some_and(|line| line.is_ok_and(|l| !l.is_empty()))
+            {}
+            let body = "<html>please log in</html>";
+            let n = body.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {n}\r\n\r\n{body}"
+            );
+            drop(stream.write_all(answer.as_bytes()));
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let args = format!(
+        "build-dataset --exchange binance --market um --symbol BTCUSDT --start 2024-01-09 --end 2024-01-10 --datasets trades \
+         --base-url {url} --lake lake"
+    );
+    let ran = run(dir.path(), &args.split_whitespace().collect::<Vec<_>>())
+        .code(3)
+        .says(&["CHECKSUM"]);
+    assert!(!ran.stderr.contains("simulated"), "{ran:?}");
 }
 
 #[test]

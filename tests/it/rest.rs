@@ -165,8 +165,8 @@ fn trades_are_complete_by_their_ids() {
         [last - first + 1]
     );
     assert!(last - first > 1_000, "more than one page");
-    // The day before is out of reach, and the answer says where it is.
-    build(cwd, &mock, UM, ("2026-01-05", "2026-01-06"), "agg_trades")
+    // The day before yesterday is out of reach, and the answer says where it is.
+    build(cwd, &mock, UM, ("2026-01-04", "2026-01-05"), "agg_trades")
         .code(3)
         .says(&["24 h", "--source vision"]);
 }

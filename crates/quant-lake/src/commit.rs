@@ -247,6 +247,22 @@ impl DatasetWriter {
         &self.params_hash
     }
 
+    /// Returns whether a partition was made with the parameters of this writer, but for the one of this name.
+    pub fn has_params_of(&self, partition: &Partition, but: Option<&str>) -> bool {
+        if partition.ingest_params_hash == self.params_hash {
+            return true;
+        }
+        let Some(but) = but else { return false };
+        let state = self.state();
+        let found = state.manifest.as_ref().and_then(|m| m.params_of(partition));
+        let rest = |params: &IngestParams| {
+            let mut params = params.clone();
+            params.remove(but);
+            params
+        };
+        found.is_some_and(|found| rest(found) == rest(&self.options.ingest_params))
+    }
+
     /// Returns the manifest as of the last commit; `None` before the first one of a new set.
     pub fn manifest(&self) -> Option<Manifest> {
         self.state().manifest.clone()

@@ -25,7 +25,9 @@ pub mod updates;
 
 pub use csv_run::{CsvRequest, ingest_csv};
 pub use files::{FilesRequest, MakeFileParser, VendorFile, ingest_files};
-pub use pages_run::{PageSource, PagesRequest, has_pages, ingest_pages};
+pub use pages_run::{
+    HeldDay, PageSource, PagesRequest, close_day, has_pages, held_day, ingest_pages,
+};
 pub use plan::{PlanOptions, Unit, plan_vision};
 pub use report::{
     DayOutcome, FileOutcome, FileStatus, IngestReport, NoProgress, Progress, RowCounts,
@@ -33,7 +35,7 @@ pub use report::{
 pub use run::{IngestError, IngestOptions, IngestRequest, ingest_vision};
 pub use session::{in_session_order, with_names_that_differ};
 pub use source::{ArchiveSource, Fetched, LocalArchive, SourceError};
-pub use unit::FileError;
+pub use unit::{FileError, Slice};
 
 #[cfg(test)]
 mod tests;

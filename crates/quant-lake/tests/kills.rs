@@ -25,7 +25,7 @@ use quant_lake::commit::Failpoints;
 use quant_lake::ingest::container::Container;
 use quant_lake::ingest::{
     FileOutcome, FileStatus, FilesRequest, IngestOptions, IngestReport, IngestRequest,
-    LocalArchive, NoProgress, VendorFile, ingest_files, ingest_vision,
+    LocalArchive, NoProgress, Slice, VendorFile, ingest_files, ingest_vision,
 };
 use quant_lake::layout::Lake;
 use quant_lake::manifest::{IngestParams, SourceKind};
@@ -266,6 +266,7 @@ impl Job {
             parser_version,
             params: IngestParams::new(),
             range: None,
+            slice: Slice::OfName,
             book_levels: LEVELS,
             options: lab.options.clone(),
             created_at: UnixMicros(1),

@@ -56,6 +56,12 @@ impl AggForward {
         };
         Self { route, until, step }
     }
+
+    /// Returns a pager over what follows a trade, until `until`.
+    pub const fn after(route: AggRoute, id: i64, until: i64) -> Self {
+        let step = Step::From(id.saturating_add(1));
+        Self { route, until, step }
+    }
 }
 
 impl Pager for AggForward {

@@ -2,6 +2,7 @@
 
 use quant_core::market::Market;
 use quant_core::time::{Day, MICROS_PER_DAY, MICROS_PER_HOUR, UnixMicros};
+use quant_lake::ingest::HeldDay;
 use quant_lake::manifest::SourceKind;
 use quant_lake::schema::Dataset;
 use quant_lake::venues::binance::pages::{BinancePages, PAGES_VERSION};
@@ -15,6 +16,8 @@ use crate::rest::request::Request;
 
 /// `aggTrades` of futures go back one day since 2026.
 const AGG_REACH_US: i64 = MICROS_PER_DAY;
+/// So much of it is given up: a request that comes too late is refused whole.
+const AGG_MARGIN_US: i64 = 10_000_000;
 /// `/futures/data` goes back 30 days.
 const DATA_REACH_US: i64 = 30 * MICROS_PER_DAY;
 /// How long before a day its first settlement may have had its predecessor.
@@ -75,7 +78,12 @@ fn agg_route(cx: &VenueCx) -> AggRoute {
     }
 }
 
-pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unavailable> {
+pub(super) fn job(
+    cx: &VenueCx,
+    dataset: Dataset,
+    day: Day,
+    held: Option<&HeldDay>,
+) -> Result<Job, Unavailable> {
     let market = cx.key.market;
     let (end, complete) = cx.end_of(day);
     let (from, until) = (ms_up(day.start().0), ms_before(end.0));
@@ -88,6 +96,7 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
     if !has.contains(&dataset) {
         return Err(cx.no_route(dataset, has));
     }
+    let (mut after, mut lost_before) = (None, None);
     let (route, pager): (&str, Box<dyn Pager>) = match dataset {
         Dataset::Klines1m => ("klines", klines(cx, "klines", "symbol", from, end)),
         Dataset::MarkKlines => (
@@ -103,19 +112,45 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
             klines(cx, "indexPriceKlines", "pair", from, end),
         ),
         Dataset::AggTrades => {
-            too_old(cx, day, "aggTrades", "24 h", AGG_REACH_US, !is_spot)?;
-            // What there is of today ends with the latest trade: back from there by ids, a thousand at a time, no
-            // empty hour costs a request. Futures answer ids only within their reach, and go forward.
-            let pager: Box<dyn Pager> = if is_spot && !complete {
-                Box::new(AggBack::new(agg_route(cx), from))
-            } else {
-                Box::new(AggForward::new(agg_route(cx), from, until))
+            let oldest = (!is_spot).then(|| cx.now.plus(-AGG_REACH_US));
+            // A day of which something is within reach is asked for: what lies before is a gap.
+            too_old(
+                oldest,
+                (day, day.end()),
+                "aggTrades",
+                "24 h",
+                "older days are in the archive: `--source vision --datasets agg_trades`",
+            )?;
+            after = held.and_then(|h| h.last_id);
+            let route = agg_route(cx);
+            // The venue's clock goes on between its being asked and the first page.
+            let edge = oldest.map(|oldest| oldest.plus(AGG_MARGIN_US + cx.age_us));
+            let is_reached = |at: UnixMicros| edge.is_none_or(|edge| edge <= at);
+            let pager: Box<dyn Pager> = match (held.and_then(|h| h.last), after, edge) {
+                // What is held need not be asked for again.
+                (Some(last), Some(id), _) if is_reached(last) => {
+                    Box::new(AggForward::after(route, id, until))
+                }
+                (_, _, Some(edge)) if !is_reached(day.start()) => {
+                    lost_before = Some(edge);
+                    Box::new(AggForward::new(route, ms_up(edge.0), until))
+                }
+                // What there is of today ends with the latest trade: back from there by ids, a thousand at a time, no
+                // empty hour costs a request. Futures answer ids only within their reach, and go forward.
+                _ if is_spot && !complete => Box::new(AggBack::new(route, from)),
+                _ => Box::new(AggForward::new(route, from, until)),
             };
             ("aggTrades", pager)
         }
         Dataset::Funding => ("fundingRate", funding(cx, day, until)),
         _ => {
-            too_old(cx, day, "openInterestHist", "30 days", DATA_REACH_US, true)?;
+            too_old(
+                Some(cx.now.plus(-DATA_REACH_US)),
+                (day, day.start()),
+                "openInterestHist",
+                "30 days",
+                "older days are in the archive: `--source vision --datasets metrics`",
+            )?;
             ("openInterestHist", open_interest(cx, from, until))
         }
     };
@@ -131,34 +166,33 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
         pager,
         format: Box::new(move || Box::new(pages.clone())),
         stamped: false,
+        adds: after.is_some(),
+        after,
+        lost_before,
+        latest: None,
         complete,
         notes: Vec::new(),
     })
 }
 
+/// Refuses a day if what must be within reach of it lies before the first instant shown.
 fn too_old(
-    cx: &VenueCx,
-    day: Day,
+    oldest: Option<UnixMicros>,
+    (day, at): (Day, UnixMicros),
     route: &'static str,
     reach: &'static str,
-    reach_us: i64,
-    applies: bool,
+    hint: &'static str,
 ) -> Result<(), Unavailable> {
-    let oldest = cx.now.plus(-reach_us);
-    if applies && day.start() <= oldest {
-        return Err(Unavailable::TooOld {
+    match oldest {
+        Some(oldest) if at <= oldest => Err(Unavailable::TooOld {
             route,
             reach,
             oldest,
             day,
-            hint: if route == "aggTrades" {
-                "older days are in the archive: `--source vision --datasets agg_trades`"
-            } else {
-                "older days are in the archive: `--source vision --datasets metrics`"
-            },
-        });
+            hint,
+        }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The last bar that is closed at `end` is the last one asked for: a page does not say which of its bars are final.

@@ -102,6 +102,11 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
         pager,
         format: Box::new(move || Box::new(pages.clone())),
         stamped,
+        // Samples of the present add to each other.
+        adds: stamped,
+        after: None,
+        lost_before: None,
+        latest: None,
         complete,
         notes: Vec::new(),
     })

@@ -100,6 +100,10 @@ pub(super) fn job(cx: &VenueCx, dataset: Dataset, day: Day) -> Result<Job, Unava
         pager,
         format: Box::new(move || Box::new(pages.clone())),
         stamped: false,
+        adds: false,
+        after: None,
+        lost_before: None,
+        latest: None,
         complete,
         notes: Vec::new(),
     })

@@ -12,6 +12,7 @@ fn cx(id: &str, now: &str) -> VenueCx {
             symbol: next().parse().unwrap(),
         },
         now: now.parse().unwrap(),
+        age_us: 0,
         unit: QtyUnit::Base,
     }
 }
@@ -126,7 +127,7 @@ fn first_requests_are_those_of_the_documents() {
             "/deepcoin/trade/fund-rate/history?instId=BTC-USDT-SWAP&page=1&size=100",
         ),
     ] {
-        let job = job(&cx(id, NOW), dataset, day(on)).unwrap();
+        let job = job(&cx(id, NOW), dataset, day(on), None).unwrap();
         let request = job.pager.next_request().unwrap();
         assert_eq!(request.path, wanted, "{id} {dataset} {on}");
         assert_eq!(job.complete, on == YESTERDAY);
@@ -145,7 +146,7 @@ fn first_requests_are_those_of_the_documents() {
 fn hyperliquid_is_asked_by_posts() {
     let cx = cx("hyperliquid:swap:BTC", NOW);
     let body = |dataset, on| {
-        let job = job(&cx, dataset, day(on)).unwrap();
+        let job = job(&cx, dataset, day(on), None).unwrap();
         let request = job.pager.next_request().unwrap();
         assert_eq!(request.path, "/info");
         let body: serde_json::Value = serde_json::from_str(&request.post.unwrap()).unwrap();
@@ -180,7 +181,7 @@ fn coins_of_builders_are_asked_for_in_their_own_universe() {
         serde_json::from_str(&request.post.unwrap()).unwrap()
     };
     let asked = |dataset, on| {
-        let job = job(&cx, dataset, day(on)).unwrap();
+        let job = job(&cx, dataset, day(on), None).unwrap();
         json(job.pager.next_request().unwrap())
     };
     assert_eq!(
@@ -204,7 +205,7 @@ fn what_is_out_of_reach_is_said_with_what_to_do() {
         (
             "binance:um:BTCUSDT",
             Dataset::AggTrades,
-            YESTERDAY,
+            "2026-01-04",
             &["24 h", "--source vision --datasets agg_trades"][..],
         ),
         (
@@ -250,7 +251,7 @@ fn what_is_out_of_reach_is_said_with_what_to_do() {
             &["no REST history"],
         ),
     ] {
-        let error = job(&cx(id, NOW), dataset, day(on))
+        let error = job(&cx(id, NOW), dataset, day(on), None)
             .err()
             .unwrap()
             .to_string();
@@ -268,7 +269,7 @@ fn what_is_out_of_reach_is_said_with_what_to_do() {
         ("okx:swap:BTC-USDT-SWAP", Dataset::Klines1m, "2022-01-01"),
     ] {
         assert!(
-            job(&cx(id, NOW), dataset, day(on)).is_ok(),
+            job(&cx(id, NOW), dataset, day(on), None).is_ok(),
             "{id} {dataset} {on}"
         );
     }
@@ -281,7 +282,7 @@ fn a_part_of_a_day_and_the_whole_day_are_different_things() {
             unit,
             ..cx(id, NOW)
         };
-        job(&cx, dataset, day(on)).unwrap().source.params
+        job(&cx, dataset, day(on), None).unwrap().source.params
     };
     let um = "binance:um:BTCUSDT";
     assert_ne!(

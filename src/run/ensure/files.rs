@@ -14,8 +14,8 @@ use quant_lake::ingest::discover::{
     Discovery, FileKind, FileUnit, Folders, FoundFile, Packing, discover, plan_bybit, plan_okx,
 };
 use quant_lake::ingest::{
-    FileOutcome, FileStatus, FilesRequest, IngestReport, MakeFileParser, RowCounts, VendorFile,
-    ingest_files, with_names_that_differ,
+    FileOutcome, FileStatus, FilesRequest, IngestReport, MakeFileParser, RowCounts, Slice,
+    VendorFile, ingest_files, with_names_that_differ,
 };
 use quant_lake::manifest::{IngestParams, SourceKind};
 use quant_lake::schema::Dataset;
@@ -377,6 +377,7 @@ fn run(
             parser_version: group.version,
             params: group.params,
             range: group.range.or(asked.range),
+            slice: Slice::OfName,
             book_levels: group.levels,
             options: context.options.clone(),
             created_at: context.created_at,

@@ -1,4 +1,9 @@
-//! Brings days of REST history into the lake: what is there already is not asked for, each day is one page file.
+//! Brings days of REST history into the lake: what is there already is not asked for, each fetch of a day is one page file.
+//!
+//! Most days are asked for whole and replaced whole. Where a venue shows the latest rows only, or the lake holds the beginning of a day
+//! by ids, pages add to the rows of the lake; what cannot be had any more is a gap (`holes`).
+
+mod holes;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,8 +13,8 @@ use quant_core::market::{Instrument, InstrumentKey};
 use quant_core::time::{Day, MICROS_PER_HOUR, TimeRange, UnixMicros};
 use quant_lake::commit::{DatasetWriter, WriterOptions};
 use quant_lake::ingest::{
-    FileError, FileOutcome, FileStatus, IngestReport, PagesRequest, Progress, RowCounts,
-    SourceError, has_pages, ingest_pages,
+    FileError, FileOutcome, FileStatus, HeldDay, IngestReport, PageSource, PagesRequest, Progress,
+    RowCounts, SourceError, close_day, has_pages, held_day, ingest_pages,
 };
 use quant_lake::instruments::to_batch;
 use quant_lake::layout::{DatasetKey, PartitionSetSpec, symbol_folder};
@@ -19,10 +24,11 @@ use quant_lake::schema::Dataset;
 use quant_lake::venues::contracts::QtyUnit;
 use quant_lake::write::PartitionMeta;
 
+use self::holes::hole;
 use super::{IngestContext, ingest_error};
 use crate::error::{CommandError, CommandResult, ErrorKind, Kinded as _};
 use crate::fetch::holds::HOLDS_FILE;
-use crate::rest::fetch::ask;
+use crate::rest::fetch::{UNLISTED, ask};
 use crate::rest::venues::{self, Job, Unavailable, VenueCx};
 use crate::rest::{
     FetchPagesError, Governor, RestClient, RestError, RestOptions, SystemTimer, fetch_pages,
@@ -32,6 +38,9 @@ use crate::run::identity::sha256_hex;
 
 /// Version of what writes terms into the lake.
 const TERMS_VERSION: &str = "instruments-rest-1";
+
+/// What to do about an instrument whose terms the venue does not tell any more.
+const TERMS_AT_HAND: &str = "the venue lists no contract that is over: give its terms (contract value, tick, lot) in an instrument table, --instruments FILE";
 
 /// How a command wants its host to be talked to.
 #[derive(Clone, Debug)]
@@ -125,13 +134,23 @@ impl RestSource {
         };
         match work.fetch_terms(since, (0.0, 0.0)) {
             Ok(terms) => Ok(vec![terms]),
+            Err(Early::Command(error)) if error.kind == ErrorKind::Config => {
+                Err(error.hint(TERMS_AT_HAND))
+            }
             Err(Early::Command(error)) => Err(error),
             Err(Early::Stopped) => Err(CommandError::text(
                 ErrorKind::Interrupted,
                 "interrupted while asking for the terms of the instrument",
             )),
             Err(Early::Status(FileStatus::Failed { error })) => {
-                Err(CommandError::new(ErrorKind::Data, &error))
+                // Venues refuse the name of a contract that is over as they refuse one that never was.
+                let is_refused = error.to_string().contains(UNLISTED);
+                let error = CommandError::new(ErrorKind::Data, &error);
+                Err(if is_refused {
+                    error.hint(TERMS_AT_HAND)
+                } else {
+                    error
+                })
             }
             Err(Early::Status(_)) => Ok(Vec::new()),
         }
@@ -362,23 +381,18 @@ impl Work<'_> {
         name: &str,
         outcome: &mut FileOutcome,
     ) -> Result<Option<FileOutcome>, Early> {
-        if self.is_current(dataset, day)? {
+        let held = self.held(dataset, day)?;
+        if let Some(mut notes) = self.current(dataset, day, held.as_ref())? {
+            outcome.notes.append(&mut notes);
             return Err(Early::Status(FileStatus::Current));
         }
-        let cx = self.venue()?;
-        let mut job = venues::job(&cx, dataset, day).map_err(|error| {
-            Early::Status(match error {
-                Unavailable::NotYet { .. } | Unavailable::OnlyNow { .. } => {
-                    FileStatus::NotPublished {
-                        reason: error.to_string(),
-                    }
-                }
-                Unavailable::TooOld { .. } if !self.named => FileStatus::NotPublished {
-                    reason: error.to_string(),
-                },
-                _ => failed(&error),
-            })
-        })?;
+        let mut cx = self.venue()?;
+        let now = self.source.client().timer().wall().0 + self.ahead_us;
+        cx.age_us = now.saturating_sub(cx.now.0).max(0);
+        let mut job = match venues::job(&cx, dataset, day, held.as_ref()) {
+            Ok(job) => job,
+            Err(error) => return self.unavailable(dataset, day, held, &error, outcome),
+        };
         outcome.notes.append(&mut job.notes);
         if !job.complete {
             outcome
@@ -388,8 +402,8 @@ impl Work<'_> {
         let downloads = self.downloads();
         std::fs::create_dir_all(&downloads)
             .map_err(|e| CommandError::io("create", &downloads, &e))?;
-        // Samples of the present add to each other, everything else replaces what its name brought before.
-        let name = if job.stamped {
+        // What adds to the lake's rows has a name of its own in the lineage.
+        let name = if job.adds {
             name.replace(".pages", &format!("T{}.pages", self.context.created_at.0))
         } else {
             name.to_owned()
@@ -405,23 +419,34 @@ impl Work<'_> {
             day.range(),
             self.context.stop,
         )?;
+        let gaps: Vec<String> = hole(&job, &fetched, day).into_iter().collect();
+        let sent = format!("{} page(s), {} request(s)", fetched.pages, fetched.attempts);
+        if fetched.wanted == 0 && job.after.is_some() {
+            drop(std::fs::remove_file(&path));
+            outcome.notes.push(sent);
+            if !job.complete {
+                return Err(Early::Status(FileStatus::Current));
+            }
+            return self.close(&job.source, day, gaps, outcome).map(|()| None);
+        }
         // Of a day that goes on there may be nothing final yet: only a bar still forming, or rows of the day before.
-        if fetched.rows == 0 || (!job.complete && fetched.wanted == 0) {
+        let is_whole = job.complete && job.lost_before.is_none();
+        if fetched.rows == 0 || (!is_whole && fetched.wanted == 0) {
             drop(std::fs::remove_file(&path));
             return Err(Early::Status(FileStatus::NotPublished {
                 reason: "the venue has no rows of this day (yet)".to_owned(),
             }));
         }
-        outcome.notes.push(format!(
-            "{} page(s), {} request(s)",
-            fetched.pages, fetched.attempts
-        ));
+        outcome.notes.push(sent);
+        let (source, is_complete) = (job.source.clone(), job.complete);
         let request = PagesRequest {
             source: job.source,
             path: path.clone(),
             name,
             url: fetched.url,
             days: day.range(),
+            adds: job.adds,
+            gaps,
             options: self.context.options.clone(),
             created_at: self.context.created_at,
         };
@@ -434,32 +459,117 @@ impl Work<'_> {
         );
         drop(std::fs::remove_file(&path));
         let mut report = report.map_err(|e| ingest_error(&e))?;
-        match report.files.pop() {
-            Some(mut done) => {
-                done.notes.splice(0..0, outcome.notes.drain(..));
-                Ok(Some(done))
-            }
-            None => Err(Early::Stopped),
+        let Some(mut done) = report.files.pop() else {
+            return Err(Early::Stopped);
+        };
+        done.notes.splice(0..0, outcome.notes.drain(..));
+        if request.adds && is_complete && matches!(done.status, FileStatus::Current) {
+            // The same answer as before the end of the day: now it is known to be the last one.
+            self.close(&source, day, Vec::new(), &mut done)?;
+        }
+        Ok(Some(done))
+    }
+
+    /// Returns what the lake holds of a day that pages may be added to.
+    fn held(&self, dataset: Dataset, day: Day) -> Result<Option<HeldDay>, Early> {
+        if !matches!(dataset, Dataset::Trades | Dataset::AggTrades) {
+            return Ok(None);
+        }
+        let Ok(Job { source, .. }) = venues::job(&self.after(day), dataset, day, None) else {
+            return Ok(None);
+        };
+        let held = held_day(self.context.lake, &source, day);
+        Ok(held.map_err(|e| CommandError::new(ErrorKind::Data, &e))?)
+    }
+
+    /// Returns the view of a venue at the earliest moment at which a day is over.
+    fn after(&self, day: Day) -> VenueCx {
+        VenueCx {
+            key: self.key.clone(),
+            now: day.end(),
+            age_us: 0,
+            unit: QtyUnit::Base,
         }
     }
 
-    /// Returns whether the lake has the whole day, from this kind of source; nothing is asked.
-    fn is_current(&self, dataset: Dataset, day: Day) -> Result<bool, Early> {
-        let then = VenueCx {
-            key: self.key.clone(),
-            // The earliest moment at which the day is over.
-            now: day.end(),
-            unit: QtyUnit::Base,
+    /// Returns remarks if the lake has all that can be had of a day, from this kind of source; nothing is asked.
+    fn current(
+        &self,
+        dataset: Dataset,
+        day: Day,
+        held: Option<&HeldDay>,
+    ) -> Result<Option<Vec<String>>, Early> {
+        let Ok(job) = venues::job(&self.after(day), dataset, day, held) else {
+            return Ok(None);
         };
-        let Ok(Job {
-            source, complete, ..
-        }) = venues::job(&then, dataset, day)
-        else {
-            return Ok(false);
-        };
-        let has = has_pages(self.context.lake, &source, day)
+        let has = has_pages(self.context.lake, &job.source, day)
             .map_err(|e| CommandError::new(ErrorKind::Data, &e))?;
-        Ok(complete && has)
+        // How whole days are asked for again need not be told of one that is there.
+        Ok(
+            (job.complete && has).then_some(if held.is_some() && job.adds {
+                job.notes
+            } else {
+                Vec::new()
+            }),
+        )
+    }
+
+    /// Tells why a day is not asked for. What is held of one that cannot be had any more stays, and its rest is a gap.
+    fn unavailable(
+        &self,
+        dataset: Dataset,
+        day: Day,
+        held: Option<HeldDay>,
+        error: &Unavailable,
+        outcome: &mut FileOutcome,
+    ) -> Result<Option<FileOutcome>, Early> {
+        let status = match (error, held) {
+            (Unavailable::TooOld { .. }, Some(held)) => {
+                let Ok(job) = venues::job(&self.after(day), dataset, day, Some(&held)) else {
+                    return Err(Early::Status(failed(error)));
+                };
+                let mut source = job.source;
+                // What contracts are worth is known of the rows that are there.
+                source.params = held.params;
+                let gap = format!("a gap: the rest of the day cannot be had any more: {error}");
+                return self.close(&source, day, vec![gap], outcome).map(|()| None);
+            }
+            (Unavailable::TooOld { .. }, None) if self.named => failed(error),
+            (
+                Unavailable::NotYet { .. }
+                | Unavailable::OnlyNow { .. }
+                | Unavailable::TooOld { .. },
+                _,
+            ) => FileStatus::NotPublished {
+                reason: error.to_string(),
+            },
+            (Unavailable::NoRoute { .. }, _) => failed(error),
+        };
+        Err(Early::Status(status))
+    }
+
+    /// Marks a day as one that nothing can be added to, with what is missing of it.
+    fn close(
+        &self,
+        source: &PageSource,
+        day: Day,
+        gaps: Vec<String>,
+        outcome: &mut FileOutcome,
+    ) -> Result<(), Early> {
+        let closed = close_day(
+            self.context.lake,
+            source,
+            day,
+            gaps.len() as u64,
+            &self.context.options,
+            self.context.created_at,
+        );
+        outcome.notes.extend(gaps);
+        outcome.status = match closed {
+            Ok(day) => FileStatus::Written { days: vec![day] },
+            Err(error) => FileStatus::Failed { error },
+        };
+        Ok(())
     }
 
     /// Asks the venue for its clock and, where quantities are contracts, for what they are worth.
@@ -486,6 +596,7 @@ impl Work<'_> {
         let cx = VenueCx {
             key: self.key.clone(),
             now,
+            age_us: 0,
             unit,
         };
         self.cx = Some(cx.clone());

@@ -11,7 +11,7 @@ use super::archive::hash_file;
 use super::container::Container;
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::run::{IngestError, IngestOptions};
-use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
+use super::unit::{Context, Done, FileError, LocalFile, Slice, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
 use crate::manifest::{IngestParams, SourceKind};
@@ -124,7 +124,7 @@ fn file(
         checksum_verified: false,
         // The same path with other bytes is the file corrected, not a second file.
         context: None,
-        replaces_same_name: true,
+        slice: Slice::OfName,
         is_whole_day: false,
         named_days: None,
         at_hand: None,

@@ -17,7 +17,7 @@ use super::container::ContainerSpec;
 use super::receipt;
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::run::{IngestError, IngestOptions};
-use super::unit::{AtHand, Context, Done, FileError, LocalFile, Target, Wanted, process};
+use super::unit::{AtHand, Context, Done, FileError, LocalFile, Slice, Target, Wanted, process};
 use crate::commit::{DatasetWriter, WriterOptions};
 use crate::content::hex;
 use crate::layout::{DatasetKey, Lake, PartitionSetSpec};
@@ -64,6 +64,8 @@ pub struct FilesRequest {
     pub params: IngestParams,
     /// Rows outside are left out: every UTC day the range touches is taken whole. All rows if absent.
     pub range: Option<TimeRange>,
+    /// What becomes of the rows the lake holds of their days.
+    pub slice: Slice,
     /// Levels per side of `l2_snapshots`.
     pub book_levels: u16,
     /// How.
@@ -346,7 +348,7 @@ impl Job<'_> {
             },
             checksum_verified: file.sha256.is_some(),
             context: self.place(i)?.context,
-            replaces_same_name: true,
+            slice: self.request.slice,
             is_whole_day: false,
             named_days: None,
             at_hand: Some(&self.at_hand),

@@ -15,7 +15,7 @@ use super::container::{Container, Pick};
 use super::plan::{PlanOptions, Unit, plan_vision};
 use super::report::{FileOutcome, FileStatus, IngestReport, Progress};
 use super::source::{ArchiveSource, SourceError};
-use super::unit::{Context, Done, FileError, LocalFile, Target, Wanted, process};
+use super::unit::{Context, Done, FileError, LocalFile, Slice, Target, Wanted, process};
 use super::updates::Updates;
 use crate::commit::store::{FsStore, Store};
 use crate::commit::{CommitError, DatasetWriter, Failpoints, WriterOptions};
@@ -543,7 +543,7 @@ impl Worker<'_> {
             sha256,
             checksum_verified,
             context: None,
-            replaces_same_name: true,
+            slice: Slice::OfName,
             is_whole_day: true,
             named_days: Some(named_days),
             at_hand: None,

@@ -8,6 +8,7 @@ mod fixture;
 mod good_input;
 mod idempotence;
 mod lab;
+mod pages;
 mod recordings;
 mod sessions;
 mod shared_data;

@@ -213,14 +213,25 @@ pub(super) struct LocalFile<'a> {
     pub(super) checksum_verified: bool,
     /// The recordings of its session before it, which decided how this one is read.
     pub(super) context: Option<SourceContext>,
-    /// A file of this name holds the same slice, so a new version replaces the old one instead of being merged.
-    pub(super) replaces_same_name: bool,
+    /// What becomes of the rows that the lake holds of its days.
+    pub(super) slice: Slice,
     /// It holds whole days, all there is of them.
     pub(super) is_whole_day: bool,
     /// The days its name says it has rows of; empty ones have no file.
     pub(super) named_days: Option<(Day, Day)>,
     /// The files it is ingested with.
     pub(super) at_hand: Option<&'a AtHand>,
+}
+
+/// What becomes of the rows that the lake holds of a file's days, from sources of the same kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slice {
+    /// A file of the same name held the same slice and is replaced; rows of others are merged with.
+    OfName,
+    /// They stay: the file adds to them, whatever its name. That a day was not whole before is no reason to refuse.
+    Added,
+    /// They go: the file is all there is of its days.
+    Day,
 }
 
 /// The files of one request: what is lost of one by ingesting another can be read again.

@@ -439,6 +439,7 @@ impl Lab {
             range: self
                 .range
                 .map(|[a, b]| TimeRange::new(a.parse().unwrap(), b.parse().unwrap()).unwrap()),
+            slice: Slice::OfName,
             book_levels: LEVELS,
             options: self.fixture.options.clone(),
             created_at: UnixMicros(1),

@@ -66,6 +66,7 @@ fn ingest(fixture: &Fixture, job: &Job<'_>, make: &MakeFileParser<'_>) -> Ingest
         parser_version: job.version,
         params: job.params.clone(),
         range: None,
+        slice: Slice::OfName,
         book_levels: LEVELS,
         options: IngestOptions {
             max_quarantine_share: 0.0,

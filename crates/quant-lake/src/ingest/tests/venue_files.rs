@@ -18,7 +18,7 @@ use crate::commit::{DatasetWriter, WriterOptions};
 use crate::ingest::archive::hash_file;
 use crate::ingest::collect::number_trades;
 use crate::ingest::container::Container;
-use crate::ingest::unit::{Context, Done, LocalFile, Target, Wanted, process};
+use crate::ingest::unit::{Context, Done, LocalFile, Slice, Target, Wanted, process};
 use crate::ingest::*;
 use crate::layout::DatasetKey;
 use crate::manifest::{IngestParams, SourceKind};
@@ -91,7 +91,7 @@ fn ingest(
         sha256: hash_file(&path).unwrap().1,
         checksum_verified: false,
         context: None,
-        replaces_same_name: true,
+        slice: Slice::OfName,
         is_whole_day: true,
         named_days: None,
         at_hand: None,

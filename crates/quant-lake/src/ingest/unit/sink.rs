@@ -7,8 +7,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use quant_core::time::Day;
 
-use super::{Context, FileError, LocalFile, Target, Wanted};
+use super::{Context, FileError, LocalFile, Slice, Target, Wanted};
 use crate::ingest::collect::{SortedDay, Winner, number_trades, sort_day};
+use crate::ingest::pages_run::COMPLETE;
 use crate::layout::{DatasetKey, PartitionSetSpec};
 use crate::manifest::{Partition, Source, SourceKind};
 use crate::quality::{DayScan, Quality};
@@ -71,7 +72,10 @@ fn union_with(
         return Ok(None);
     }
     let same_kind = existing.sources.iter().all(|s| s.kind == file.kind);
-    let same_name = |s: &Source| file.replaces_same_name && s.name == file.name;
+    if file.slice == Slice::Day {
+        return Ok(None);
+    }
+    let same_name = |s: &Source| file.slice == Slice::OfName && s.name == file.name;
     // The same bytes again (another parser version or parameter) replace their slice if it is alone.
     let is_other = |s: &&Source| !same_name(s) && s.sha256 != file.sha256;
     let mut others = existing.sources.iter().filter(is_other).peekable();
@@ -82,7 +86,8 @@ fn union_with(
     let of_another_parser = existing.parser_version != writer.parser_version()
         || existing.schema_version != SCHEMA_VERSION
         // A user's files may each have a mapping of their own.
-        || (file.kind != SourceKind::Csv && existing.ingest_params_hash != writer.params_hash());
+        || (file.kind != SourceKind::Csv
+            && !writer.has_params_of(&existing, (file.slice == Slice::Added).then_some(COMPLETE)));
     let was_corrected = existing
         .sources
         .iter()
@@ -93,7 +98,9 @@ fn union_with(
     if !of_another_parser && !was_corrected && !of_another_context {
         return Ok(Some(existing));
     }
+    // What was added to before is not there to be read again, whatever its name.
     if let Some(at_hand) = file.at_hand
+        && file.slice == Slice::OfName
         && others.clone().all(|s| at_hand.has(s))
     {
         at_hand.replaced.store(true, Ordering::Relaxed);
