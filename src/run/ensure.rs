@@ -84,8 +84,7 @@ pub fn vision(
             other => other,
         };
         // Some hosts answer 200 with a page of their own to whatever is asked: only the simulator's marker counts.
-        let serves_simulated =
-            matches!(marker, Ok(Some(text)) if synth::is_marker(&text));
+        let serves_simulated = matches!(marker, Ok(Some(text)) if synth::is_marker(&text));
         if serves_simulated && !key.exchange.simulated {
             return Err(simulated_as_real(&source.base_url, key));
         }

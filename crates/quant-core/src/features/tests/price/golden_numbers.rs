@@ -347,7 +347,8 @@ fn jump_z_of(minutes: u32, max_zero_share: f64, sums: [f64; 5]) -> Option<f64> {
         for (name, sum) in names.into_iter().zip(sums) {
             stats[stat_column(name)] = sum / f64::from(minutes);
         }
-        set.push_with_stats(minute_at(m), &[*row], &stats).unwrap();
+        set.push_with_stats(minute_at(m), &[*row], &stats, &[])
+            .unwrap();
     }
     set.row().values[0]
 }
@@ -417,7 +418,8 @@ fn the_test_for_jumps_has_its_size_and_finds_one() {
                 ts_open: minute_at(m),
                 ..row
             });
-            set.push_with_stats(minute_at(m), &[row], &stats).unwrap();
+            set.push_with_stats(minute_at(m), &[row], &stats, &[])
+                .unwrap();
             if m % 60 == 59 {
                 // After midnight the window is filled anew: an hour ends with a whole one.
                 out.push(set.row().values[0].unwrap());
