@@ -178,7 +178,6 @@ fn nothing_runs_across_quotes_that_are_no_touch() {
             (&"book_ticker".into(), &severity.into()),
             "{what}"
         );
-        assert_eq!(found["rows"], 50, "{what}");
 
         // A price 0 is none.
         let seen = run(
