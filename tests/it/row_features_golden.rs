@@ -119,7 +119,7 @@ fn group(draws: &mut Draws, group: &Value, close: f64) -> Vec<(String, f64)> {
                 } else {
                     0.0
                 };
-                let unit = f64::from(1_u32 << int(&column["shift"]));
+                let unit = (1_u64 << int(&column["shift"])) as f64;
                 (
                     column["name"].as_str().unwrap().to_owned(),
                     f64::from(x) / unit + base,

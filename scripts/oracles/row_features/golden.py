@@ -62,7 +62,8 @@ GROUPS = [
 PLAN = {
     "start_ticks": [16000, 15990],
     "seeds": [20240808, 77],
-    "jumps": [[8 * 1440 + 700], []],
+    # A minute that is not filled: a filled one has the close before it.
+    "jumps": [[8 * 1440 + 703], []],
     "flat": [[[8 * 1440 + 760, 8 * 1440 + 800]], []],
     # A gap over midnight into the last day, one within it, a run that is no gap, a day that begins late.
     "filled": [
@@ -228,7 +229,7 @@ def write(path, history_type):
     day_of = lambda i, d: rows[i].slice(d * DAY_MINUTES, (d + 1) * DAY_MINUTES) if 0 <= d < DAYS else None
     history = history_type(day_of, 0, 2, 10)
     # Around the gaps of the last day, and every so often; fewer of the day before, which begins in the midst of a segment.
-    edges = {0, 1, 4, 5, 6, 7, 10, 11, 599, 610, 611, 632, 633, 634, 700, 701, 770, 799, 1009, 1299, 1300, 1301, 1302, 1439}
+    edges = {0, 1, 4, 5, 6, 7, 10, 11, 599, 610, 611, 632, 633, 634, 703, 704, 770, 799, 1009, 1299, 1300, 1301, 1302, 1439}
     at = {DAYS - 2: [0, 1, 4, 5, 29, 30, 31, 32, 33, *range(60, 1440, 97), 1437, 1438, 1439], DAYS - 1: sorted(edges | set(range(20, 1440, 40)))}
     columns = {}
     with np.errstate(all="ignore"):
