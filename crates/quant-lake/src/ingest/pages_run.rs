@@ -118,7 +118,7 @@ pub struct HeldDay {
     pub first: Option<UnixMicros>,
     /// Largest time; `None` without rows.
     pub last: Option<UnixMicros>,
-    /// Largest trade id; `None` without rows, and of datasets without ids.
+    /// Largest trade id; `None` without rows, of datasets without ids, and of a day that nothing is added to any more.
     pub last_id: Option<i64>,
 }
 
@@ -146,22 +146,25 @@ pub fn held_day(lake: &Lake, source: &PageSource, day: Day) -> Result<Option<Hel
     let Some(params) = set.manifest().params_of(partition).filter(|_| is_same) else {
         return Ok(None);
     };
-    let mut last_id = None;
-    if let &[name] = source.dataset.dedupe_key() {
-        let memo = HashMemo::default();
-        for batch in set.read_day(day, Some(&[name]), BATCH_ROWS, &memo)? {
-            let batch = batch?;
-            let ids = batch.column(0).as_primitive_opt::<Int64Type>();
-            last_id = last_id.max(ids.and_then(|ids| ids.values().iter().copied().max()));
-        }
-    }
-    Ok(Some(HeldDay {
+    let mut held = HeldDay {
         params: params.clone(),
         rows: partition.rows,
         first: partition.ts_min,
         last: partition.ts_max,
-        last_id,
-    }))
+        last_id: None,
+    };
+    if let &[name] = source.dataset.dedupe_key()
+        && !held.is_complete()
+    {
+        let memo = HashMemo::default();
+        for batch in set.read_day(day, Some(&[name]), BATCH_ROWS, &memo)? {
+            let batch = batch?;
+            let ids = batch.column(0).as_primitive_opt::<Int64Type>();
+            let largest = ids.and_then(|ids| ids.values().iter().copied().max());
+            held.last_id = held.last_id.max(largest);
+        }
+    }
+    Ok(Some(held))
 }
 
 /// Marks a day as complete that no page can be added to any more: its rows and sources stay, `gaps` more stretches of it are
