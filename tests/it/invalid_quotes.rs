@@ -131,7 +131,11 @@ fn nothing_runs_across_quotes_that_are_no_touch() {
             Invalid::Crossed => [60_099.0, 2.0],
             Invalid::NoAsk => [0.0, 0.0],
         };
-        assert_eq!(row, [60_100.0, 1.0, ask[0], ask[1]], "{what}");
+        assert_eq!(
+            row.map(f64::to_bits),
+            [60_100.0, 1.0, ask[0], ask[1]].map(f64::to_bits),
+            "{what}"
+        );
 
         let bars = bars(cwd);
         let at = |name: &str, minute: usize| bars.f64(name)[minute];

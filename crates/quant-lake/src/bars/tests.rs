@@ -82,7 +82,7 @@ fn stat_day(day: Day) -> DayBars {
     let n = rows.len() * N_STAT_COLUMNS;
     let value = |i: usize| {
         let (minute, column) = (i / N_STAT_COLUMNS, i % N_STAT_COLUMNS);
-        if i % 7 == 0 {
+        if i.is_multiple_of(7) {
             f64::NAN
         } else {
             minute as f64 + column as f64 / 100.0

@@ -482,7 +482,7 @@ fn a_plan_tells_the_cadence_its_images_were_taken_at() {
         assert_eq!(found.book.to_string(), *name);
         assert_eq!((found.quotes, found.has_trades), (QuoteSource::Book, false));
     }
-    let after = day().plus(cases.len() as i32);
+    let after = day().plus(i32::try_from(cases.len()).unwrap());
     let nothing = sets.plan(after, Dataset::Trades, Some(&spec));
     assert_eq!(nothing.stat_sources().book, BookSource::None);
 }

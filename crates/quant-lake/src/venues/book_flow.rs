@@ -141,7 +141,7 @@ struct Last {
     ts_event: i64,
     ts_recv: Option<i64>,
     msg_seq: i64,
-    last_id: i64,
+    id: i64,
     update_id: Option<i64>,
 }
 
@@ -246,7 +246,7 @@ impl BookFlow {
             ts_event: message.ts_event,
             ts_recv: message.ts_recv,
             msg_seq: message.msg_seq,
-            last_id: message.ids.1,
+            id: message.ids.1,
             update_id: message.update_id,
         });
         let now = match self.options.cadence {
@@ -313,7 +313,7 @@ impl BookFlow {
         let at = out.on_time(told.max(self.newest));
         self.floor = self.place(at, last.msg_seq.saturating_add(1));
         let (ts_event, msg_seq) = self.floor;
-        let id = loss.last_id.unwrap_or(last.last_id);
+        let id = loss.last_id.unwrap_or(last.id);
         out.delta(L2DeltaRow {
             ts_event: Ts(ts_event),
             ts_recv: loss.ts_recv.map(Ts),

@@ -114,7 +114,9 @@ fn measure(
         .collect();
     if kind == Feature::Noisy {
         let scale = std_dev(&xs, 0).unwrap();
-        xs.iter_mut().for_each(|x| *x = *x / scale + z.next());
+        for x in &mut xs {
+            *x = *x / scale + z.next();
+        }
     }
     let mut level = 0.0;
     let prices: Vec<f64> = steps
@@ -147,9 +149,17 @@ fn measure(
     information_coefficient(&xs, &returns, &params).unwrap()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how many worlds a test draws; nothing that is tested knows it"
+)]
+fn is_slow() -> bool {
+    std::env::var_os("RUN_SLOW_TESTS").is_some_and(|v| v == "1")
+}
+
 #[test]
 fn what_is_still_tested_of_persistent_features_has_its_size() {
-    let is_slow = std::env::var_os("RUN_SLOW_TESTS").is_some_and(|v| v == "1");
+    let is_slow = is_slow();
     let worlds: u64 = if is_slow { 400 } else { 20 };
     println!(
         "minutes, memory, shocks with returns, feature | horizon: tested, rejected rank, rejected linear, of {worlds} worlds"
@@ -182,7 +192,7 @@ fn what_is_still_tested_of_persistent_features_has_its_size() {
             };
             let (tested, rank) = count(&|f| f.rank.p);
             let (tested_linear, linear) = count(&|f| f.linear.p);
-            line += &format!(" {h}: {tested} {rank} {linear}");
+            line = format!("{line} {h}: {tested} {rank} {linear}");
             for (sum, more) in all.iter_mut().zip([tested, rank, tested_linear, linear]) {
                 *sum += more;
             }

@@ -710,7 +710,7 @@ impl MessageFormat for Recording {
                 return Ok(());
             }
             Err(reason) => return Err(reason),
-        };
+        }
         let channel = frame.channel();
         if !self.is_ours(&frame, channel, recv, text, out)? {
             return Ok(());

@@ -186,7 +186,7 @@ fn levels_of_one_message_are_as_many_single_levels() {
         assert!(tables.failed.is_none(), "{:?}", tables.failed);
         let batches = tables.ready.into_iter().map(|parsed| match parsed {
             Parsed::Rows { batch, .. } => batch,
-            other => panic!("{other:?}"),
+            other @ Parsed::DayEnd { .. } => panic!("{other:?}"),
         });
         (counted, batches.collect::<Vec<_>>())
     };
@@ -195,6 +195,10 @@ fn levels_of_one_message_are_as_many_single_levels() {
     // 120 messages of seven levels in the range; 1,000 messages after it.
     assert!(single.0.contains("late: 840"), "{}", single.0);
     assert!(single.0.contains("filtered: 7000"), "{}", single.0);
-    let rows: usize = single.1.iter().map(|batch| batch.num_rows()).sum();
+    let rows: usize = single
+        .1
+        .iter()
+        .map(arrow_array::RecordBatch::num_rows)
+        .sum();
     assert_eq!(rows, 84_000);
 }
