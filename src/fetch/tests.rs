@@ -170,7 +170,7 @@ fn nothing_is_sent_inside_a_ban_by_any_file_thread_or_process() {
         let error = host(&url, 5).keeping_holds(file.clone()).text("d", &go());
         assert!(held(&error.unwrap_err()), "{status}");
         assert_eq!(seen.try_iter().count(), 1, "{status}");
-        let (free, _) = serve(vec![answer("404 Not Found", "Content-Length: 0\r\n", b"")]);
+        let (free, _seen) = serve(vec![answer("404 Not Found", "Content-Length: 0\r\n", b"")]);
         let other = host(&free, 0).keeping_holds(file);
         assert_eq!(other.text("e", &go()).unwrap(), None);
     }

@@ -1,6 +1,7 @@
 //! Counters, and every detector on a planted and on a clean slice.
 
 mod books;
+mod cross;
 mod funding;
 mod pauses;
 mod slices;
