@@ -428,7 +428,8 @@ impl Work<'_> {
             if !job.complete {
                 return Err(Early::Status(FileStatus::Current));
             }
-            return self.close(&job.source, day, gaps, outcome).map(|()| None);
+            self.close(&job.source, day, gaps, outcome);
+            return Ok(None);
         }
         // Of a day that goes on there may be nothing final yet: only a bar still forming, or rows of the day before.
         let is_whole = job.complete && job.lost_before.is_none();
@@ -466,7 +467,7 @@ impl Work<'_> {
         done.notes.splice(0..0, outcome.notes.drain(..));
         if request.adds && is_complete && matches!(done.status, FileStatus::Current) {
             // The same answer as before the end of the day: now it is known to be the last one.
-            self.close(&source, day, Vec::new(), &mut done)?;
+            self.close(&source, day, Vec::new(), &mut done);
         }
         Ok(Some(done))
     }
@@ -533,7 +534,8 @@ impl Work<'_> {
                 // What contracts are worth is known of the rows that are there.
                 source.params = held.params;
                 let gap = format!("a gap: the rest of the day cannot be had any more: {error}");
-                return self.close(&source, day, vec![gap], outcome).map(|()| None);
+                self.close(&source, day, vec![gap], outcome);
+                return Ok(None);
             }
             (Unavailable::TooOld { .. }, None) if self.named => failed(error),
             (
@@ -550,13 +552,7 @@ impl Work<'_> {
     }
 
     /// Marks a day as one that nothing can be added to, with what is missing of it.
-    fn close(
-        &self,
-        source: &PageSource,
-        day: Day,
-        gaps: Vec<String>,
-        outcome: &mut FileOutcome,
-    ) -> Result<(), Early> {
+    fn close(&self, source: &PageSource, day: Day, gaps: Vec<String>, outcome: &mut FileOutcome) {
         let closed = close_day(
             self.context.lake,
             source,
@@ -570,7 +566,6 @@ impl Work<'_> {
             Ok(day) => FileStatus::Written { days: vec![day] },
             Err(error) => FileStatus::Failed { error },
         };
-        Ok(())
     }
 
     /// Asks the venue for its clock and, where quantities are contracts, for what they are worth.
