@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 ORACLES = pathlib.Path(__file__).resolve().parent / "oracles"
@@ -277,6 +278,8 @@ def deepcoin_trades(c):
         # Some of the second answer were in the first one; between the second and the third there is a hole.
         for pause_ms in (0, 60_000, 3_600_000):
             fetch(f"{url}/_mock/clock", {"step_ms": pause_ms})
+            # The route is limited to a request a second.
+            time.sleep(1.5)
             page = fetch(f"{url}/deepcoin/market/trades?instId={symbol}&productGroup=SwapU&limit=500")["data"]
             page = {int(r["tradeId"]): (int(r["ts"]) * 1000, float(r["px"]), float(r["sz"]) * worth, 1 if r["side"] == "buy" else -1) for r in page}
             holes += last is None or min(page) > last + 1

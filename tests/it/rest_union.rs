@@ -69,7 +69,16 @@ fn step(mock: &Mock, ms: i64) {
 /// The latest trades as the venue shows them: id, time and price.
 fn latest(mock: &Mock) -> BTreeMap<i64, (i64, f64)> {
     let path = "/deepcoin/market/trades?instId=SOL-USDT-SWAP&productGroup=SwapU&limit=500";
-    let answer = mock.get(path).json();
+    // The route is limited to a request a second, and the program has just asked it.
+    let answer = (0..20).find_map(|_| {
+        let answer = mock.get(path).json();
+        if answer["data"].is_array() {
+            return Some(answer);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        None
+    });
+    let answer = answer.unwrap();
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     let rows = answer["data"].as_array().unwrap().iter();
     let row = |row: &Value| {

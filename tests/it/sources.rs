@@ -257,18 +257,23 @@ fn rest_history_is_taken_without_datasets_and_counted_as_it_is() {
     // What is out of reach is told; it is an error only of a dataset that was asked for by name.
     let old = format!(
         "build-dataset --exchange sim-binance --market um --symbol SOLUSDT --source rest --base-url http://{} \
-         --start 2026-01-05 --end 2026-01-06 --lake lake --json",
+         --start 2026-01-04 --lake lake --json",
         mock.address
     );
-    let answer = line(cwd, &old).code(0).json();
-    assert_eq!(written(&answer), ["klines_1m"]);
-    let trades = &answer["files"][1];
+    let answer = line(cwd, &format!("{old} --end 2026-01-06")).code(0).json();
+    // Yesterday is in reach but for its first hour.
+    assert_eq!(written(&answer), ["klines_1m", "agg_trades"]);
+    let trades = &answer["files"][2];
     assert_eq!(trades["status"], "not published");
     assert!(
         trades["detail"].as_str().unwrap().contains("24 h only"),
         "{trades}"
     );
-    line(cwd, &format!("{old} --datasets agg_trades")).code(3);
+    line(
+        cwd,
+        &format!("{old} --end 2026-01-05 --datasets agg_trades"),
+    )
+    .code(3);
 }
 
 #[test]
