@@ -49,7 +49,8 @@ fn by_content() {
         Err(ArchiveError::Io { .. })
     ));
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(sniff(folder.path()), Err(ArchiveError::Io { .. })));
+    let refused = sniff(folder.path());
+    assert!(matches!(refused, Err(ArchiveError::NotAFile { .. })));
 }
 
 #[test]
