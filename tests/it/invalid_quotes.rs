@@ -167,19 +167,19 @@ fn nothing_runs_across_quotes_that_are_no_touch() {
             assert!(at("flow_y", 30).is_none_or(|y| y == 0.0), "{what}");
         }
 
-        // One row in 72 is more than a race, and a failure; a side without orders is a warning.
+        // One row in 72 is more than a race or a pause of one side, and a failure.
         let check = "check-data --lake lake --exchange binance --market um --symbol BTCUSDT --json";
         let told = run(cwd, &check.split_whitespace().collect::<Vec<_>>()).json();
         let found = told["findings"].as_array().unwrap().clone();
-        let (detector, severity) = match invalid {
-            Invalid::Crossed => ("crossed_book", "fail"),
-            Invalid::NoAsk => ("empty_level", "warn"),
+        let detector = match invalid {
+            Invalid::Crossed => "crossed_book",
+            Invalid::NoAsk => "empty_level",
         };
         let found = found.iter().find(|f| f["detector"] == detector);
         let found = found.unwrap_or_else(|| panic!("{what}: {told}"));
         assert_eq!(
             (&found["dataset"], &found["severity"]),
-            (&"book_ticker".into(), &severity.into()),
+            (&"book_ticker".into(), &"fail".into()),
             "{what}"
         );
     }
