@@ -6,7 +6,7 @@ use arrow_array::{
     ArrayRef, Float64Array, Int8Array, Int32Array, Int64Array, RecordBatch,
     TimestampMicrosecondArray,
 };
-use quant_core::time::{Day, MICROS_PER_DAY, MICROS_PER_MINUTE};
+use quant_core::time::{Day, MICROS_PER_MINUTE};
 
 use crate::quality::bands::BandScan;
 use crate::quality::clock::ClockScan;
